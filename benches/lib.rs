@@ -1,0 +1,1 @@
+//! Benches only; see `cargo bench -p resync-benches`.

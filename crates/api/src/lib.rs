@@ -1,0 +1,1 @@
+//! HTTP: REST, WebSocket and the mapping from errors to problems.

@@ -1,0 +1,1 @@
+//! Users, credentials, tokens, lockout and permissions.

@@ -1,0 +1,1 @@
+//! Conversations, intents, evidence and answers over the plan and the documents.

@@ -1,0 +1,1 @@
+//! The client of HCL Workload Automation's REST API v2.

@@ -1,0 +1,31 @@
+//! What every crate shares: ids, time, secrets, page cursors.
+//!
+//! Invariants:
+//! - Time and ids are ports ([`Clock`], [`IdGenerator`]); nothing in the workspace reads the
+//!   system's clock elsewhere than in [`SystemClock`].
+//! - Ages and deadlines are measured in [`Monotonic`] time, which no change of the wall clock moves.
+//! - A type moves here when two domains need it, not before.
+//!
+//! ```
+//! use resync_kernel::{Clock, ManualClock};
+//! use std::time::Duration;
+//!
+//! let clock = ManualClock::default();
+//! let before = clock.monotonic();
+//! clock.advance(Duration::from_secs(3));
+//! assert_eq!(clock.monotonic() - before, Duration::from_secs(3));
+//! ```
+
+mod clock;
+mod ids;
+mod page;
+mod secret;
+
+pub use clock::{Clock, ManualClock, Monotonic, SystemClock};
+pub use ids::{CountingIds, IdGenerator, SystemIds, UserId, random_token};
+pub use page::{Cursor, CursorError, Limit, LimitError, Page};
+pub use secret::{EntropyError, fill_random};
+pub use secrecy::{ExposeSecret, SecretString};
+
+/// An error of unknown kind, kept as the source of a typed one.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,1 @@
+//! Documents, chunking and retrieval.

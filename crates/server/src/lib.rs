@@ -1,0 +1,1 @@
+//! The binary resync: configuration, wiring, lifecycle and commands.

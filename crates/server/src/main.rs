@@ -1,0 +1,2 @@
+//! The command `resync`.
+fn main() {}

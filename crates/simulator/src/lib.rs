@@ -1,0 +1,1 @@
+//! A stand-in for the HCL Workload Automation engine: REST v2 over a plan that moves.

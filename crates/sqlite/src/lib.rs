@@ -1,0 +1,1 @@
+//! SQLite repositories: the embedded store.

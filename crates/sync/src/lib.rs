@@ -1,0 +1,1 @@
+//! Every lock we write: single flight and the stale-while-revalidate cache.

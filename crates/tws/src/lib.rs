@@ -1,0 +1,1 @@
+//! The plan: jobs, streams, workstations, actions on them, and the plan cache.

@@ -1,0 +1,1 @@
+//! Tests that span crates; see `architecture.rs` and `e2e/`.
