@@ -1,1 +1,16 @@
 //! SQLite repositories: the embedded store.
+//!
+//! One module a domain, each behind the feature of its name.
+
+mod database;
+
+pub use database::*;
+
+#[cfg(feature = "auth")]
+pub mod auth;
+#[cfg(feature = "chat")]
+pub mod chat;
+#[cfg(feature = "rag")]
+pub mod rag;
+#[cfg(feature = "tws")]
+pub mod tws;

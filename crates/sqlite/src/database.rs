@@ -1,0 +1,1 @@
+//! The database file, its pragmas and its migrations.
