@@ -1,1 +1,6 @@
-//! The plan: jobs, streams, workstations, actions on them, and the plan cache.
+//! The plan of a workload automation engine: jobs, streams, workstations, and actions on them.
+
+pub mod model;
+pub mod ports;
+#[cfg(test)]
+mod test_support;
