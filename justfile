@@ -1,0 +1,55 @@
+# Each recipe is a line or two of plain commands, so all of it runs without just, too.
+
+# list the recipes
+default:
+    @just --list
+
+# start the demo: simulator, runbooks, pages
+demo *ARGS:
+    cargo run --release -- demo {{ARGS}}
+
+# the server on the simulator, for work on the code
+run:
+    cargo run -- demo
+
+# every test, with its own PostgreSQL and Redis
+test *ARGS:
+    scripts/test {{ARGS}}
+
+# a shell command beside a PostgreSQL with pgvector and a Redis
+services *COMMAND:
+    scripts/services {{COMMAND}}
+
+# format, lints, documentation
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# licences, bans, sources
+deny:
+    "$(scripts/tools deny)" --offline check bans licenses sources
+
+# locks in every order of their steps
+loom:
+    scripts/loom
+
+# the cache beside its peers; some minutes
+bench *ARGS:
+    cargo bench -p resync-benches --bench cache {{ARGS}}
+
+# client and simulator against the vendor's document (needs Node and the document)
+prism:
+    scripts/prism
+
+# review changed snapshots (needs cargo-insta)
+snap:
+    cargo insta review
+
+# a new migration of SQLite, numbered within its domain: just db-new 0105_name
+db-new NAME:
+    touch migrations/sqlite/{{NAME}}.sql
+
+# what a submission must pass
+ci:
+    .ci/run
