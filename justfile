@@ -28,7 +28,7 @@ check:
 
 # licences, bans, sources
 deny:
-    "$(scripts/tools deny)" --offline check bans licenses sources
+    "$(scripts/tools deny)" check bans licenses sources
 
 # locks in every order of their steps
 loom:
