@@ -1,0 +1,1 @@
+//! The laws of the ports, for every adapter to run.

@@ -1,0 +1,19 @@
+//! Who may do what: names, roles, permissions, users, principals and sessions.
+//!
+//! Nothing here does I/O; a value that exists is valid.
+
+mod ids;
+mod password;
+mod principal;
+mod role;
+mod session;
+mod user;
+mod username;
+
+pub use ids::{SessionId, TokenId};
+pub use password::{PasswordHash, PasswordPolicy, PasswordPolicyError};
+pub use principal::Principal;
+pub use role::{Permission, Role, UnknownPermission, UnknownRole};
+pub use session::Session;
+pub use user::User;
+pub use username::{Username, UsernameError};

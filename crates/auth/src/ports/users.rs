@@ -1,0 +1,76 @@
+//! Where users are kept.
+
+use async_trait::async_trait;
+use resync_kernel::{BoxError, Limit, UserId};
+use thiserror::Error;
+
+use crate::model::{PasswordHash, Role, User, Username};
+
+/// Keeps users. No two share an id or a name, and the last admin cannot go.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+#[async_trait]
+pub trait UserRepository: Send + Sync {
+    /// The user of that name.
+    async fn find_by_username(
+        &self,
+        username: &Username,
+    ) -> Result<Option<User>, UserRepositoryError>;
+
+    /// The user of that id.
+    async fn find_by_id(&self, id: UserId) -> Result<Option<User>, UserRepositoryError>;
+
+    /// Users by name, those after `after`, at most `limit`.
+    async fn list(
+        &self,
+        after: Option<Username>,
+        limit: Limit,
+    ) -> Result<Vec<User>, UserRepositoryError>;
+
+    /// How many admins there are.
+    async fn count_admins(&self) -> Result<u64, UserRepositoryError>;
+
+    /// Adds a user; [`UserRepositoryError::AlreadyExists`] when the name or the id is taken.
+    async fn insert(&self, user: &User) -> Result<(), UserRepositoryError>;
+
+    /// Adds `user` if there is no admin yet; `false` when there is one. One step: of two callers at
+    /// once, one gets `true`.
+    async fn insert_first_admin(&self, user: &User) -> Result<bool, UserRepositoryError>;
+
+    /// Replaces the hash of the same password, only while it still is `old`; `false` when it is not,
+    /// so that a change of password in between stays. Tokens live on.
+    async fn update_password_hash(
+        &self,
+        id: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<bool, UserRepositoryError>;
+
+    /// Sets another password and raises the session version, so that the user's tokens are dead.
+    /// [`UserRepositoryError::NotFound`] without such a user.
+    async fn set_password(&self, id: UserId, new: &PasswordHash)
+    -> Result<(), UserRepositoryError>;
+
+    /// Sets the role and raises the session version. [`UserRepositoryError::LastAdmin`] when no admin
+    /// would be left, [`UserRepositoryError::NotFound`] without such a user.
+    async fn set_role(&self, id: UserId, role: Role) -> Result<(), UserRepositoryError>;
+
+    /// Deletes a user, with the same errors as [`UserRepository::set_role`].
+    async fn delete(&self, id: UserId) -> Result<(), UserRepositoryError>;
+}
+
+/// What went wrong with users.
+#[derive(Debug, Error)]
+pub enum UserRepositoryError {
+    /// The name or the id is taken.
+    #[error("the user exists already")]
+    AlreadyExists,
+    /// There is no such user.
+    #[error("there is no such user")]
+    NotFound,
+    /// No admin would be left.
+    #[error("the last admin cannot go")]
+    LastAdmin,
+    /// The store did not do it.
+    #[error("the user store is unavailable")]
+    Unavailable(#[source] BoxError),
+}

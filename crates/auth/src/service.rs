@@ -1,0 +1,13 @@
+//! The use cases: log in, prove who asks, log out, and look after users.
+
+mod login;
+mod ports;
+mod session;
+mod users;
+
+pub use login::{LoggedIn, LoginError, LoginService};
+pub use ports::AuthPorts;
+pub use session::{AuthenticateError, LogOutError, SessionPolicy, SessionService};
+pub use users::{
+    ChangePasswordError, CreateUserError, FirstAdmin, ManageUserError, NewUser, UserService,
+};

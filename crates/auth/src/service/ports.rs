@@ -1,0 +1,72 @@
+//! What all use cases here share.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use resync_kernel::{BoxError, Clock, IdGenerator, UserId};
+use thiserror::Error;
+use tokio_util::task::TaskTracker;
+
+use crate::ports::{
+    AuthEvent, AuthEventKind, AuthEvents, AuthEventsError, LockoutStore, PasswordHasher,
+    SessionStore, UserRepository,
+};
+
+/// The ports of this domain, built once by the server and shared by its use cases.
+#[derive(Clone)]
+pub struct AuthPorts {
+    /// Users.
+    pub users: Arc<dyn UserRepository>,
+    /// Sessions.
+    pub sessions: Arc<dyn SessionStore>,
+    /// Limits on guessing.
+    pub lockout: Arc<dyn LockoutStore>,
+    /// The one password hash.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// The audit log.
+    pub events: Arc<dyn AuthEvents>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids.
+    pub ids: Arc<dyn IdGenerator>,
+    /// Waits at shutdown for what must finish although its caller is gone.
+    pub tracker: TaskTracker,
+}
+
+/// The task that had to finish did not: it panicked, or the runtime is going down.
+#[derive(Debug, Error)]
+#[error("the work ended without an answer")]
+pub(crate) struct Unfinished(#[source] tokio::task::JoinError);
+
+impl AuthPorts {
+    pub(crate) async fn record(
+        &self,
+        actor: Option<UserId>,
+        address: Option<IpAddr>,
+        kind: AuthEventKind,
+    ) -> Result<(), AuthEventsError> {
+        self.events
+            .record(AuthEvent {
+                at: self.clock.now(),
+                actor,
+                address,
+                kind,
+            })
+            .await
+    }
+
+    /// Runs `work` to its end, whatever becomes of the caller.
+    pub(crate) async fn to_the_end<T, E>(
+        &self,
+        work: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<BoxError> + Send + 'static,
+    {
+        match self.tracker.spawn(work).await {
+            Ok(result) => result,
+            Err(error) => Err(E::from(Box::new(Unfinished(error)))),
+        }
+    }
+}
