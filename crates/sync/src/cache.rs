@@ -1,0 +1,520 @@
+//! The stale-while-revalidate cache.
+//!
+//! 1. `coalesce_100_waiters_one_fetch`: one fetch a key at a time; its callers share the outcome.
+//! 2. `coalesce_leader_cancelled_the_fetch_goes_on`: a fetch is a task of its own and survives
+//!    every caller.
+//! 3. `an_old_fetch_does_not_write_after_an_invalidation`.
+//! 4. `stale_hit_triggers_single_refresh`.
+//! 5. `an_outage_within_the_stale_window_serves_stale_and_says_so`.
+//! 6. `lock_table_empty_after_success`, `_error`, `_cancel`, `_panic`: nothing stays behind.
+
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use resync_kernel::Clock;
+use thiserror::Error;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+
+use crate::cached::{Cached, ETag, Freshness};
+use crate::counters::{CacheStats, Counters, Event};
+use crate::entry::{Body, Entry};
+use crate::flight::Flight;
+use crate::state::{FlightArc, RefreshFlag, Role};
+use crate::store::{Outcome, SHARDS, Store};
+use crate::tick::Tick;
+
+/// How coarse a hit's time is while [`Cache::run_maintenance`] runs.
+const TICK: Duration = Duration::from_millis(25);
+/// Beats between two shards' sweeps: every shard once in 4 seconds.
+const SWEEP_BEATS: usize = 10;
+/// Pause after a failed refresh before a stale hit may try again.
+const REFRESH_RETRY_MS: u64 = 1_000;
+
+/// What an entry is found by: a structured value, never a digest of one.
+pub trait CacheKey: Hash + Eq + Clone + Send + Sync + 'static {
+    /// A set of keys that is invalidated at once, such as an engine or a category of one.
+    type Scope: ?Sized;
+
+    /// Whether the key belongs to `scope`.
+    fn is_within(&self, scope: &Self::Scope) -> bool;
+}
+
+/// How long an entry is served, from the end of its fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Windows {
+    /// Younger than this it is served as it is.
+    pub fresh: Duration,
+    /// Younger than this it is served while one refresh runs; at least `fresh`, at most 49 days.
+    pub stale: Duration,
+}
+
+/// How much a cache may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// Entries.
+    pub max_entries: usize,
+    /// Bytes: the serialised bytes of each entry and a fixed part. An entry that is heavier alone
+    /// is handed to its callers and not kept.
+    pub max_bytes: usize,
+}
+
+/// What a [`Cache`] is built from.
+pub struct CacheParts {
+    /// Ages by its monotonic side, `fetched_at` by its wall side.
+    pub clock: Arc<dyn Clock>,
+    /// Runs the fetches, so that shutdown can wait for them.
+    pub tracker: TaskTracker,
+    /// Bounds.
+    pub limits: CacheLimits,
+}
+
+/// What a fetch brings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched<V> {
+    /// The typed value.
+    pub value: V,
+    /// The value as it is sent; its entity tag is computed once, here.
+    pub bytes: Bytes,
+}
+
+/// A fetch that ended without an outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum FetchLost {
+    /// It panicked; the panic itself was reported by the panic hook.
+    #[error("the fetch panicked")]
+    Panicked,
+    /// Its task was dropped, as when the runtime shuts down.
+    #[error("the fetch was cancelled")]
+    Cancelled,
+}
+
+/// A bounded cache that fetches what it lacks, one fetch a key at a time.
+///
+/// Cheap to clone; clones share their entries, two caches share nothing. `E` must be built from
+/// [`FetchLost`], since a fetch that panics still owes its callers an answer.
+pub struct Cache<K, V, E> {
+    inner: Arc<Inner<K, V, E>>,
+}
+
+/// A fetch that runs, shared by its task and those who wait.
+type SharedFlight<K, V, E> = FlightArc<Flight<Outcome<K, V, E>>>;
+
+/// What a caller that missed is to the fetch of its key.
+type Part<K, V, E> = Role<Flight<Outcome<K, V, E>>>;
+
+struct Inner<K, V, E> {
+    store: Store<K, V, E>,
+    tick: Tick,
+    tracker: TaskTracker,
+    counters: Counters,
+}
+
+/// What a read found; `stale` is the entry when it should be refreshed.
+struct Hit<K, V> {
+    cached: Cached<V>,
+    stale: Option<Arc<Entry<K, V>>>,
+}
+
+impl<K, V, E> Clone for Cache<K, V, E> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<K, V, E> Cache<K, V, E>
+where
+    K: CacheKey,
+    V: Send + Sync + 'static,
+    E: Clone + Send + Sync + From<FetchLost> + 'static,
+{
+    /// An empty cache. It starts nothing; see [`Self::run_maintenance`].
+    #[must_use]
+    pub fn new(parts: CacheParts) -> Self {
+        let CacheParts {
+            clock,
+            tracker,
+            limits,
+        } = parts;
+        let store = Store::new(limits.max_entries, limits.max_bytes);
+        let (tick, counters) = (Tick::new(clock), Counters::new());
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                tick,
+                tracker,
+                counters,
+            }),
+        }
+    }
+
+    /// The entry of `key` if it is within its stale window. Starts no fetch.
+    #[must_use]
+    pub fn get(&self, key: &K) -> Option<Cached<V>> {
+        let hit = self.inner.read(key);
+        if hit.is_none() {
+            self.inner.counters.count(Event::Miss);
+        }
+        hit.map(|hit| hit.cached)
+    }
+
+    /// The entry of `key`, or what `fetch` brings.
+    ///
+    /// Fresh: at once. Stale: at once, and `fetch` runs in the background unless a refresh of the
+    /// key runs already or failed less than a second ago. Else the caller waits for the one fetch
+    /// of the key, its own or another's. `windows` are those of the entry that `fetch` makes.
+    ///
+    /// `fetch` runs in its own task on the tracker and should have a timeout. Cancel safe: a fetch
+    /// that was started goes on for the others, and its result is kept.
+    ///
+    /// # Errors
+    /// The fetch's error, shared by all who waited for it and not kept; one made from
+    /// [`FetchLost`] when it panicked or the runtime shut down.
+    pub async fn get_or_fetch<F, Fut>(
+        &self,
+        key: &K,
+        windows: Windows,
+        fetch: F,
+    ) -> Result<Cached<V>, E>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Fetched<V>, E>> + Send + 'static,
+    {
+        if let Some(hit) = self.inner.read(key) {
+            if let Some(stale) = hit.stale
+                && stale.refresh.try_begin(millis(hit.cached.age()))
+            {
+                self.refresh(stale, windows, fetch);
+            }
+            return Ok(hit.cached);
+        }
+        let (flight, freshness) = match self.inner.join_or_lead(key) {
+            Ok(Role::Follows(flight)) => (flight, Freshness::Coalesced),
+            Ok(Role::Leads(flight)) => {
+                self.launch(FlightArc::clone(&flight), key.clone(), None, windows, fetch);
+                (flight, Freshness::Fetched)
+            }
+            Err(landed) => return Ok(landed),
+        };
+        let entry = flight.wait().await?;
+        let age_ms = entry.age_ms(self.inner.tick.now_ms());
+        Ok(Cached::new(entry, age_ms, freshness, false))
+    }
+
+    /// Removes `key`; whether there was an entry. A fetch of it that runs does not write any more:
+    /// those who wait for it get its result, those who come later fetch anew.
+    pub fn invalidate(&self, key: &K) -> bool {
+        let removed = {
+            let mut shard = self.inner.store.lock(key);
+            shard.flights.detach_key(key);
+            self.inner.store.remove_key(&mut shard, key)
+        };
+        removed.is_some()
+    }
+
+    /// Removes every key within `scope`, as [`Self::invalidate`]; how many entries went. Looks at
+    /// every entry, shard by shard: a few milliseconds for 100,000.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "the count is news, the removal is the point"
+    )]
+    pub fn invalidate_scope(&self, scope: &K::Scope) -> usize {
+        self.inner.store.invalidate(|key| key.is_within(scope))
+    }
+
+    /// Removes everything, as [`Self::invalidate`]; how many entries went.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "the count is news, the removal is the point"
+    )]
+    pub fn clear(&self) -> usize {
+        self.inner.store.invalidate(|_| true)
+    }
+
+    /// Removes the entries past their stale window; how many went.
+    pub fn sweep(&self) -> usize {
+        (0..SHARDS).map(|at| self.inner.sweep_shard(at)).sum()
+    }
+
+    /// Brings the coarse time up to the clock. Of no effect while no maintenance runs, when every
+    /// read asks the clock itself.
+    pub fn tick(&self) {
+        self.inner.tick.exact_ms();
+    }
+
+    /// Keeps the coarse time and sweeps, until `cancel`.
+    ///
+    /// While it runs a hit reads the time from one atomic word, late by up to 25 ms and by as much
+    /// as this task is kept from running; before it starts and after it ends, hits ask the clock.
+    /// Cancel safe.
+    pub async fn run_maintenance(&self, cancel: CancellationToken) {
+        let _coarse = Coarse(&self.inner.tick);
+        let mut beats = interval(TICK);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut shards = (0..SHARDS).cycle();
+        loop {
+            for _ in 0..SWEEP_BEATS {
+                tokio::select! {
+                    biased;
+                    () = cancel.cancelled() => return,
+                    _ = beats.tick() => self.inner.tick.step(),
+                }
+            }
+            if let Some(at) = shards.next() {
+                self.inner.sweep_shard(at);
+            }
+        }
+    }
+
+    /// What happened since the cache was built. The counts are read one after the other, so a sum
+    /// over them may be off by what runs meanwhile.
+    #[must_use]
+    pub fn stats(&self) -> CacheStats {
+        let Inner {
+            store, counters, ..
+        } = &*self.inner;
+        CacheStats {
+            hits: counters.sum(Event::Hit),
+            stale_hits: counters.sum(Event::StaleHit),
+            misses: counters.sum(Event::Miss),
+            coalesced: counters.sum(Event::Coalesced),
+            refreshes: counters.sum(Event::Refresh),
+            fetch_errors: counters.sum(Event::FetchError),
+            evictions: counters.sum(Event::Eviction),
+            expired: counters.sum(Event::Expired),
+            entries: store.entries(),
+            bytes: store.bytes(),
+            in_flight: store.in_flight(),
+        }
+    }
+
+    /// Panics unless map, lists and gauges agree.
+    #[cfg(test)]
+    pub(crate) fn check(&self) {
+        self.inner.store.check();
+    }
+
+    /// Starts the refresh of `stale`, whose flag the caller holds.
+    fn refresh<F, Fut>(&self, stale: Arc<Entry<K, V>>, windows: Windows, fetch: F)
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Fetched<V>, E>> + Send + 'static,
+    {
+        let role = {
+            let mut shard = self.inner.store.lock(&stale.key);
+            // An entry that was replaced or invalidated meanwhile needs no refresh of ours.
+            let current = self
+                .inner
+                .store
+                .find(&stale.key, |found| std::ptr::eq(found, Arc::as_ptr(&stale)));
+            current.map(|_| shard.flights.join_or_lead(&stale.key, Flight::new))
+        };
+        if let Some(Role::Leads(flight)) = role {
+            self.inner.counters.count(Event::Refresh);
+            let key = stale.key.clone();
+            self.launch(flight, key, Some(stale), windows, fetch);
+        } else {
+            stale.refresh.give_up();
+        }
+    }
+
+    /// Runs `fetch` in a task of its own and lands `flight` with what it brings.
+    fn launch<F, Fut>(
+        &self,
+        flight: SharedFlight<K, V, E>,
+        key: K,
+        stale: Option<Arc<Entry<K, V>>>,
+        windows: Windows,
+        fetch: F,
+    ) where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Fetched<V>, E>> + Send + 'static,
+    {
+        let landing = Landing {
+            inner: Arc::clone(&self.inner),
+            flight,
+            key: Some(key),
+            stale,
+        };
+        let task = async move {
+            let outcome = fetch().await;
+            landing.land(outcome, windows);
+        };
+        drop(self.inner.tracker.spawn(task.in_current_span()));
+    }
+}
+
+impl<K, V, E> Inner<K, V, E>
+where
+    K: CacheKey,
+    V: Send + Sync + 'static,
+    E: Clone,
+{
+    /// The hit path: no lock, no await.
+    #[inline]
+    fn read(&self, key: &K) -> Option<Hit<K, V>> {
+        let now_ms = self.tick.now_ms();
+        let entry = self.store.find(key, |entry| !entry.is_expired(now_ms))?;
+        // Written once between two looks of the evictor, so a hot entry's line stays shared.
+        if !entry.used.load(Ordering::Relaxed) {
+            entry.used.store(true, Ordering::Relaxed);
+        }
+        let age_ms = entry.age_ms(now_ms);
+        if age_ms < u64::from(entry.fresh_ms) {
+            self.counters.count(Event::Hit);
+            let cached = Cached::new(entry, age_ms, Freshness::Fresh, false);
+            return Some(Hit {
+                cached,
+                stale: None,
+            });
+        }
+        self.counters.count(Event::StaleHit);
+        let failed = entry.refresh.has_failed();
+        let cached = Cached::new(Arc::clone(&entry) as _, age_ms, Freshness::Stale, failed);
+        Some(Hit {
+            cached,
+            stale: Some(entry),
+        })
+    }
+
+    /// A caller that found nothing joins the key's flight or leads one; `Err` is the entry that
+    /// was written between its look at the map and the lock.
+    fn join_or_lead(&self, key: &K) -> Result<Part<K, V, E>, Cached<V>> {
+        let now_ms = self.tick.exact_ms();
+        let mut shard = self.store.lock(key);
+        if let Some(entry) = self.store.find(key, |entry| !entry.is_expired(now_ms)) {
+            drop(shard);
+            self.counters.count(Event::Coalesced);
+            let age_ms = entry.age_ms(now_ms);
+            return Err(Cached::new(entry, age_ms, Freshness::Coalesced, false));
+        }
+        let role = shard.flights.join_or_lead(key, Flight::new);
+        drop(shard);
+        self.counters.count(match role {
+            Role::Leads(_) => Event::Miss,
+            Role::Follows(_) => Event::Coalesced,
+        });
+        Ok(role)
+    }
+
+    fn sweep_shard(&self, at: usize) -> usize {
+        let swept = self.store.sweep_shard(at, self.tick.exact_ms());
+        self.counters.add(Event::Expired, swept as u64);
+        swept
+    }
+}
+
+/// Ends coarse time when the maintenance ends, in whatever way.
+struct Coarse<'a>(&'a Tick);
+
+impl Drop for Coarse<'_> {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// The duty to land a flight: kept by [`Landing::land`], or by the drop of a fetch that is lost.
+struct Landing<K: CacheKey, V: Send + Sync + 'static, E: Clone + From<FetchLost>> {
+    inner: Arc<Inner<K, V, E>>,
+    flight: SharedFlight<K, V, E>,
+    /// Taken when the flight has landed.
+    key: Option<K>,
+    /// The entry that a refresh is for; its flag is ours.
+    stale: Option<Arc<Entry<K, V>>>,
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static, E: Clone + From<FetchLost>> Landing<K, V, E> {
+    fn land(mut self, outcome: Result<Fetched<V>, E>, windows: Windows) {
+        let Some(key) = self.key.take() else { return };
+        match outcome {
+            Ok(fetched) => self.keep(key, fetched, windows),
+            Err(error) => self.fail(&key, error),
+        }
+    }
+
+    /// Writes before it leaves, under one lock: who comes then finds the entry or the flight.
+    fn keep(&self, key: K, fetched: Fetched<V>, windows: Windows) {
+        let Inner {
+            store,
+            tick,
+            counters,
+            ..
+        } = &*self.inner;
+        let now_ms = tick.exact_ms();
+        let digest = ETag::of(&fetched.bytes).digest();
+        let entry = Arc::new(Entry {
+            key,
+            body: Body {
+                value: fetched.value,
+                bytes: fetched.bytes,
+                digest,
+                fetched_ms: now_ms,
+                fetched_wall_ms: tick.clock().now().timestamp_millis(),
+            },
+            fresh_ms: window_ms(windows.fresh),
+            stale_ms: window_ms(windows.stale.max(windows.fresh)),
+            refresh: RefreshFlag::new(),
+            place: 0.into(),
+            used: false.into(),
+        });
+        let displaced = {
+            let mut shard = store.lock(&entry.key);
+            let may_write = shard.flights.leave(&entry.key, &self.flight);
+            may_write.then(|| store.put(&mut shard, Arc::clone(&entry)))
+        };
+        self.flight.land(Ok(entry));
+        drop(displaced);
+        let evicted = store.enforce_limits(now_ms);
+        if evicted > 0 {
+            counters.add(Event::Eviction, evicted);
+        }
+    }
+
+    fn fail(&self, key: &K, error: E) {
+        let Inner {
+            store,
+            tick,
+            counters,
+            ..
+        } = &*self.inner;
+        store.lock(key).flights.leave(key, &self.flight);
+        if let Some(stale) = &self.stale {
+            stale
+                .refresh
+                .fail(stale.age_ms(tick.exact_ms()) + REFRESH_RETRY_MS);
+        }
+        counters.count(Event::FetchError);
+        self.flight.land(Err(error));
+    }
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static, E: Clone + From<FetchLost>> Drop for Landing<K, V, E> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            let panicked = std::thread::panicking();
+            let lost = if panicked {
+                FetchLost::Panicked
+            } else {
+                FetchLost::Cancelled
+            };
+            tracing::warn!(reason = %lost, "a cache fetch was lost; its callers get an error");
+            self.fail(&key, lost.into());
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn window_ms(window: Duration) -> u32 {
+    u32::try_from(window.as_millis()).unwrap_or(u32::MAX)
+}
