@@ -1,0 +1,119 @@
+//! A question in, sections of documents out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use resync_kernel::BoxError;
+use thiserror::Error;
+
+use super::KnowledgeService;
+use crate::search::{SearchHit, plan};
+
+/// The greatest length of a query, in Unicode code points.
+const MAX_QUERY_CHARS: usize = 1000;
+
+/// What to look for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchQuery {
+    /// The question, in English or Portuguese, 1 to 1000 characters.
+    pub text: String,
+    /// Most hits, 1 to 50; a number outside is moved to the nearer end.
+    pub k: usize,
+    /// Only documents of this collection.
+    pub collection: Option<String>,
+    /// Whether hits carry an [`Explanation`](crate::Explanation).
+    pub explain: bool,
+}
+
+impl SearchQuery {
+    /// The greatest `k`.
+    pub const MAX_K: usize = 50;
+
+    /// The eight best hits of all collections for `text`.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            k: 8,
+            collection: None,
+            explain: false,
+        }
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchResults {
+    /// Best first; equal scores by document id, then ordinal.
+    pub items: Vec<SearchHit>,
+    /// Whether the hits can answer the question: the best document has enough of what the question
+    /// asks for, weighed by how rare each word is. When `false`, say "not found" and show the hits
+    /// as what was looked at.
+    pub answerable: bool,
+    /// How long the search took.
+    pub took: Duration,
+}
+
+/// A search failed.
+#[derive(Debug, Error)]
+pub enum SearchError {
+    /// The query has no visible character.
+    #[error("the query is empty")]
+    EmptyQuery,
+    /// The query is too long.
+    #[error("the query is longer than {max} characters")]
+    TooLong {
+        /// The greatest length in characters.
+        max: usize,
+    },
+    /// The store or the index failed.
+    #[error("the knowledge base is unavailable")]
+    Unavailable(#[source] BoxError),
+}
+
+impl KnowledgeService {
+    /// Sections that answer the question, best first. Loads the index at first use.
+    ///
+    /// Cancel safe: dropping it changes nothing.
+    ///
+    /// # Errors
+    /// [`SearchError`].
+    #[tracing::instrument(name = "rag.search", skip_all, fields(k = query.k))]
+    pub async fn search(&self, query: SearchQuery) -> Result<SearchResults, SearchError> {
+        if crate::text::visible(&query.text).is_empty() {
+            return Err(SearchError::EmptyQuery);
+        }
+        if query.text.chars().count() > MAX_QUERY_CHARS {
+            return Err(SearchError::TooLong {
+                max: MAX_QUERY_CHARS,
+            });
+        }
+        let clock = Arc::clone(&self.inner.parts.clock);
+        let start = clock.monotonic();
+        self.load()
+            .await
+            .map_err(|error| SearchError::Unavailable(Box::new(error)))?;
+        let _permit = self
+            .inner
+            .searchers
+            .acquire()
+            .await
+            .map_err(|error| SearchError::Unavailable(Box::new(error)))?;
+        let inner = Arc::clone(&self.inner);
+        let found = tokio::task::spawn_blocking(move || {
+            let concepts = plan(&query.text, &inner.lexicon);
+            let k = query.k.clamp(1, SearchQuery::MAX_K);
+            inner
+                .index
+                .search(&concepts, k, query.collection.as_deref(), query.explain)
+        })
+        .await
+        .map_err(|error| SearchError::Unavailable(Box::new(error)))?
+        .map_err(|error| SearchError::Unavailable(Box::new(error)))?;
+        Ok(SearchResults {
+            items: found.hits,
+            answerable: found.answerable,
+            took: clock.monotonic() - start,
+        })
+    }
+}
