@@ -162,7 +162,8 @@ impl<V: fmt::Debug> fmt::Debug for Cached<V> {
     }
 }
 
-#[cfg(all(test, not(resync_loom)))]
+#[cfg(test)]
+#[cfg(not(resync_loom))]
 mod tests {
     use super::*;
 

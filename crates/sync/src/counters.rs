@@ -101,7 +101,8 @@ fn thread_slot() -> usize {
     })
 }
 
-#[cfg(all(test, not(resync_loom)))]
+#[cfg(test)]
+#[cfg(not(resync_loom))]
 mod tests {
     use super::*;
 

@@ -63,7 +63,8 @@ mod state;
 mod store;
 mod tick;
 
-#[cfg(all(test, not(resync_loom)))]
+#[cfg(test)]
+#[cfg(not(resync_loom))]
 mod tests;
 
 pub use cache::{Cache, CacheKey, CacheLimits, CacheParts, FetchLost, Fetched, Windows};

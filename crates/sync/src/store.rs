@@ -206,19 +206,23 @@ impl<K: Hash + Eq + Clone, V, E> Store<K, V, E> {
             || self.bytes.load(Ordering::Relaxed) > self.max_bytes
     }
 
-    /// Evicts the worst of a sample of one shard: an expired entry first, then one that nobody
-    /// read since it was last looked at, then the oldest. The others lose their mark of use.
+    /// Evicts the worst of a sample of one shard: an expired entry first, then one that is not
+    /// marked as used, then the oldest. One other loses its mark, so that a mark lasts
+    /// about as many evictions as there are entries.
     fn evict_one(&self, now_ms: u64) -> bool {
         let first = self.roll(SHARDS);
         for step in 0..SHARDS {
             let mut shard = self.lock_at((first + step) % SHARDS);
             let sample = (0..SAMPLE).filter_map(|_| shard.list.get(self.roll(shard.list.len())));
             let victim = sample.max_by_key(|entry| {
-                let used = entry.used.swap(false, Ordering::Relaxed);
+                let used = entry.used.load(Ordering::Relaxed);
                 (entry.is_expired(now_ms), !used, entry.age_ms(now_ms))
             });
             if let Some(victim) = victim.map(Arc::clone) {
                 self.remove(&mut shard, &victim);
+                if let Some(spared) = shard.list.get(self.roll(shard.list.len())) {
+                    spared.used.store(false, Ordering::Relaxed);
+                }
                 drop(shard);
                 return true;
             }

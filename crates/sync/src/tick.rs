@@ -73,7 +73,8 @@ impl Tick {
     }
 }
 
-#[cfg(all(test, not(resync_loom)))]
+#[cfg(test)]
+#[cfg(not(resync_loom))]
 mod tests {
     use super::*;
     use resync_kernel::ManualClock;

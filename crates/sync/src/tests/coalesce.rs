@@ -3,18 +3,18 @@
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
 
-use super::{Bench, Fault, WINDOWS, fetched, key};
+use super::{Fault, Rig, WINDOWS, fetched, key};
 use crate::{FetchLost, Freshness};
 
 /// P1-03, C1: a hundred callers, one fetch; one of them fetched, the others waited for it.
 #[tokio::test(start_paused = true)]
 async fn coalesce_100_waiters_one_fetch() {
-    let bench = Bench::new();
+    let rig = Rig::new();
     let mut callers = JoinSet::new();
     for _ in 0..100 {
-        let bench = bench.clone();
-        let fetch = bench.slow(7);
-        callers.spawn(async move { bench.cache.get_or_fetch(&key("PLAN"), WINDOWS, fetch).await });
+        let rig = rig.clone();
+        let fetch = rig.slow(7);
+        callers.spawn(async move { rig.cache.get_or_fetch(&key("PLAN"), WINDOWS, fetch).await });
     }
     let answers: Vec<_> = callers
         .join_all()
@@ -32,24 +32,23 @@ async fn coalesce_100_waiters_one_fetch() {
         .iter()
         .filter(|a| a.freshness() == Freshness::Coalesced)
         .count();
-    assert_eq!((fetched, coalesced, bench.fetches()), (1, 99, 1));
-    let stats = bench.cache.stats();
+    assert_eq!((fetched, coalesced, rig.fetches()), (1, 99, 1));
+    let stats = rig.cache.stats();
     assert_eq!((stats.misses, stats.coalesced, stats.hits), (1, 99, 0));
 }
 
 /// The same on threads that truly race, key after key.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn racing_threads_fetch_each_key_once() {
-    let bench = Bench::new();
+    let rig = Rig::new();
     for round in 0..200 {
         let mut callers = JoinSet::new();
         for _ in 0..8 {
-            let bench = bench.clone();
-            let fetch = bench.quick(round);
+            let rig = rig.clone();
+            let fetch = rig.quick(round);
             let name = round.to_string();
             callers.spawn(async move {
-                *bench
-                    .cache
+                *rig.cache
                     .get_or_fetch(&key(&name), WINDOWS, fetch)
                     .await
                     .unwrap()
@@ -64,68 +63,67 @@ async fn racing_threads_fetch_each_key_once() {
                 .all(|value| value == round)
         );
     }
-    assert_eq!(bench.fetches(), 200);
-    bench.settle().await;
+    assert_eq!(rig.fetches(), 200);
+    rig.settle().await;
 }
 
 /// P1-03: the table of flights is empty after a success.
 #[tokio::test(start_paused = true)]
 async fn lock_table_empty_after_success() {
-    let bench = Bench::new();
-    bench
-        .cache
-        .get_or_fetch(&key("A"), WINDOWS, bench.slow(1))
+    let rig = Rig::new();
+    rig.cache
+        .get_or_fetch(&key("A"), WINDOWS, rig.slow(1))
         .await
         .unwrap();
-    assert_eq!(bench.cache.stats().in_flight, 0);
-    bench.settle().await;
+    assert_eq!(rig.cache.stats().in_flight, 0);
+    rig.settle().await;
 }
 
 /// P1-03: and after an error, which is not kept either.
 #[tokio::test(start_paused = true)]
 async fn lock_table_empty_after_error() {
-    let bench = Bench::new();
-    let failed = bench
+    let rig = Rig::new();
+    let failed = rig
         .cache
-        .get_or_fetch(&key("A"), WINDOWS, bench.failing())
+        .get_or_fetch(&key("A"), WINDOWS, rig.failing())
         .await;
     assert_eq!(failed.unwrap_err(), Fault::Down);
     assert_eq!(
-        (bench.cache.stats().in_flight, bench.cache.stats().entries),
+        (rig.cache.stats().in_flight, rig.cache.stats().entries),
         (0, 0)
     );
-    let next = bench
+    let next = rig
         .cache
-        .get_or_fetch(&key("A"), WINDOWS, bench.slow(2))
+        .get_or_fetch(&key("A"), WINDOWS, rig.slow(2))
         .await
         .unwrap();
-    assert_eq!((*next.value(), bench.fetches()), (2, 2));
-    assert_eq!(bench.cache.stats().fetch_errors, 1);
-    bench.settle().await;
+    assert_eq!((*next.value(), rig.fetches()), (2, 2));
+    assert_eq!(rig.cache.stats().fetch_errors, 1);
+    rig.settle().await;
 }
 
 /// P1-03: and after every caller has been dropped.
 #[tokio::test(start_paused = true)]
 async fn lock_table_empty_after_cancel() {
-    let bench = Bench::new();
+    let rig = Rig::new();
     let wanted = key("A");
-    let call = bench.cache.get_or_fetch(&wanted, WINDOWS, bench.slow(1));
+    let call = rig.cache.get_or_fetch(&wanted, WINDOWS, rig.slow(1));
     assert!(
         timeout(Duration::from_millis(10), call).await.is_err(),
         "the caller gave up"
     );
-    assert_eq!(bench.cache.stats().in_flight, 1, "its fetch goes on");
-    bench.settle().await;
-    assert_eq!(*bench.cache.get(&wanted).unwrap().value(), 1, "and is kept");
+    assert_eq!(rig.cache.stats().in_flight, 1, "its fetch goes on");
+    rig.settle().await;
+    assert_eq!(*rig.cache.get(&wanted).unwrap().value(), 1, "and is kept");
 }
 
 /// P1-03, F8: and after a panic; all who waited get an error, the next caller fetches anew.
 #[tokio::test(start_paused = true)]
 async fn lock_table_empty_after_panic() {
-    let bench = Bench::new();
+    let rig = Rig::new();
     let mut callers = JoinSet::new();
     for _ in 0..10 {
-        let cache = bench.cache.clone();
+        let cache = rig.cache.clone();
         callers.spawn(async move {
             let fetch = || async {
                 tokio::time::sleep(Duration::from_secs(1)).await;
@@ -137,10 +135,10 @@ async fn lock_table_empty_after_panic() {
     for outcome in callers.join_all().await {
         assert_eq!(outcome.unwrap_err(), Fault::Lost(FetchLost::Panicked));
     }
-    bench.settle().await;
-    let next = bench
+    rig.settle().await;
+    let next = rig
         .cache
-        .get_or_fetch(&key("A"), WINDOWS, bench.slow(2))
+        .get_or_fetch(&key("A"), WINDOWS, rig.slow(2))
         .await
         .unwrap();
     assert_eq!(*next.value(), 2);
@@ -149,22 +147,22 @@ async fn lock_table_empty_after_panic() {
 /// F8: a panic before the first await, too.
 #[tokio::test(start_paused = true)]
 async fn a_fetch_that_panics_before_its_future_exists_is_an_error() {
-    let bench = Bench::new();
+    let rig = Rig::new();
     let fetch = || -> super::SlowFetch { panic!("no future") };
-    let outcome = bench.cache.get_or_fetch(&key("A"), WINDOWS, fetch).await;
+    let outcome = rig.cache.get_or_fetch(&key("A"), WINDOWS, fetch).await;
     assert_eq!(outcome.unwrap_err(), Fault::Lost(FetchLost::Panicked));
-    bench.settle().await;
+    rig.settle().await;
 }
 
 /// C1: all who waited for a failing fetch get its error; it ran once for them.
 #[tokio::test(start_paused = true)]
 async fn coalesce_shares_error() {
-    let bench = Bench::new();
+    let rig = Rig::new();
     let mut callers = JoinSet::new();
     for _ in 0..100 {
-        let bench = bench.clone();
-        let fetch = bench.failing();
-        callers.spawn(async move { bench.cache.get_or_fetch(&key("A"), WINDOWS, fetch).await });
+        let rig = rig.clone();
+        let fetch = rig.failing();
+        callers.spawn(async move { rig.cache.get_or_fetch(&key("A"), WINDOWS, fetch).await });
     }
     let outcomes = callers.join_all().await;
     assert!(
@@ -172,18 +170,18 @@ async fn coalesce_shares_error() {
             .into_iter()
             .all(|outcome| outcome.unwrap_err() == Fault::Down)
     );
-    assert_eq!(bench.fetches(), 1);
-    bench.settle().await;
+    assert_eq!(rig.fetches(), 1);
+    rig.settle().await;
 }
 
 /// C1: the caller that leads is dropped; those who wait are served by the fetch it started.
 #[tokio::test(start_paused = true)]
 async fn coalesce_leader_cancelled_the_fetch_goes_on() {
-    let bench = Bench::new();
+    let rig = Rig::new();
     let call = |value| {
-        let bench = bench.clone();
-        let fetch = bench.slow(value);
-        async move { bench.cache.get_or_fetch(&key("A"), WINDOWS, fetch).await }
+        let rig = rig.clone();
+        let fetch = rig.slow(value);
+        async move { rig.cache.get_or_fetch(&key("A"), WINDOWS, fetch).await }
     };
     let mut callers = JoinSet::new();
     let leader = callers.spawn(call(1));
@@ -207,22 +205,22 @@ async fn coalesce_leader_cancelled_the_fetch_goes_on() {
             Err(gone) => assert!(gone.is_cancelled()),
         }
     }
-    assert_eq!((served, bench.fetches()), (30, 1));
-    bench.settle().await;
+    assert_eq!((served, rig.fetches()), (30, 1));
+    rig.settle().await;
 }
 
 /// F8: a fetch whose task is dropped with its runtime owes its callers an answer, and gives it.
 #[test]
 fn a_fetch_dropped_with_its_runtime_is_an_error() {
-    let bench = Bench::new();
+    let rig = Rig::new();
     let engine_side = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .unwrap();
     let call = {
-        let bench = bench.clone();
-        let fetch = bench.slow(1);
-        async move { bench.cache.get_or_fetch(&key("A"), WINDOWS, fetch).await }
+        let rig = rig.clone();
+        let fetch = rig.slow(1);
+        async move { rig.cache.get_or_fetch(&key("A"), WINDOWS, fetch).await }
     };
     let mut call = Box::pin(call);
     engine_side.block_on(async {
@@ -235,16 +233,16 @@ fn a_fetch_dropped_with_its_runtime_is_an_error() {
         .unwrap();
     let outcome = callers.block_on(call);
     assert_eq!(outcome.unwrap_err(), Fault::Lost(FetchLost::Cancelled));
-    assert_eq!(bench.cache.stats().in_flight, 0);
+    assert_eq!(rig.cache.stats().in_flight, 0);
 }
 
 /// Different keys do not wait for each other.
 #[tokio::test(start_paused = true)]
 async fn a_slow_key_does_not_hold_up_another() {
-    let bench = Bench::new();
+    let rig = Rig::new();
     let (slow_key, quick_key) = (key("SLOW"), key("QUICK"));
-    let slow = bench.cache.get_or_fetch(&slow_key, WINDOWS, bench.slow(1));
-    let quick = bench
+    let slow = rig.cache.get_or_fetch(&slow_key, WINDOWS, rig.slow(1));
+    let quick = rig
         .cache
         .get_or_fetch(&quick_key, WINDOWS, || async { Ok(fetched(2)) });
     tokio::select! {
@@ -252,5 +250,5 @@ async fn a_slow_key_does_not_hold_up_another() {
         _ = slow => panic!("the slow key came first"),
         answer = quick => assert_eq!(*answer.unwrap().value(), 2),
     }
-    bench.settle().await;
+    rig.settle().await;
 }

@@ -66,14 +66,14 @@ pub(crate) enum Fault {
 
 /// A cache on a manual clock, and a count of the fetches it ran.
 #[derive(Clone)]
-pub(crate) struct Bench {
+pub(crate) struct Rig {
     pub(crate) cache: Cache<Key, u64, Fault>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) tracker: TaskTracker,
     fetches: Arc<AtomicUsize>,
 }
 
-impl Bench {
+impl Rig {
     pub(crate) fn new() -> Self {
         Self::bounded(100_000, 1 << 30)
     }
@@ -167,7 +167,7 @@ fn cache_is_send_sync() {
 /// P1-02: a cache is a value; what one holds the other does not.
 #[tokio::test(start_paused = true)]
 async fn cache_instances_are_independent() {
-    let (one, other) = (Bench::new(), Bench::new());
+    let (one, other) = (Rig::new(), Rig::new());
     one.cache
         .get_or_fetch(&key("A"), WINDOWS, one.quick(1))
         .await
@@ -189,11 +189,11 @@ async fn cache_instances_are_independent() {
 /// A clone is the same cache.
 #[tokio::test(start_paused = true)]
 async fn clones_share_their_entries() {
-    let bench = Bench::new();
-    let clone = bench.cache.clone();
+    let rig = Rig::new();
+    let clone = rig.cache.clone();
     clone
-        .get_or_fetch(&key("A"), WINDOWS, bench.quick(1))
+        .get_or_fetch(&key("A"), WINDOWS, rig.quick(1))
         .await
         .unwrap();
-    assert_eq!(*bench.cache.get(&key("A")).unwrap().value(), 1);
+    assert_eq!(*rig.cache.get(&key("A")).unwrap().value(), 1);
 }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 use tokio::time::Duration;
 
-use super::{Bench, Fault, Key, Scope, WINDOWS};
+use super::{Fault, Key, Rig, Scope, WINDOWS};
 use crate::Freshness;
 
 #[derive(Debug, Clone)]
@@ -81,26 +81,25 @@ impl Model {
 }
 
 async fn run(steps: Vec<Step>) {
-    let (bench, mut model) = (Bench::new(), Model::default());
+    let (rig, mut model) = (Rig::new(), Model::default());
     for (at, step) in steps.into_iter().enumerate() {
         let value = at as u64;
         match step {
             Step::Read(name, ok) => {
                 let outcome = if ok { Ok(value) } else { Err(Fault::Down) };
-                let fetch = bench.fetch(Duration::from_secs(1), outcome.clone());
-                let read = bench.cache.get_or_fetch(&key(name), WINDOWS, fetch).await;
-                bench.settle().await;
+                let fetch = rig.fetch(Duration::from_secs(1), outcome.clone());
+                let read = rig.cache.get_or_fetch(&key(name), WINDOWS, fetch).await;
+                rig.settle().await;
                 let read = read.map(|answer| (*answer.value(), answer.freshness()));
                 assert_eq!(read, model.read(name, outcome), "step {at}");
             }
             Step::Crowd(name, callers) => {
                 let mut crowd = tokio::task::JoinSet::new();
                 for _ in 0..callers {
-                    let bench = bench.clone();
-                    let fetch = bench.slow(value);
+                    let rig = rig.clone();
+                    let fetch = rig.slow(value);
                     crowd.spawn(async move {
-                        *bench
-                            .cache
+                        *rig.cache
                             .get_or_fetch(&key(name), WINDOWS, fetch)
                             .await
                             .unwrap()
@@ -108,38 +107,34 @@ async fn run(steps: Vec<Step>) {
                     });
                 }
                 let values = crowd.join_all().await;
-                bench.settle().await;
+                rig.settle().await;
                 let (expected, _) = model.read(name, Ok(value)).unwrap();
                 assert_eq!(values, vec![expected; callers], "step {at}");
             }
             Step::Advance(ms) => {
-                bench.clock.advance(Duration::from_millis(ms));
+                rig.clock.advance(Duration::from_millis(ms));
                 model.now_ms += ms;
             }
             Step::Invalidate(name) => {
                 let was_there = model.entries.remove(&name).is_some();
                 // An expired entry may have been swept or not; one that is served was there.
-                assert!(was_there || !bench.cache.invalidate(&key(name)));
-                bench.cache.invalidate(&key(name));
+                assert!(was_there || !rig.cache.invalidate(&key(name)));
+                rig.cache.invalidate(&key(name));
             }
             Step::InvalidateScope(engine) => {
-                bench.cache.invalidate_scope(&Scope::Engine(engine));
+                rig.cache.invalidate_scope(&Scope::Engine(engine));
                 model.entries.retain(|name, _| key(*name).engine != engine);
             }
             Step::Sweep => {
-                bench.cache.sweep();
+                rig.cache.sweep();
                 let now = model.now_ms;
                 model
                     .entries
                     .retain(|_, (_, fetched, _)| now - *fetched < 30_000);
-                assert_eq!(
-                    bench.cache.stats().entries,
-                    model.entries.len(),
-                    "step {at}"
-                );
+                assert_eq!(rig.cache.stats().entries, model.entries.len(), "step {at}");
             }
         }
-        assert_eq!(bench.fetches(), model.fetches, "step {at}");
+        assert_eq!(rig.fetches(), model.fetches, "step {at}");
     }
 }
 
@@ -163,10 +158,10 @@ proptest! {
         let of = |engine, name: &str| Key { engine, category: 1, name: name.into() };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let bench = Bench::new();
+            let rig = Rig::new();
             let (first, second) = (of(0, &one), of(engine, &other));
-            bench.cache.get_or_fetch(&first, WINDOWS, bench.quick(1)).await.unwrap();
-            assert_eq!(bench.cache.get(&second).is_some(), first == second);
+            rig.cache.get_or_fetch(&first, WINDOWS, rig.quick(1)).await.unwrap();
+            assert_eq!(rig.cache.get(&second).is_some(), first == second);
         });
     }
 }
