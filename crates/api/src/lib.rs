@@ -1,1 +1,11 @@
-//! HTTP: REST, WebSocket and the mapping from errors to problems.
+//! HTTP: REST, WebSocket, and the one mapping from errors to problems.
+//!
+//! - The route table is data ([`routes::table`]): method, path, guard, and what the OpenAPI document
+//!   says of it. No handler runs before its guard (P0-01, I-01).
+//! - [`problem`] alone turns errors into answers.
+//! - [`serve::serve`] is our own accept loop, with the timers that `axum::serve` lacks.
+//! - Nothing here is a global; everything a handler needs is in [`state::App`], built once by the server.
+
+pub mod edge;
+pub mod problem;
+pub mod serve;

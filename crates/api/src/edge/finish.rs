@@ -1,0 +1,138 @@
+//! The outermost layer: request id, problems, panics, security headers, one log line for a 5xx.
+//!
+//! 1. Every answer carries `X-Request-Id`, the security headers and, for an error, a problem body
+//!    with that id; also when a handler panicked (P2-10).
+//! 2. A request that its client dropped is no error and logs none.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use resync_kernel::IdGenerator;
+use tracing::Instrument;
+
+use super::request_id::{RequestId, X_REQUEST_ID};
+use crate::problem::Problem;
+
+/// What the layer needs.
+#[derive(Clone)]
+pub struct Finish {
+    /// Makes the ids of requests that bring none.
+    pub ids: Arc<dyn IdGenerator>,
+    /// The longest that a handler may take.
+    pub handler_timeout: Duration,
+}
+
+/// Runs the rest under a span with the request's id, and finishes whatever comes back.
+pub async fn finish(State(this): State<Finish>, mut request: Request, next: Next) -> Response {
+    let id = RequestId::of(request.headers(), &*this.ids);
+    let path = request.uri().path().to_owned();
+    let method = request.method().clone();
+    request.extensions_mut().insert(id.clone());
+    let span = tracing::info_span!("http.request", request.id = %id, http.method = %method, http.path = %path);
+    let answer = tokio::time::timeout(this.handler_timeout, next.run(request)).instrument(span.clone());
+    let mut response = answer.await.unwrap_or_else(|_| {
+        Problem::new(StatusCode::GATEWAY_TIMEOUT, "timed-out", "The answer took too long").into_response()
+    });
+    if response.status().is_client_error() || response.status().is_server_error() {
+        response = span.in_scope(|| with_problem_body(response, &path, &id));
+    }
+    let headers = response.headers_mut();
+    if let Some(value) = id.header() {
+        headers.insert(X_REQUEST_ID, value);
+    }
+    secure(headers);
+    response
+}
+
+/// Gives an error its problem body; one without a [`Problem`] came from axum itself.
+fn with_problem_body(mut response: Response, path: &str, id: &RequestId) -> Response {
+    let status = response.status();
+    let problem = response.extensions_mut().remove::<Problem>().unwrap_or_else(|| of_status(status));
+    if status.is_server_error() {
+        let source = problem.source.as_ref().map(|source| chain(source.as_ref().as_ref()));
+        tracing::error!(
+            http.status = status.as_u16(),
+            problem.code = problem.code,
+            error = source,
+            "the request failed"
+        );
+    }
+    let body = serde_json::to_vec(&problem.body(path, id.as_str()));
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(axum::http::header::CONTENT_LENGTH);
+    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    parts.headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if let Some(after) = problem.retry_after {
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        parts.headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    }
+    // Plain strings, numbers and maps always serialise; an empty body would still carry the status.
+    Response::from_parts(parts, body.map_or_else(|_| Body::empty(), Body::from))
+}
+
+/// The problem of a bare status.
+fn of_status(status: StatusCode) -> Problem {
+    match status {
+        StatusCode::NOT_FOUND => Problem::not_found("no-such-route", "There is nothing at this address"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Problem::new(status, "method-not-allowed", "This address does not know that method")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(status, "too-large", "The body is larger than this address takes")
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            Problem::new(status, "unsupported-media-type", "This address does not take that kind of body")
+        }
+        status if status.is_client_error() => {
+            Problem::new(status, "bad-request", "The request is malformed")
+        }
+        status => Problem { status, ..Problem::internal() },
+    }
+}
+
+/// An error and all its sources in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// What the browser may do with an answer that brought no policy of its own.
+fn secure(headers: &mut HeaderMap) {
+    let defaults = [
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (REFERRER_POLICY, "no-referrer"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    for (name, value) in defaults {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
+/// Turns a panic into a 500; for `CatchPanicLayer::custom`.
+#[must_use]
+pub fn on_panic(payload: Box<dyn Any + Send + 'static>) -> Response {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned());
+    Problem::internal().caused_by(text).into_response()
+}

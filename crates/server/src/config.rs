@@ -1,0 +1,339 @@
+//! Configuration: `resync.toml`, then the environment, then flags; typed, with the origin of each value.
+//!
+//! 1. `an_unknown_key_is_refused_with_a_suggestion`, in the file as in the environment (P2-07).
+//! 2. `a_secret_is_never_shown`: not by `config show`, not in an error, not by `Debug`.
+//! 3. Nothing here reads the environment or a file on its own: the caller hands in both (P1-05).
+
+mod keys;
+mod load;
+mod show;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use resync_kernel::SecretString;
+use serde::{Deserialize, Serialize};
+
+pub use load::{ConfigError, Loaded, Sources};
+pub use show::{Row, rows};
+
+/// The whole configuration. Every section has defaults, so an empty file is a valid one.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The listener and what surrounds it.
+    pub server: ServerConfig,
+    /// Signing in.
+    pub auth: AuthConfig,
+    /// The store.
+    pub database: DatabaseConfig,
+    /// The engines.
+    pub tws: TwsConfig,
+    /// How long what was read from an engine is kept.
+    pub cache: CacheConfig,
+    /// Documents.
+    pub rag: RagConfig,
+    /// WebSockets.
+    pub ws: WsConfig,
+    /// Logs.
+    pub log: LogConfig,
+}
+
+/// Section `server`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// How browsers reach it, when that differs from `listen`; its origin may send requests.
+    pub public_url: Option<String>,
+    /// Where the database and other state live.
+    pub data_dir: PathBuf,
+    /// How many proxies stand in front; that many hops of `X-Forwarded-For` are believed.
+    pub trusted_proxies: usize,
+    /// Origins that may send requests with a cookie besides our own.
+    pub allowed_origins: Vec<String>,
+    /// Cookies without `Secure` although the listener is not plain http on loopback.
+    pub insecure_cookies: bool,
+    /// Seconds for requests in flight once shutdown began.
+    pub shutdown_seconds: u64,
+    /// Seconds for the head of a request.
+    pub header_timeout_seconds: u64,
+    /// Seconds for a request from head to answer.
+    pub body_timeout_seconds: u64,
+    /// Connections at once.
+    pub max_connections: usize,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: None,
+            data_dir: PathBuf::from("./data"),
+            trusted_proxies: 0,
+            allowed_origins: Vec::new(),
+            insecure_cookies: false,
+            shutdown_seconds: 25,
+            header_timeout_seconds: 10,
+            body_timeout_seconds: 30,
+            max_connections: 10_000,
+        }
+    }
+}
+
+/// Section `auth`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthConfig {
+    /// At least 32 bytes; `serve` refuses to start without it.
+    #[serde(skip_serializing)]
+    pub secret_key: Option<SecretString>,
+    /// The token's `iss`.
+    pub issuer: String,
+    /// The token's `aud`.
+    pub audience: String,
+    /// Minutes until a session ends.
+    pub session_minutes: u32,
+    /// Minutes without a request until a session ends.
+    pub idle_minutes: u32,
+    /// The cost of bcrypt, 4 to 15.
+    pub bcrypt_cost: u32,
+    /// Threads that hash; 0 is one a core.
+    pub hash_workers: usize,
+    /// Hashes that may wait.
+    pub hash_queue: usize,
+    /// Failures until an account is locked for one address.
+    pub lockout_attempts: u32,
+    /// Failures until an account is locked for every address.
+    pub lockout_account_attempts: u32,
+    /// Failures until an address is locked for every account.
+    pub lockout_address_attempts: u32,
+    /// Seconds that failures count.
+    pub lockout_seconds: u64,
+    /// Name of the administrator that the first start makes.
+    pub admin_username: Option<String>,
+    /// That administrator's password; used at the first start only.
+    #[serde(skip_serializing)]
+    pub admin_password: Option<SecretString>,
+}
+
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self {
+            secret_key: None,
+            issuer: "resync".to_owned(),
+            audience: "resync".to_owned(),
+            session_minutes: 480,
+            idle_minutes: 60,
+            bcrypt_cost: 12,
+            hash_workers: 0,
+            hash_queue: 64,
+            lockout_attempts: 5,
+            lockout_account_attempts: 20,
+            lockout_address_attempts: 30,
+            lockout_seconds: 900,
+            admin_username: None,
+            admin_password: None,
+        }
+    }
+}
+
+/// Section `database`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// `sqlite://PATH`; absent is `resync.db` in `server.data_dir`.
+    pub url: Option<String>,
+}
+
+/// Section `tws`: engines as a list, or a single one by its fields.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TwsConfig {
+    /// The engines, in order; the first is asked when a request names none.
+    pub engine: Vec<EngineConfig>,
+    /// The single engine's URL.
+    pub url: Option<String>,
+    /// The single engine's user.
+    pub username: Option<String>,
+    /// The single engine's password.
+    #[serde(skip_serializing)]
+    pub password: Option<SecretString>,
+    /// The single engine's API key, instead of user and password.
+    #[serde(skip_serializing)]
+    pub api_key: Option<SecretString>,
+    /// The single engine's name.
+    pub name: String,
+    /// Seconds for one call to an engine.
+    pub timeout_seconds: u64,
+    /// Seconds to wait for an action to show.
+    pub verify_seconds: u64,
+}
+
+impl Default for TwsConfig {
+    fn default() -> Self {
+        Self {
+            engine: Vec::new(),
+            url: None,
+            username: None,
+            password: None,
+            api_key: None,
+            name: "default".to_owned(),
+            timeout_seconds: 15,
+            verify_seconds: 10,
+        }
+    }
+}
+
+/// One entry of `[[tws.engine]]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineConfig {
+    /// Its name, unique: 1 to 40 letters, digits, `-`, `_` or `.`.
+    pub name: String,
+    /// `https://host:31116/twsd/api/v2`.
+    pub url: String,
+    /// User, with `password`.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// Password, with `username`.
+    #[serde(skip_serializing)]
+    #[serde(default)]
+    pub password: Option<SecretString>,
+    /// API key, instead of user and password.
+    #[serde(skip_serializing)]
+    #[serde(default)]
+    pub api_key: Option<SecretString>,
+    /// A file of certificates (PEM) to trust besides the system's.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// Accepts any certificate; for laboratories.
+    #[serde(default)]
+    pub insecure_tls: bool,
+    /// Actions are refused.
+    #[serde(default)]
+    pub read_only: bool,
+    /// Seconds for one call; absent is `tws.timeout_seconds`.
+    #[serde(default)]
+    pub timeout_seconds: Option<u64>,
+}
+
+/// Section `cache`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CacheConfig {
+    /// Seconds that a job's status counts as fresh.
+    pub job_status_fresh_seconds: u64,
+    /// Seconds that it may be shown, marked as stale.
+    pub job_status_stale_seconds: u64,
+    /// The same for logs.
+    pub job_logs_fresh_seconds: u64,
+    /// The same for logs.
+    pub job_logs_stale_seconds: u64,
+    /// The same for dependency graphs.
+    pub graph_fresh_seconds: u64,
+    /// The same for dependency graphs.
+    pub graph_stale_seconds: u64,
+    /// The same for what hardly changes.
+    pub static_fresh_seconds: u64,
+    /// The same for what hardly changes.
+    pub static_stale_seconds: u64,
+    /// The same for everything else.
+    pub default_fresh_seconds: u64,
+    /// The same for everything else.
+    pub default_stale_seconds: u64,
+    /// Entries at most.
+    pub max_entries: usize,
+    /// Bytes at most.
+    pub max_bytes: usize,
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self {
+            job_status_fresh_seconds: 10,
+            job_status_stale_seconds: 30,
+            job_logs_fresh_seconds: 30,
+            job_logs_stale_seconds: 60,
+            graph_fresh_seconds: 300,
+            graph_stale_seconds: 600,
+            static_fresh_seconds: 3600,
+            static_stale_seconds: 7200,
+            default_fresh_seconds: 60,
+            default_stale_seconds: 120,
+            max_entries: 100_000,
+            max_bytes: 128 * 1024 * 1024,
+        }
+    }
+}
+
+/// Section `rag`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RagConfig {
+    /// Bytes of one document at most.
+    pub max_upload_bytes: usize,
+    /// Characters that a chunk aims at.
+    pub chunk_chars: usize,
+}
+
+impl Default for RagConfig {
+    fn default() -> Self {
+        Self { max_upload_bytes: 25 * 1024 * 1024, chunk_chars: 1200 }
+    }
+}
+
+/// Section `ws`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WsConfig {
+    /// Seconds without a message until a socket is closed; at least 1.
+    pub idle_timeout_seconds: u64,
+    /// Bytes of one message at most.
+    pub max_message_bytes: usize,
+    /// Seconds that sending one message may take.
+    pub send_timeout_seconds: u64,
+    /// Sockets of one user at once.
+    pub max_connections_per_user: usize,
+    /// Sockets at once.
+    pub max_connections: usize,
+}
+
+impl Default for WsConfig {
+    fn default() -> Self {
+        Self {
+            idle_timeout_seconds: 300,
+            max_message_bytes: 65_536,
+            send_timeout_seconds: 5,
+            max_connections_per_user: 20,
+            max_connections: 10_000,
+        }
+    }
+}
+
+/// Section `log`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// A level, or directives such as `info,resync_hwa=debug`.
+    pub level: String,
+    /// How lines look; absent is `text` on a terminal, else `json`.
+    pub format: Option<LogFormat>,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: None }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}

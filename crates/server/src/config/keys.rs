@@ -1,0 +1,125 @@
+//! Every key, once: its kind, and whether it is a secret.
+//!
+//! From this table come the names in the environment, the suggestions for an unknown key, and what
+//! `config show` prints. A test compares it with the typed configuration.
+
+/// What kind of value a key takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Text as it stands.
+    Text,
+    /// Text that nobody may see.
+    Secret,
+    /// A whole number, 0 or more.
+    Number,
+    /// `true` or `false`.
+    Flag,
+    /// Texts with commas between them.
+    List,
+}
+
+/// `section.key`, and its kind.
+pub(crate) const KEYS: &[(&str, Kind)] = &[
+    ("server.listen", Kind::Text),
+    ("server.public_url", Kind::Text),
+    ("server.data_dir", Kind::Text),
+    ("server.trusted_proxies", Kind::Number),
+    ("server.allowed_origins", Kind::List),
+    ("server.insecure_cookies", Kind::Flag),
+    ("server.shutdown_seconds", Kind::Number),
+    ("server.header_timeout_seconds", Kind::Number),
+    ("server.body_timeout_seconds", Kind::Number),
+    ("server.max_connections", Kind::Number),
+    ("auth.secret_key", Kind::Secret),
+    ("auth.issuer", Kind::Text),
+    ("auth.audience", Kind::Text),
+    ("auth.session_minutes", Kind::Number),
+    ("auth.idle_minutes", Kind::Number),
+    ("auth.bcrypt_cost", Kind::Number),
+    ("auth.hash_workers", Kind::Number),
+    ("auth.hash_queue", Kind::Number),
+    ("auth.lockout_attempts", Kind::Number),
+    ("auth.lockout_account_attempts", Kind::Number),
+    ("auth.lockout_address_attempts", Kind::Number),
+    ("auth.lockout_seconds", Kind::Number),
+    ("auth.admin_username", Kind::Text),
+    ("auth.admin_password", Kind::Secret),
+    ("database.url", Kind::Text),
+    ("tws.url", Kind::Text),
+    ("tws.username", Kind::Text),
+    ("tws.password", Kind::Secret),
+    ("tws.api_key", Kind::Secret),
+    ("tws.name", Kind::Text),
+    ("tws.timeout_seconds", Kind::Number),
+    ("tws.verify_seconds", Kind::Number),
+    ("cache.job_status_fresh_seconds", Kind::Number),
+    ("cache.job_status_stale_seconds", Kind::Number),
+    ("cache.job_logs_fresh_seconds", Kind::Number),
+    ("cache.job_logs_stale_seconds", Kind::Number),
+    ("cache.graph_fresh_seconds", Kind::Number),
+    ("cache.graph_stale_seconds", Kind::Number),
+    ("cache.static_fresh_seconds", Kind::Number),
+    ("cache.static_stale_seconds", Kind::Number),
+    ("cache.default_fresh_seconds", Kind::Number),
+    ("cache.default_stale_seconds", Kind::Number),
+    ("cache.max_entries", Kind::Number),
+    ("cache.max_bytes", Kind::Number),
+    ("rag.max_upload_bytes", Kind::Number),
+    ("rag.chunk_chars", Kind::Number),
+    ("ws.idle_timeout_seconds", Kind::Number),
+    ("ws.max_message_bytes", Kind::Number),
+    ("ws.send_timeout_seconds", Kind::Number),
+    ("ws.max_connections_per_user", Kind::Number),
+    ("ws.max_connections", Kind::Number),
+    ("log.level", Kind::Text),
+    ("log.format", Kind::Text),
+];
+
+/// Keys of the design that this version does not act upon yet: refused, so that nobody relies on them.
+pub(crate) const NOT_YET: &[&str] = &[
+    "server.tls_cert",
+    "server.tls_key",
+    "server.tls_client_ca",
+    "database.max_connections",
+    "redis.url",
+    "redis.timeout_ms",
+    "tws.poll_seconds",
+    "llm.url",
+    "llm.api_key",
+    "llm.model",
+    "llm.fallback_models",
+    "llm.timeout_seconds",
+    "llm.idle_timeout_seconds",
+    "llm.max_tokens",
+    "rag.embedder",
+    "limits.login",
+    "limits.chat",
+    "limits.api",
+    "limits.actions",
+    "limits.uploads",
+    "telemetry.otlp_endpoint",
+    "telemetry.metrics_token",
+];
+
+/// Names in the environment that stand for a key without the usual form.
+pub(crate) const ALIASES: &[(&str, &str)] =
+    &[("AUTH_SECRET_KEY", "auth.secret_key"), ("WS_IDLE_TIMEOUT_SECONDS", "ws.idle_timeout_seconds")];
+
+/// The kind of a key.
+pub(crate) fn kind(key: &str) -> Option<Kind> {
+    KEYS.iter().find(|(name, _)| *name == key).map(|(_, kind)| *kind)
+}
+
+/// The key's name in the environment.
+pub(crate) fn environment_name(key: &str) -> String {
+    format!("RESYNC_{}", key.replace('.', "_").to_ascii_uppercase())
+}
+
+/// The known key that looks most like this one.
+pub(crate) fn nearest(key: &str) -> Option<&'static str> {
+    KEYS.iter()
+        .map(|(name, _)| (strsim::jaro_winkler(name, key), *name))
+        .filter(|(likeness, _)| *likeness > 0.85)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
