@@ -38,7 +38,7 @@ impl Default for TokenConfig {
         Self {
             issuer: "resync".into(),
             audience: "resync".into(),
-            lifetime: Duration::from_secs(480 * 60),
+            lifetime: Duration::from_hours(8),
         }
     }
 }
@@ -220,14 +220,14 @@ impl TokenVerifier {
     }
 
     fn prove(&self, minter: &TokenMinter) -> Result<(), TokenSetupError> {
-        let minted = minter.mint(&TokenSubject {
+        let signed = minter.mint(&TokenSubject {
             user_id: UserId(Uuid::nil()),
             session_id: SessionId(Uuid::nil()),
             token_id: TokenId(Uuid::nil()),
             version: 0,
             role: Role::Viewer,
         })?;
-        let token = minted.token.expose_secret();
+        let token = signed.token.expose_secret();
         self.verify(token).map_err(TokenSetupError::SelfTest)?;
         // Without its last character the signature is a byte short; a crypto backend that takes it
         // checks nothing.

@@ -1,1 +1,254 @@
-//! The database file, its pragmas and its migrations.
+//! The database file: its pragmas, its pools, its migrations and its one writer.
+//!
+//! Invariants:
+//! - `committed_rows_survive_a_reopen`: WAL with `synchronous=FULL`, so what was acknowledged is there
+//!   after a loss of power.
+//! - `a_dropped_caller_leaves_nothing_half_done`: a write runs in a task of its own, and ends in a
+//!   commit or a rollback before the connection goes back.
+//! - `readers_cannot_write`: every change goes through [`SqliteDatabase::write`], one at a time, so no
+//!   two writers can wait for each other's locks.
+//! - Migrations run before anybody gets the database.
+
+use std::fmt;
+use std::path::Path;
+use std::pin::Pin;
+use std::time::Duration;
+
+use resync_kernel::BoxError;
+use sqlx::migrate::MigrateError;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
+use thiserror::Error;
+use tokio_util::task::TaskTracker;
+
+/// How long one waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one waits for a connection, the writer's included.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What [`SqliteDatabase::write`] runs: a future that borrows the transaction.
+pub type Write<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
+
+/// An open database. Cheap to clone; all clones are one database.
+#[derive(Clone)]
+pub struct SqliteDatabase {
+    readers: SqlitePool,
+    writer: SqlitePool,
+    writes: TaskTracker,
+}
+
+/// Why the database did not do it.
+#[derive(Debug, Error)]
+pub enum SqliteError {
+    /// The file could not be opened or made.
+    #[error("the database cannot be opened")]
+    Open(#[source] sqlx::Error),
+    /// A migration did not run; the database is as it was before that migration.
+    #[error("the database could not be migrated")]
+    Migrate(#[from] MigrateError),
+    /// A statement failed.
+    #[error("the database did not do it")]
+    Query(#[from] sqlx::Error),
+    /// A write ended without an answer: it panicked, or the runtime is going down. It was not committed.
+    #[error("a write ended without an answer")]
+    Unfinished(#[source] tokio::task::JoinError),
+    /// A column holds what the domain does not take.
+    #[error("column {column} of table {table} does not parse in row {id}")]
+    Column {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's key.
+        id: String,
+        /// What is wrong with it.
+        #[source]
+        source: BoxError,
+    },
+}
+
+impl SqliteError {
+    /// Whether a statement failed because a unique key is taken.
+    #[must_use]
+    pub fn is_unique_violation(&self) -> bool {
+        match self {
+            Self::Query(sqlx::Error::Database(error)) => error.is_unique_violation(),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Debug for SqliteDatabase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteDatabase")
+            .field("writes", &self.writes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl SqliteDatabase {
+    /// How many readers there are when nobody says.
+    pub const DEFAULT_READERS: u32 = 4;
+
+    /// Opens the file at `path`, makes it if it is absent, and migrates it.
+    ///
+    /// # Errors
+    /// [`SqliteError::Open`] or [`SqliteError::Migrate`].
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, SqliteError> {
+        Self::open_with(path, Self::DEFAULT_READERS).await
+    }
+
+    /// As [`SqliteDatabase::open`], with at most `readers` connections for reading, at least one.
+    ///
+    /// # Errors
+    /// As [`SqliteDatabase::open`].
+    pub async fn open_with(path: impl AsRef<Path>, readers: u32) -> Result<Self, SqliteError> {
+        let options = options(
+            SqliteConnectOptions::new()
+                .filename(path)
+                .create_if_missing(true),
+        );
+        let writer = pool(1)
+            .connect_with(options.clone())
+            .await
+            .map_err(SqliteError::Open)?;
+        migrate(&writer).await?;
+        let reading = options.create_if_missing(false).pragma("query_only", "ON");
+        let readers = pool(readers.max(1))
+            .connect_with(reading)
+            .await
+            .map_err(SqliteError::Open)?;
+        Ok(Self {
+            readers,
+            writer,
+            writes: TaskTracker::new(),
+        })
+    }
+
+    /// Opens a database that lives in memory and ends with its last clone, for tests and demos. It has
+    /// one connection for everything, so a write that reads through [`SqliteDatabase::reader`] would
+    /// wait for itself.
+    ///
+    /// # Errors
+    /// As [`SqliteDatabase::open`].
+    pub async fn open_in_memory() -> Result<Self, SqliteError> {
+        let options = options(SqliteConnectOptions::new().in_memory(true));
+        let writer = pool(1)
+            .connect_with(options)
+            .await
+            .map_err(SqliteError::Open)?;
+        migrate(&writer).await?;
+        Ok(Self {
+            readers: writer.clone(),
+            writer,
+            writes: TaskTracker::new(),
+        })
+    }
+
+    /// The connections for reading.
+    #[must_use]
+    pub const fn reader(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// Runs `work` in the writer's transaction: commits its `Ok`, rolls its `Err` back.
+    ///
+    /// ```
+    /// # async fn example(database: resync_sqlite::SqliteDatabase) -> Result<(), resync_sqlite::SqliteError> {
+    /// let deleted = database
+    ///     .write(|tx| {
+    ///         Box::pin(async move {
+    ///             let done = sqlx::query("DELETE FROM sessions").execute(tx).await?;
+    ///             Ok::<_, resync_sqlite::SqliteError>(done.rows_affected())
+    ///         })
+    ///     })
+    ///     .await?;
+    /// # let _: u64 = deleted;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Cancel safe: the write runs to its end in a task of its own although the caller is gone.
+    ///
+    /// # Errors
+    /// What `work` returns, or a [`SqliteError`] turned into `E`.
+    pub async fn write<T, E, W>(&self, work: W) -> Result<T, E>
+    where
+        W: for<'a> FnOnce(&'a mut SqliteConnection) -> Write<'a, T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<SqliteError> + Send + 'static,
+    {
+        let writer = self.writer.clone();
+        let task = self.writes.spawn(async move {
+            // IMMEDIATE takes the lock now: a read that later turns into a write could be refused.
+            let mut transaction: Transaction<'_, Sqlite> = writer
+                .begin_with("BEGIN IMMEDIATE")
+                .await
+                .map_err(SqliteError::Query)?;
+            match work(&mut transaction).await {
+                Ok(value) => {
+                    transaction.commit().await.map_err(SqliteError::Query)?;
+                    Ok(value)
+                }
+                Err(error) => {
+                    if let Err(cause) = transaction.rollback().await {
+                        let cause = &cause as &dyn std::error::Error;
+                        tracing::warn!(error = cause, "a rollback failed; SQLite drops the write");
+                    }
+                    Err(error)
+                }
+            }
+        });
+        match task.await {
+            Ok(result) => result,
+            Err(error) => Err(SqliteError::Unfinished(error).into()),
+        }
+    }
+
+    /// Whether the database answers, for readiness.
+    ///
+    /// # Errors
+    /// [`SqliteError::Query`] when it does not.
+    pub async fn ping(&self) -> Result<(), SqliteError> {
+        sqlx::query("SELECT 1 FROM users LIMIT 1")
+            .fetch_optional(self.reader())
+            .await?;
+        Ok(())
+    }
+
+    /// Waits for the writes that run, then closes all connections. Later calls fail.
+    pub async fn close(&self) {
+        self.writes.close();
+        self.writes.wait().await;
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+fn options(base: SqliteConnectOptions) -> SqliteConnectOptions {
+    base.journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+}
+
+/// Connections to a file do not age, and one that closes would take an in-memory database along.
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .min_connections(1)
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+}
+
+async fn migrate(writer: &SqlitePool) -> Result<(), SqliteError> {
+    sqlx::migrate!("../../migrations/sqlite")
+        .run(writer)
+        .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

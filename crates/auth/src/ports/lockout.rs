@@ -138,7 +138,7 @@ impl Default for LockoutLimits {
             per_account_and_address: 5,
             per_account: 20,
             per_address: 30,
-            window: Duration::from_secs(15 * 60),
+            window: Duration::from_mins(15),
         }
     }
 }

@@ -29,7 +29,7 @@ pub struct LoginService {
 /// A login that succeeded. `Debug` shows neither token.
 #[derive(Debug, Clone)]
 pub struct LoggedIn {
-    /// The session token, for the HttpOnly cookie alone.
+    /// The session token, for the `HttpOnly` cookie alone.
     pub token: SecretString,
     /// The CSRF token, for the cookie that scripts read.
     pub csrf: SecretString,

@@ -27,14 +27,14 @@ pub struct SessionPolicy {
 
 impl SessionPolicy {
     /// Use is noted when the last note is at least this old, which spares a write a request.
-    pub const NOTE_EVERY: Duration = Duration::from_secs(60);
+    pub const NOTE_EVERY: Duration = Duration::from_mins(1);
 }
 
 impl Default for SessionPolicy {
     /// 60 minutes.
     fn default() -> Self {
         Self {
-            idle: Duration::from_secs(60 * 60),
+            idle: Duration::from_hours(1),
         }
     }
 }

@@ -1,0 +1,4 @@
+//! The laws of the ports in memory, one module a domain.
+
+#[cfg(feature = "auth")]
+mod auth;
