@@ -51,7 +51,7 @@ impl DocumentRepository for InMemoryDocumentRepository {
             .values()
             .find(|row| row.document.bytes_sha256 == document.bytes_sha256);
         if let Some(row) = known {
-            return Ok(Inserted::Existing(row.document.clone()));
+            return Ok(Inserted::Existing(Box::new(row.document.clone())));
         }
         let row = Row {
             document: document.clone(),

@@ -30,7 +30,7 @@ pub enum Inserted {
     /// The document was stored.
     New,
     /// A document with the same bytes is there already; nothing was stored.
-    Existing(Document),
+    Existing(Box<Document>),
 }
 
 /// Which documents a walk visits.

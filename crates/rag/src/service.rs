@@ -15,8 +15,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use resync_kernel::{BoxError, Clock, Cursor, CursorError, IdGenerator, Limit, Page};
+use resync_sync::OnceInit;
 use thiserror::Error;
-use tokio::sync::{OnceCell, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
 pub use search::{SearchError, SearchQuery, SearchResults};
@@ -120,7 +121,7 @@ struct Inner {
     /// Guards every change of the index. A lock of tokio, as a load holds it across awaits.
     writer: Arc<tokio::sync::Mutex<IndexWriter>>,
     /// Set once the index has been built from the store.
-    loaded: OnceCell<()>,
+    loaded: OnceInit<(), Arc<KnowledgeError>>,
     /// The documents that tasks of this process work on. A plain lock: only set operations.
     in_flight: Mutex<HashSet<DocumentId>>,
     /// Bumped whenever a document leaves `in_flight`, for [`KnowledgeService::settled`].
@@ -151,7 +152,7 @@ impl KnowledgeService {
                 index,
                 lexicon: Lexicon::operations(),
                 writer,
-                loaded: OnceCell::new(),
+                loaded: OnceInit::new(),
                 in_flight: Mutex::default(),
                 settled: watch::Sender::new(0),
                 parsers: Semaphore::new(2),

@@ -415,15 +415,14 @@ impl IndexWriter {
     }
 
     fn open(&mut self) -> Result<&mut (tantivy::IndexWriter, IndexReader), IndexError> {
-        let open = match self.open.take() {
-            Some(open) => open,
-            None => {
-                let library = &self.index.library;
-                let writer = library.writer_with_num_threads(1, WRITER_BYTES)?;
-                writer.set_merge_policy(Box::new(NoMergePolicy));
-                let reader = library.reader_builder().reload_policy(ReloadPolicy::Manual);
-                (writer, reader.try_into()?)
-            }
+        let open = if let Some(open) = self.open.take() {
+            open
+        } else {
+            let library = &self.index.library;
+            let writer = library.writer_with_num_threads(1, WRITER_BYTES)?;
+            writer.set_merge_policy(Box::new(NoMergePolicy));
+            let reader = library.reader_builder().reload_policy(ReloadPolicy::Manual);
+            (writer, reader.try_into()?)
         };
         Ok(self.open.insert(open))
     }

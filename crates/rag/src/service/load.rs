@@ -25,11 +25,10 @@ impl KnowledgeService {
     /// # Errors
     /// [`KnowledgeError::Unavailable`]; the next call tries again.
     pub async fn load(&self) -> Result<(), KnowledgeError> {
-        self.inner
-            .loaded
-            .get_or_try_init(|| self.build())
-            .await
-            .copied()
+        let build = || async { self.build().await.map_err(Arc::new) };
+        // Those who waited for a failed build share its error.
+        let loaded = self.inner.loaded.get_or_try_init(build).await;
+        loaded.copied().map_err(unavailable)
     }
 
     #[tracing::instrument(name = "rag.load", skip_all)]

@@ -170,7 +170,7 @@ impl KnowledgeService {
                 self.process_in_background(flight);
                 Ok(document)
             }
-            Inserted::Existing(known) => self.try_again(known).await,
+            Inserted::Existing(known) => self.try_again(*known).await,
         }
     }
 

@@ -1,0 +1,143 @@
+//! The golden set: questions in both languages over the demo's runbooks.
+//!
+//! It asserts what `README.md` states. A change of the analysis, the lexicon or the weights that
+//! makes answers worse stops here.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use resync_rag::{KnowledgeService, SearchQuery};
+
+use crate::support::{Switched, service, taken_in, upload};
+
+struct Question {
+    kind: &'static str,
+    source: &'static str,
+    text: &'static str,
+}
+
+fn questions() -> Vec<Question> {
+    let lines = include_str!("golden.tsv")
+        .lines()
+        .filter(|line| !line.starts_with('#'));
+    let read = |line: &'static str| {
+        let mut cells = line.split('\t');
+        let mut cell = || {
+            cells
+                .next()
+                .unwrap_or_else(|| panic!("three cells in {line:?}"))
+        };
+        Question {
+            kind: cell(),
+            source: cell(),
+            text: cell(),
+        }
+    };
+    lines.map(read).collect()
+}
+
+async fn runbooks() -> KnowledgeService {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/demo/runbooks");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
+    files.sort();
+    let knowledge = service(Arc::new(Switched::default()));
+    for file in files {
+        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+        taken_in(&knowledge, upload(&name, std::fs::read(file).unwrap())).await;
+    }
+    knowledge
+}
+
+#[derive(Default)]
+struct Tally {
+    asked: usize,
+    first: usize,
+    in_three: usize,
+    judged_right: usize,
+}
+
+async fn tally(knowledge: &KnowledgeService) -> BTreeMap<&'static str, Tally> {
+    let mut tallies = BTreeMap::<_, Tally>::new();
+    for question in questions() {
+        let query = SearchQuery {
+            k: 10,
+            explain: true,
+            ..SearchQuery::new(question.text)
+        };
+        let found = knowledge.search(query).await.unwrap();
+        let mut sources: Vec<&str> = Vec::new();
+        for hit in &found.items {
+            if !sources.contains(&hit.source.as_str()) {
+                sources.push(&hit.source);
+            }
+        }
+        let three: Vec<&str> = found
+            .items
+            .iter()
+            .take(3)
+            .map(|hit| hit.source.as_str())
+            .collect();
+        let tally = tallies.entry(question.kind).or_default();
+        let has_answer = question.source != "-";
+        tally.asked += 1;
+        tally.first += usize::from(three.first() == Some(&question.source));
+        tally.in_three += usize::from(three.contains(&question.source));
+        tally.judged_right += usize::from(found.answerable == has_answer);
+        if found.answerable != has_answer || (has_answer && !three.contains(&question.source)) {
+            let explanation = found.items.first().and_then(|hit| hit.explanation.as_ref());
+            println!(
+                "{} {:?}: answerable {}, {three:?}, best hit {explanation:?}",
+                question.kind, question.text, found.answerable
+            );
+        }
+    }
+    tallies
+}
+
+fn share(part: usize, of: usize) -> f64 {
+    f64::from(u32::try_from(part).unwrap()) / f64::from(u32::try_from(of).unwrap())
+}
+
+/// Rule 6 of the design: a question in one language finds a runbook in the other.
+#[tokio::test]
+async fn the_golden_set_is_answered_in_both_languages_and_across() {
+    let knowledge = runbooks().await;
+    let tallies = tally(&knowledge).await;
+    let mut all = Tally::default();
+    for (kind, tally) in &tallies {
+        println!(
+            "{kind}: {} asked, recall@1 {:.3}, recall@3 {:.3}, answerable {:.3}",
+            tally.asked,
+            share(tally.first, tally.asked),
+            share(tally.in_three, tally.asked),
+            share(tally.judged_right, tally.asked),
+        );
+        if *kind != "none" {
+            all.asked += tally.asked;
+            all.first += tally.first;
+            all.in_three += tally.in_three;
+            assert!(
+                share(tally.in_three, tally.asked) >= 0.9,
+                "recall@3 of {kind}"
+            );
+        }
+        all.judged_right += tally.judged_right;
+    }
+    let none = &tallies["none"];
+    let judged = share(all.judged_right, all.asked + none.asked);
+    println!(
+        "all: recall@1 {:.3}, answerable {judged:.3}",
+        share(all.first, all.asked)
+    );
+    assert!(all.asked >= 40 && none.asked >= 10);
+    assert!(share(all.in_three, all.asked) >= 0.95, "recall@3");
+    assert!(judged >= 0.9, "answerable");
+    assert!(
+        share(none.judged_right, none.asked) >= 0.9,
+        "questions without an answer"
+    );
+}

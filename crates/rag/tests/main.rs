@@ -1,0 +1,13 @@
+//! The knowledge service on repositories in memory.
+
+// `cfg(test)` tells clippy that these modules are tests, too.
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod init;
+#[cfg(test)]
+mod knowledge;
+#[cfg(test)]
+mod support;
