@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use resync_kernel::{CountingIds, ManualClock, UserId};
+use resync_kernel::{ManualClock, SystemIds, UserId};
 use resync_memory::rag::InMemoryDocumentRepository;
 use resync_rag::{
     Chunk, Document, DocumentCounts, DocumentId, DocumentRepository, DocumentRepositoryError,
@@ -15,16 +15,16 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 /// A repository in memory with switches.
-pub struct Switched {
-    pub inner: InMemoryDocumentRepository,
+pub(crate) struct Switched {
+    pub(crate) inner: InMemoryDocumentRepository,
     /// How many walks over ready documents have begun.
-    pub loads: AtomicU32,
+    pub(crate) loads: AtomicU32,
     /// Whether walks and stage changes fail.
-    pub broken: AtomicBool,
+    pub(crate) broken: AtomicBool,
     /// A walk takes one permit; close to none to stop it.
-    pub gate: Semaphore,
+    pub(crate) gate: Semaphore,
     /// Reading a text takes one permit.
-    pub texts: Semaphore,
+    pub(crate) texts: Semaphore,
 }
 
 impl Default for Switched {
@@ -120,26 +120,26 @@ impl DocumentRepository for Switched {
 }
 
 /// A service on `documents`, with small bounds where given.
-pub fn service_with(
+pub(crate) fn service_with(
     documents: Arc<dyn DocumentRepository>,
     config: KnowledgeConfig,
 ) -> KnowledgeService {
     KnowledgeService::new(KnowledgeParts {
         documents,
         clock: Arc::new(ManualClock::default()),
-        ids: Arc::new(CountingIds::default()),
+        ids: Arc::new(SystemIds),
         tasks: TaskTracker::new(),
         config,
     })
 }
 
 /// A service on `documents` with the usual bounds.
-pub fn service(documents: Arc<dyn DocumentRepository>) -> KnowledgeService {
+pub(crate) fn service(documents: Arc<dyn DocumentRepository>) -> KnowledgeService {
     service_with(documents, KnowledgeConfig::default())
 }
 
 /// An upload of `text` as `file_name`.
-pub fn upload(file_name: &str, text: impl Into<Vec<u8>>) -> NewUpload {
+pub(crate) fn upload(file_name: &str, text: impl Into<Vec<u8>>) -> NewUpload {
     NewUpload {
         file_name: file_name.to_owned(),
         bytes: text.into(),
@@ -150,7 +150,7 @@ pub fn upload(file_name: &str, text: impl Into<Vec<u8>>) -> NewUpload {
 }
 
 /// Uploads and waits for the end of the processing.
-pub async fn taken_in(knowledge: &KnowledgeService, upload: NewUpload) -> Document {
+pub(crate) async fn taken_in(knowledge: &KnowledgeService, upload: NewUpload) -> Document {
     let id = knowledge.upload(upload).await.unwrap().id;
     knowledge.settled(id).await;
     knowledge.get(id).await.unwrap().unwrap()

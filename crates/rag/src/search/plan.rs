@@ -89,6 +89,16 @@ fn concept(word: &Word, others: &[&Phrase]) -> Concept {
             counts,
         });
     }
+    if let Some(code) = word.forms.first().and_then(|form| form.strip_prefix("rc:")) {
+        // A table has the number in one cell and says in another that it is a return code.
+        let says_code = words("rc exit code código retorno saída");
+        let says_code = says_code.into_iter().flat_map(|word| word.forms).collect();
+        ways.push(Way {
+            words: vec![vec![code.to_owned()], says_code],
+            weight: 0.8,
+            counts: true,
+        });
+    }
     ways.extend(others.iter().map(|phrase| Way {
         words: (*phrase).clone(),
         weight: 0.7,
