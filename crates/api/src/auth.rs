@@ -1,0 +1,163 @@
+//! Signing in, asking who one is, signing out.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::HeaderValue;
+use chrono::{DateTime, Utc};
+use resync_auth::{LogOutError, Principal, Role};
+use resync_kernel::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::edge::extract::JsonBody;
+use crate::edge::guard::{Caller, From as Address};
+use crate::problem::Problem;
+use crate::state::App;
+
+/// The body of `POST auth/login`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginRequest {
+    /// The user's name; its case does not matter.
+    pub username: String,
+    /// The password, at most 72 bytes.
+    #[schema(value_type = String)]
+    pub password: SecretString,
+}
+
+/// The answer of `POST auth/login`. The token is in the cookie and nowhere else.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LoginAnswer {
+    /// Always `true`.
+    pub success: bool,
+    /// Who signed in.
+    pub user: UserAnswer,
+    /// When the session ends.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A user, to themselves.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UserAnswer {
+    /// The user's id.
+    pub id: Uuid,
+    /// The user's name.
+    pub username: String,
+    /// `viewer`, `operator`, `admin` or `service`.
+    #[schema(value_type = String)]
+    pub role: Role,
+    /// What the role allows.
+    pub permissions: Vec<String>,
+}
+
+/// The answer of `GET auth/verify`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct VerifyAnswer {
+    /// Always `true`; a session that is not valid is a 401.
+    pub valid: bool,
+    /// The user's id.
+    pub id: Uuid,
+    /// The user's name.
+    pub username: String,
+    /// The role.
+    #[schema(value_type = String)]
+    pub role: Role,
+    /// What the role allows.
+    pub permissions: Vec<String>,
+    /// When the session ends.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// The answer of `POST auth/logout` and `auth/logout-all`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LogoutAnswer {
+    /// The cookies are gone.
+    pub success: bool,
+    /// The session is dead. `false` when the store did not take it: then only the cookie is gone.
+    pub revoked: bool,
+}
+
+fn permissions(principal: &Principal) -> Vec<String> {
+    resync_auth::Permission::ALL
+        .iter()
+        .filter(|permission| principal.can(**permission))
+        .map(|permission| permission.as_str().to_owned())
+        .collect()
+}
+
+/// `POST auth/login`
+pub(crate) async fn login(
+    State(app): State<App>,
+    Address(address): Address,
+    JsonBody(body): JsonBody<LoginRequest>,
+) -> Result<(HeaderMap, Json<LoginAnswer>), Problem> {
+    let login = app.logins.log_in(&body.username, body.password, address).await?;
+    let mut headers = HeaderMap::new();
+    let lasts = (login.expires_at - app.clock.now()).to_std().unwrap_or_default();
+    app.edge.cookies.set(&mut headers, &login.token, &login.csrf, lasts);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let answer = LoginAnswer {
+        success: true,
+        user: UserAnswer {
+            id: login.principal.user_id.0,
+            username: login.principal.username.to_string(),
+            role: login.principal.role,
+            permissions: permissions(&login.principal),
+        },
+        expires_at: login.expires_at,
+    };
+    Ok((headers, Json(answer)))
+}
+
+/// `GET auth/verify`
+pub(crate) async fn verify(Caller(principal): Caller) -> Json<VerifyAnswer> {
+    Json(VerifyAnswer {
+        valid: true,
+        id: principal.user_id.0,
+        username: principal.username.to_string(),
+        role: principal.role,
+        permissions: permissions(&principal),
+        expires_at: principal.expires_at,
+    })
+}
+
+/// `POST auth/logout`
+pub(crate) async fn logout(
+    State(app): State<App>,
+    Caller(principal): Caller,
+    Address(address): Address,
+) -> (HeaderMap, Json<LogoutAnswer>) {
+    let ended = app.sessions.log_out(&principal, Some(address)).await;
+    logged_out(&app, ended)
+}
+
+/// `POST auth/logout-all`
+pub(crate) async fn logout_all(
+    State(app): State<App>,
+    Caller(principal): Caller,
+    Address(address): Address,
+) -> (HeaderMap, Json<LogoutAnswer>) {
+    let ended = app.sessions.log_out_all(&principal, Some(address)).await.map(|_| ());
+    logged_out(&app, ended)
+}
+
+/// The cookies go in every case; whether the session did is said.
+fn logged_out(app: &App, ended: Result<(), LogOutError>) -> (HeaderMap, Json<LogoutAnswer>) {
+    let revoked = match ended {
+        Ok(()) => true,
+        Err(LogOutError::NotRecorded(error)) => {
+            tracing::error!(error = %error, "a session was ended, but the audit log did not take it");
+            true
+        }
+        Err(LogOutError::NotRevoked(error)) => {
+            tracing::error!(error = %error, "a session could not be ended");
+            false
+        }
+    };
+    let mut headers = HeaderMap::new();
+    app.edge.cookies.clear(&mut headers);
+    (headers, Json(LogoutAnswer { success: true, revoked }))
+}

@@ -1,0 +1,69 @@
+//! Who is at the other end: the peer, or the hop that our proxies vouch for.
+//!
+//! I-12: with N trusted proxies the client is the Nth address from the right of `X-Forwarded-For`;
+//! with none the header is not looked at. What a client writes further left is never believed.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::http::HeaderMap;
+
+/// The client's address, behind `trusted_proxies` proxies of ours.
+#[must_use]
+pub fn client_address(headers: &HeaderMap, peer: SocketAddr, trusted_proxies: usize) -> IpAddr {
+    let peer = peer.ip().to_canonical();
+    if trusted_proxies == 0 {
+        return peer;
+    }
+    let hops: Vec<&str> = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .collect();
+    hops.len()
+        .checked_sub(trusted_proxies)
+        .and_then(|index| hops.get(index))
+        .and_then(|hop| parse(hop))
+        .unwrap_or(peer)
+}
+
+/// An address, with or without a port.
+fn parse(hop: &str) -> Option<IpAddr> {
+    hop.parse::<IpAddr>()
+        .or_else(|_| hop.parse::<SocketAddr>().map(|address| address.ip()))
+        .ok()
+        .map(|address| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// I-12
+    #[test]
+    fn the_client_is_the_nth_hop_from_the_right() {
+        let peer: SocketAddr = "10.0.0.9:4000".parse().unwrap();
+        let table: &[(&[&str], usize, &str)] = &[
+            (&["6.6.6.6"], 0, "10.0.0.9"),
+            (&[], 1, "10.0.0.9"),
+            (&["1.2.3.4"], 1, "1.2.3.4"),
+            (&["6.6.6.6, 1.2.3.4"], 1, "1.2.3.4"),
+            (&["6.6.6.6", "1.2.3.4"], 1, "1.2.3.4"),
+            (&["6.6.6.6, 1.2.3.4, 10.0.0.8"], 2, "1.2.3.4"),
+            (&["1.2.3.4"], 2, "10.0.0.9"),
+            (&["not an address"], 1, "10.0.0.9"),
+            (&["1.2.3.4:5555"], 1, "1.2.3.4"),
+            (&["::ffff:1.2.3.4"], 1, "1.2.3.4"),
+            (&["[2001:db8::1]:443"], 1, "2001:db8::1"),
+        ];
+        for (values, proxies, expected) in table {
+            let mut headers = HeaderMap::new();
+            for value in *values {
+                headers.append("x-forwarded-for", value.parse().unwrap());
+            }
+            let found = client_address(&headers, peer, *proxies);
+            assert_eq!(found.to_string(), *expected, "{values:?} behind {proxies}");
+        }
+    }
+}

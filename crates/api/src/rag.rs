@@ -1,0 +1,315 @@
+//! Documents: upload, list, read, delete, search.
+
+use axum::Json;
+use axum::extract::{FromRequest, Multipart, Path, Request, State};
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use resync_kernel::Limit;
+use resync_rag::{Document, DocumentId, NewUpload, SearchHit, SearchQuery, Span};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::edge::extract::Query;
+use crate::edge::guard::Caller;
+use crate::page::PageQuery;
+use crate::problem::Problem;
+use crate::state::App;
+
+/// The answer to an upload.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UploadAnswer {
+    /// The document.
+    pub id: Uuid,
+    /// How far it is; ask `rag/documents/{id}` until it is `ready` or `failed`.
+    pub stage: String,
+}
+
+/// A document.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DocumentDto {
+    /// The document's id.
+    pub id: Uuid,
+    /// The uploaded file's name.
+    pub source: String,
+    /// Its first heading, or the file's name.
+    pub title: String,
+    /// The collection it was put into.
+    pub collection: Option<String>,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// `received`, `text`, `chunks`, `vectors`, `ready` or `failed`.
+    pub stage: String,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Characters of its text.
+    pub chars: u64,
+    /// Pieces that can be found.
+    pub chunks: u32,
+    /// When it was uploaded.
+    pub created_at: DateTime<Utc>,
+}
+
+impl From<Document> for DocumentDto {
+    fn from(document: Document) -> Self {
+        Self {
+            id: document.id.0,
+            stage: document.stage.as_str().to_owned(),
+            reason: document.stage.reason().map(str::to_owned),
+            source: document.source,
+            title: document.title,
+            collection: document.collection,
+            tags: document.tags,
+            chars: document.chars,
+            chunks: document.chunks,
+            created_at: document.created_at,
+        }
+    }
+}
+
+/// A page of documents.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DocumentPage {
+    /// The documents, newest first.
+    pub items: Vec<DocumentDto>,
+    /// Where the next page begins.
+    pub next_cursor: Option<String>,
+}
+
+/// A document's text.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TextAnswer {
+    /// The document.
+    pub id: Uuid,
+    /// The uploaded file's name.
+    pub source: String,
+    /// The whole text, as spans count it.
+    pub text: String,
+}
+
+/// The answer to a deletion.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeleteAnswer {
+    /// Always `true`; a document that is not there is a 404.
+    pub deleted: bool,
+}
+
+/// The hits of a search.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SearchAnswer {
+    /// The hits, best first.
+    pub items: Vec<HitDto>,
+    /// Whether they are likely to hold an answer.
+    pub answerable: bool,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// One hit.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HitDto {
+    /// The document.
+    pub document_id: Uuid,
+    /// The uploaded file's name.
+    pub source: String,
+    /// The document's title.
+    pub title: String,
+    /// The headings above the section, outermost first.
+    pub heading_path: Vec<String>,
+    /// The section.
+    pub text: String,
+    /// Where it stands.
+    pub span: SpanDto,
+    /// BM25; comparable within one search only.
+    pub score: f32,
+    /// Why it was found, when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<String>,
+}
+
+/// A place in a document: code points from 0, lines from 1, ends included for lines only.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SpanDto {
+    /// The first character.
+    pub start_char: u64,
+    /// One past the last character.
+    pub end_char: u64,
+    /// The first line.
+    pub start_line: u64,
+    /// The last line.
+    pub end_line: u64,
+}
+
+impl From<Span> for SpanDto {
+    fn from(span: Span) -> Self {
+        Self {
+            start_char: span.start_char,
+            end_char: span.end_char,
+            start_line: span.start_line,
+            end_line: span.end_line,
+        }
+    }
+}
+
+impl From<SearchHit> for HitDto {
+    fn from(hit: SearchHit) -> Self {
+        Self {
+            document_id: hit.document_id.0,
+            source: hit.source,
+            title: hit.title,
+            heading_path: hit.heading_path,
+            text: hit.text,
+            span: hit.span.into(),
+            score: hit.score,
+            explanation: hit.explanation.map(|explanation| format!("{explanation:?}")),
+        }
+    }
+}
+
+/// How much there is to search.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StatsAnswer {
+    /// All documents.
+    pub documents: u64,
+    /// Those that can be found.
+    pub ready: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// Pieces.
+    pub chunks: u64,
+    /// Characters.
+    pub chars: u64,
+}
+
+/// The query of a search.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SearchParams {
+    q: String,
+    k: Option<usize>,
+    collection: Option<String>,
+    #[serde(default)]
+    explain: bool,
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("unknown-document", "There is no such document")
+}
+
+fn id_of(text: &str) -> Result<DocumentId, Problem> {
+    // What is not even an id names no document.
+    text.parse::<Uuid>().map(DocumentId).map_err(|_| unknown())
+}
+
+/// `POST rag/documents`
+pub(crate) async fn upload(
+    State(app): State<App>,
+    Caller(principal): Caller,
+    request: Request,
+) -> Result<(StatusCode, Json<UploadAnswer>), Problem> {
+    let mut form = Multipart::from_request(request, &app)
+        .await
+        .map_err(|_| Problem::bad_request("send the file as multipart/form-data, in a part named file"))?;
+    let mut file = None;
+    let (mut collection, mut tags) = (None, Vec::new());
+    loop {
+        let Some(part) = form.next_field().await.map_err(|error| broken_form(&error))? else { break };
+        match part.name() {
+            Some("file") => {
+                let name = part.file_name().unwrap_or("").to_owned();
+                file = Some((name, part.bytes().await.map_err(|error| broken_form(&error))?));
+            }
+            Some("collection") => collection = Some(part.text().await.map_err(|error| broken_form(&error))?),
+            Some("tags") => {
+                let text = part.text().await.map_err(|error| broken_form(&error))?;
+                tags.extend(text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned));
+            }
+            _ => return Err(Problem::invalid("/", "there is an unknown part; known here: file, collection, tags")),
+        }
+    }
+    let Some((file_name, bytes)) = file else {
+        return Err(Problem::invalid("/file", "the part is missing"));
+    };
+    let upload = NewUpload { file_name, bytes: bytes.to_vec(), collection, tags, by: principal.user_id };
+    let document = app.knowledge.upload(upload).await?;
+    let answer = UploadAnswer { id: document.id.0, stage: document.stage.as_str().to_owned() };
+    Ok((StatusCode::ACCEPTED, Json(answer)))
+}
+
+fn broken_form(error: &axum::extract::multipart::MultipartError) -> Problem {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-large",
+            "The body is larger than this address takes",
+        );
+    }
+    Problem::bad_request("the form is malformed")
+}
+
+/// `GET rag/documents`
+pub(crate) async fn list(
+    State(app): State<App>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<DocumentPage>, Problem> {
+    let limit: Limit = page.limit()?;
+    let page = app.knowledge.list(limit, page.cursor.as_deref()).await?;
+    Ok(Json(DocumentPage {
+        items: page.items.into_iter().map(DocumentDto::from).collect(),
+        next_cursor: page.next.map(|cursor| cursor.as_str().to_owned()),
+    }))
+}
+
+/// `GET rag/documents/{id}`
+pub(crate) async fn get(State(app): State<App>, Path(id): Path<String>) -> Result<Json<DocumentDto>, Problem> {
+    let document = app.knowledge.get(id_of(&id)?).await?.ok_or_else(unknown)?;
+    Ok(Json(document.into()))
+}
+
+/// `GET rag/documents/{id}/text`
+pub(crate) async fn text(State(app): State<App>, Path(id): Path<String>) -> Result<Json<TextAnswer>, Problem> {
+    let id = id_of(&id)?;
+    let document = app.knowledge.get(id).await?.ok_or_else(unknown)?;
+    let text = app.knowledge.document_text(id).await?.ok_or_else(unknown)?;
+    Ok(Json(TextAnswer { id: id.0, source: document.source, text }))
+}
+
+/// `DELETE rag/documents/{id}`
+pub(crate) async fn delete(State(app): State<App>, Path(id): Path<String>) -> Result<Json<DeleteAnswer>, Problem> {
+    if app.knowledge.delete(id_of(&id)?).await? {
+        Ok(Json(DeleteAnswer { deleted: true }))
+    } else {
+        Err(unknown())
+    }
+}
+
+/// `GET rag/search`
+pub(crate) async fn search(
+    State(app): State<App>,
+    Query(params): Query<SearchParams>,
+) -> Result<Json<SearchAnswer>, Problem> {
+    let k = params.k.unwrap_or(5);
+    if !(1..=SearchQuery::MAX_K).contains(&k) {
+        return Err(Problem::invalid("?k", format!("must be 1 to {}", SearchQuery::MAX_K)));
+    }
+    let query = SearchQuery { text: params.q, k, collection: params.collection, explain: params.explain };
+    let results = app.knowledge.search(query).await?;
+    Ok(Json(SearchAnswer {
+        items: results.items.into_iter().map(HitDto::from).collect(),
+        answerable: results.answerable,
+        took_ms: u64::try_from(results.took.as_millis()).unwrap_or(u64::MAX),
+    }))
+}
+
+/// `GET rag/stats`
+pub(crate) async fn stats(State(app): State<App>) -> Result<Json<StatsAnswer>, Problem> {
+    let stats = app.knowledge.stats().await?;
+    Ok(Json(StatsAnswer {
+        documents: stats.documents,
+        ready: stats.ready,
+        failed: stats.failed,
+        chunks: stats.chunks,
+        chars: stats.chars,
+    }))
+}

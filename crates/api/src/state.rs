@@ -1,0 +1,118 @@
+//! What the handlers work with: services that the server built, and how the edge is set.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use resync_auth::{CsrfTokens, LoginService, SessionService};
+use resync_chat::ChatService;
+use resync_kernel::{BoxError, Clock, IdGenerator};
+use resync_rag::KnowledgeService;
+use resync_tws::{ActionService, AuditTrail, PlanService};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::edge::cookies::CookieStyle;
+use crate::edge::origin::Origins;
+use crate::ws::Sockets;
+
+/// Everything a handler may use. Cheap to clone: all clones are the same one (P0-04).
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+impl App {
+    /// The one that all handlers share.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Whether both are the same one.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// Signing in.
+    pub logins: LoginService,
+    /// Who asks.
+    pub sessions: SessionService,
+    /// The proof that our page sent a request.
+    pub csrf: CsrfTokens,
+    /// Reads of the plan.
+    pub plan: PlanService,
+    /// Writes to the plan.
+    pub actions: ActionService,
+    /// What was done.
+    pub audit: AuditTrail,
+    /// Questions in words.
+    pub chat: ChatService,
+    /// Documents.
+    pub knowledge: KnowledgeService,
+    /// Whether the store answers.
+    pub store: Arc<dyn StoreProbe>,
+    /// How the edge is set.
+    pub edge: EdgeSettings,
+    /// Open WebSockets.
+    pub sockets: Sockets,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids of requests.
+    pub ids: Arc<dyn IdGenerator>,
+    /// Work that outlives a request.
+    pub tracker: TaskTracker,
+    /// Cancelled when the process is to end.
+    pub shutdown: CancellationToken,
+}
+
+/// How the edge is set.
+#[derive(Debug, Clone)]
+pub struct EdgeSettings {
+    /// The pages that may send requests.
+    pub origins: Origins,
+    /// How cookies are named and marked.
+    pub cookies: CookieStyle,
+    /// How many proxies stand in front.
+    pub trusted_proxies: usize,
+    /// Bytes of an uploaded document at most.
+    pub max_upload_bytes: usize,
+    /// The longest that a handler may take.
+    pub handler_timeout: Duration,
+    /// How WebSockets are held.
+    pub ws: WsSettings,
+}
+
+/// How WebSockets are held.
+#[derive(Debug, Clone)]
+pub struct WsSettings {
+    /// Closed after this long without a message.
+    pub idle_timeout: Duration,
+    /// Bytes of one message at most.
+    pub max_message_bytes: usize,
+    /// How long sending one message may take.
+    pub send_timeout: Duration,
+    /// Sockets of one user at once.
+    pub max_connections_per_user: usize,
+    /// Sockets at once.
+    pub max_connections: usize,
+    /// How often an open socket's session is looked at again.
+    pub session_check: Duration,
+}
+
+/// Whether the store answers.
+#[async_trait]
+pub trait StoreProbe: Send + Sync {
+    /// Asks it something cheap.
+    async fn ping(&self) -> Result<(), BoxError>;
+}
