@@ -1,1 +1,69 @@
 //! The client of HCL Workload Automation's REST API v2.
+//!
+//! Invariants:
+//! - No secret is printed: credentials are `SecretString`, and every `Debug` here leaves them out.
+//! - Nothing is sent twice. Retrying reads is the caller's; actions are never repeated by anyone.
+//! - A user's text reaches the engine only as a checked value of [`Oql`], as a percent-encoded
+//!   segment, or as an ASCII header value.
+//! - Reading is tolerant of what engines leave out, and strict about what would mislead: an object
+//!   without an id fails its page with its place in it.
+//! - Every wait has an end ([`HwaConfig::timeout`]) and every body a size.
+//!
+//! ```
+//! use resync_hwa::{Credentials, HwaClient, HwaConfig};
+//! use resync_kernel::SecretString;
+//! use resync_tws::model::EngineName;
+//!
+//! let credentials = Credentials::Basic {
+//!     username: "resync".to_owned(),
+//!     password: SecretString::from("a password"),
+//! };
+//! let mut config = HwaConfig::new(
+//!     EngineName::parse("PROD")?,
+//!     "https://master:31116/twsd/api/v2",
+//!     credentials,
+//! );
+//! config.base_urls.push("https://backup:31116/twsd/api/v2".to_owned());
+//! let client = HwaClient::new(config)?;
+//! assert!(!format!("{client:?}").contains("a password"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod action;
+mod config;
+mod joblog;
+mod message;
+mod oql;
+mod plan;
+mod transport;
+mod wire;
+
+use std::sync::atomic::AtomicBool;
+
+pub use config::{Credentials, HwaConfig, HwaConfigError};
+pub use oql::{Oql, OqlError};
+
+use transport::Transport;
+
+/// One engine, by its REST API. Implements the three ports of `resync-tws`.
+#[derive(Debug)]
+pub struct HwaClient {
+    transport: Transport,
+    log_cap: usize,
+    /// The engine does not filter by the status of the last run. A hint that any call may set.
+    any_run_only: AtomicBool,
+}
+
+impl HwaClient {
+    /// A client that has not connected to anything yet.
+    ///
+    /// # Errors
+    /// [`HwaConfigError`] when the configuration cannot work.
+    pub fn new(config: HwaConfig) -> Result<Self, HwaConfigError> {
+        Ok(Self {
+            log_cap: config.log_cap.max(1),
+            transport: Transport::new(config)?,
+            any_run_only: AtomicBool::new(false),
+        })
+    }
+}

@@ -1,0 +1,167 @@
+//! The objects of the wire, and how they become ours.
+//!
+//! Only fields that we use are named; others are skipped. An object without an id or a name fails its
+//! whole answer with its place in it: a page with a hole would let someone believe that a job does
+//! not exist. Two things are left out instead, since the object around them says enough without: a
+//! run without an id (it can be asked for nothing; the job has its own status), and the id of a
+//! predecessor that cannot stand in a URL. A status that is missing reads as undecided.
+
+mod job;
+mod lenient;
+mod stream;
+mod workstation;
+
+pub(crate) use job::WireJob;
+pub(crate) use lenient::{List, Object, Scalar};
+pub(crate) use stream::WireStream;
+pub(crate) use workstation::WireWorkstation;
+
+use std::sync::Arc;
+
+use resync_tws::model::{EngineInfo, JobStatus, NameError, Neighbour, folder_with_slash};
+use resync_tws::ports::GatewayError;
+use serde::Deserialize;
+
+/// `{count, results, next, previous}`.
+#[derive(Debug, Deserialize)]
+#[serde(default, bound = "T: Deserialize<'de>")]
+pub(crate) struct WirePage<T> {
+    pub(crate) count: Scalar,
+    pub(crate) results: List<Object<T>>,
+    pub(crate) next: Scalar,
+}
+
+impl<T> Default for WirePage<T> {
+    fn default() -> Self {
+        Self {
+            count: Scalar::default(),
+            results: List::default(),
+            next: Scalar::default(),
+        }
+    }
+}
+
+/// `/engine/info`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct WireEngineInfo {
+    display_version: Scalar,
+    full_version: Scalar,
+    timezone: Scalar,
+}
+
+impl From<WireEngineInfo> for EngineInfo {
+    fn from(wire: WireEngineInfo) -> Self {
+        Self {
+            version: wire
+                .display_version
+                .text()
+                .or_else(|| wire.full_version.text()),
+            timezone: wire.timezone.text(),
+        }
+    }
+}
+
+/// A job or a stream, told apart by `flowNodeType`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct WireNode {
+    flow_node_type: Scalar,
+    #[serde(flatten)]
+    rest: serde_json::Map<String, serde_json::Value>,
+}
+
+impl WireNode {
+    pub(crate) fn read(self, place: &str) -> Result<Neighbour, GatewayError> {
+        let kind = self.flow_node_type.text();
+        // A job knows its stream's name; a stream has a name of its own kind.
+        let is_stream = match kind.as_deref() {
+            Some("JOBSTREAM") => true,
+            Some("JOB") => false,
+            _ => self.rest.contains_key("originalJobStreamName"),
+        };
+        let value = serde_json::Value::Object(self.rest);
+        if is_stream {
+            let wire = WireStream::deserialize(value).map_err(|_| missing(place, "object"))?;
+            Ok(Neighbour::Stream(wire.read(place)?))
+        } else {
+            let wire = WireJob::deserialize(value).map_err(|_| missing(place, "object"))?;
+            Ok(Neighbour::Job(Box::new(wire.read(place)?)))
+        }
+    }
+}
+
+/// `compositeStatus` of jobs, runs and streams.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct WireComposite {
+    pub(crate) status: Scalar,
+    pub(crate) substatus: Scalar,
+    pub(crate) canceled: Scalar,
+    pub(crate) cancel_pending: Scalar,
+}
+
+impl WireComposite {
+    pub(crate) fn status(&self) -> Option<JobStatus> {
+        self.status.text().map(|word| read_status(&word))
+    }
+}
+
+/// Words of streams that jobs spell otherwise, then [`JobStatus::read`].
+pub(crate) fn read_status(word: &str) -> JobStatus {
+    match word.trim() {
+        "UNDECIDED" => JobStatus::Undecided,
+        word => JobStatus::read(word),
+    }
+}
+
+/// What a common status says of the internal one, when it stands alone. The others group several,
+/// and are kept as words that we do not know.
+pub(crate) fn status_from_common(word: &str) -> JobStatus {
+    match word.trim() {
+        "READY" => JobStatus::Ready,
+        "RUNNING" => JobStatus::Exec,
+        "SUCCESSFUL" | "SUCCEED" => JobStatus::Succ,
+        "CANCELED" => JobStatus::Cancl,
+        "HELD" => JobStatus::Hold,
+        "SUPPRESS" | "SUPPRESS_BY_COND" => JobStatus::Suppr,
+        "UNDECIDED" => JobStatus::Undecided,
+        other => JobStatus::Other(other.into()),
+    }
+}
+
+/// `/FOLDER/WKS` as `WKS`.
+pub(crate) fn bare_workstation(text: &Scalar) -> Option<String> {
+    let text = text.text()?;
+    let bare = text.rsplit('/').next().unwrap_or(&text);
+    (!bare.is_empty()).then(|| bare.to_owned())
+}
+
+/// A folder with its last slash.
+pub(crate) fn folder(text: &Scalar) -> Option<String> {
+    text.text().map(|text| folder_with_slash(&text))
+}
+
+/// An answer that cannot be used, by the place of what is missing.
+pub(crate) fn missing(place: &str, what: &str) -> GatewayError {
+    let dot = if place.is_empty() { "" } else { "." };
+    GatewayError::Unreadable(Arc::from(format!("{place}{dot}{what} is missing")))
+}
+
+/// Reads an id that the object cannot do without.
+pub(crate) fn required_id<T>(
+    value: &Scalar,
+    place: &str,
+    parse: fn(&str) -> Result<T, NameError>,
+) -> Result<T, GatewayError> {
+    let text = value.text().ok_or_else(|| missing(place, "id"))?;
+    parse(&text).map_err(|error| {
+        let dot = if place.is_empty() { "" } else { "." };
+        GatewayError::Unreadable(Arc::from(format!("{place}{dot}id: {error}")))
+    })
+}
+
+/// Reads a name that the object cannot do without.
+pub(crate) fn required_name(value: &Scalar, place: &str) -> Result<String, GatewayError> {
+    value.text().ok_or_else(|| missing(place, "name"))
+}
