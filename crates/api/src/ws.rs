@@ -1,0 +1,98 @@
+//! Chat over a WebSocket.
+
+mod connection;
+mod registry;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::response::{IntoResponse, Response};
+use resync_auth::Permission;
+use resync_kernel::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use crate::chat;
+use crate::edge::cookies::cookie;
+use crate::edge::guard::Caller;
+use crate::problem::Problem;
+use crate::state::App;
+use connection::{Conversation, Question, Timing, run};
+pub use registry::Sockets;
+
+/// A socket's read buffer: sockets are many, and mostly silent.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
+/// What may wait for a slow reader before its connection is dropped.
+const MAX_WRITE_BUFFER_BYTES: usize = 256 * 1024;
+
+/// `GET ws/chat`
+pub(crate) async fn upgrade(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let (mut parts, _) = request.into_parts();
+    let Caller(principal) = Caller::from_request_parts(&mut parts, &app).await?;
+    let token: SecretString =
+        cookie(&parts.headers, app.edge.cookies.session()).ok_or_else(Problem::unauthenticated)?.into();
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app)
+        .await
+        .map_err(|_| Problem::bad_request("this address opens a WebSocket; send the headers of an upgrade"))?;
+    let ws = &app.edge.ws;
+    let upgrade = upgrade
+        .max_message_size(ws.max_message_bytes)
+        .max_frame_size(ws.max_message_bytes)
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES);
+    let place = app.sockets.enter(principal.user_id, ws.max_connections_per_user, ws.max_connections);
+    let app = app.clone();
+    Ok(upgrade
+        .on_upgrade(move |socket| async move {
+            let Some(place) = place else {
+                refuse(socket, app.edge.ws.send_timeout).await;
+                return;
+            };
+            let timing = Timing {
+                idle_timeout: app.edge.ws.idle_timeout,
+                send_timeout: app.edge.ws.send_timeout,
+                session_check: app.edge.ws.session_check,
+            };
+            let shutdown = app.shutdown.clone();
+            // The tracker waits for open sockets at shutdown.
+            let tracker = app.tracker.clone();
+            let conversation = Held { app, token };
+            tracker
+                .track_future(async move { run(socket, &conversation, timing, shutdown).await })
+                .await;
+            drop(place);
+        })
+        .into_response())
+}
+
+/// Too many sockets: the client is told so and may come back later.
+async fn refuse(mut socket: WebSocket, send_timeout: Duration) {
+    let close = CloseFrame { code: 1013, reason: "Too many connections".into() };
+    // It is closed either way.
+    let _closed = tokio::time::timeout(send_timeout, socket.send(Message::Close(Some(close)))).await;
+}
+
+/// A socket and the session it was opened with.
+struct Held {
+    app: App,
+    token: SecretString,
+}
+
+#[async_trait]
+impl Conversation for Held {
+    async fn still_allowed(&self) -> Result<bool, Problem> {
+        match self.app.sessions.authenticate(self.token.expose_secret()).await {
+            Ok(principal) => Ok(principal.can(Permission::Chat)),
+            Err(error) => match Problem::from(error) {
+                problem if problem.status().is_server_error() => Err(problem),
+                _ => Ok(false),
+            },
+        }
+    }
+
+    async fn answer(&self, question: Question) -> Result<Vec<Value>, Problem> {
+        let principal = self.app.sessions.authenticate(self.token.expose_secret()).await?;
+        chat::answer_events(&self.app, &principal, question.content, question.session_id, question.stream).await
+    }
+}
