@@ -1,2 +1,7 @@
-//! The command `resync`.
-fn main() {}
+//! The binary `resync`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    resync_server::cli::main()
+}

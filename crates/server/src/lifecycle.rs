@@ -1,0 +1,89 @@
+//! From start to a clean end.
+//!
+//! 1. The listener takes requests only after everything is built.
+//! 2. On the first signal: nothing new is accepted, sockets get their goodbye, requests in flight
+//!    finish within `server.shutdown_seconds`, tasks are waited for, the store closes.
+//! 3. A second signal ends the process at once.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use resync_api::serve::{ServeLimits, serve as serve_connections};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::wiring::{Built, StartError, build};
+
+/// Runs the server of this configuration until a signal ends it.
+///
+/// # Errors
+/// [`StartError`] when it cannot start; once it listens, only the end comes back.
+pub async fn serve(config: &Config) -> Result<(), StartError> {
+    let built = build(config, None).await?;
+    let listener = bind(config.server.listen).await?;
+    tracing::info!(address = %config.server.listen, "listening");
+    until_signal(built.shutdown.clone());
+    run(built, listener, config).await;
+    tracing::info!("ended");
+    Ok(())
+}
+
+/// Takes the address.
+///
+/// # Errors
+/// [`StartError`] naming the address when it is taken or not ours.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| StartError::failed(format!("server.listen: {address} cannot be listened on"), error))
+}
+
+/// Serves until `built.shutdown` is cancelled, then ends everything in order.
+pub async fn run(built: Built, listener: TcpListener, config: &Config) {
+    let grace = Duration::from_secs(config.server.shutdown_seconds);
+    let limits = ServeLimits {
+        header_timeout: Duration::from_secs(config.server.header_timeout_seconds),
+        max_connections: config.server.max_connections,
+        shutdown_grace: grace,
+    };
+    serve_connections(listener, built.router.clone(), limits, built.shutdown.clone()).await;
+    built.close(grace).await;
+}
+
+/// Cancels the token at the first signal; the second one ends the process with code 1.
+fn until_signal(shutdown: CancellationToken) {
+    // It lives as long as the process and holds nothing, so nobody waits for it.
+    std::mem::drop(tokio::task::spawn(async move {
+        signal().await;
+        tracing::info!("shutting down; a second signal ends it at once");
+        shutdown.cancel();
+        signal().await;
+        std::process::exit(1);
+    }));
+}
+
+/// SIGINT or SIGTERM.
+pub async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut stream) => {
+                stream.recv().await;
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "SIGTERM cannot be listened for");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => {
+            if let Err(error) = result {
+                tracing::warn!(error = %error, "SIGINT cannot be listened for");
+                std::future::pending::<()>().await;
+            }
+        }
+        () = terminated => {}
+    }
+}
