@@ -1,1 +1,241 @@
 //! Ports of `resync-auth`.
+//!
+//! Each store is one mutex around plain data, held for a few lines without `await`; what a port
+//! promises to do in one step is done under it. The lockout needs no module here: the one of
+//! `resync-auth` itself lives in memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use resync_auth::{
+    AuthEvent, AuthEvents, AuthEventsError, PasswordHash, Role, Session, SessionId, SessionStore,
+    SessionStoreError, TokenId, User, UserRepository, UserRepositoryError, Username,
+};
+use resync_kernel::{Limit, UserId};
+
+/// No code panics under these locks, so a poisoned one still holds whole data.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Users in memory.
+#[derive(Debug, Default)]
+pub struct InMemoryUserRepository {
+    users: Mutex<BTreeMap<UserId, User>>,
+}
+
+type Users = BTreeMap<UserId, User>;
+
+fn insert(users: &mut Users, user: &User) -> Result<(), UserRepositoryError> {
+    let taken = users
+        .values()
+        .any(|other| other.id == user.id || other.username == user.username);
+    if taken {
+        return Err(UserRepositoryError::AlreadyExists);
+    }
+    users.insert(user.id, user.clone());
+    Ok(())
+}
+
+fn admins(users: &Users) -> usize {
+    users
+        .values()
+        .filter(|user| user.role == Role::Admin)
+        .count()
+}
+
+/// The user `id`, whose role is about to become `next`; refused when that takes the last admin.
+fn demotable(
+    users: &mut Users,
+    id: UserId,
+    next: Option<Role>,
+) -> Result<&mut User, UserRepositoryError> {
+    let admins = admins(users);
+    let user = users.get_mut(&id).ok_or(UserRepositoryError::NotFound)?;
+    if user.role == Role::Admin && next != Some(Role::Admin) && admins == 1 {
+        return Err(UserRepositoryError::LastAdmin);
+    }
+    Ok(user)
+}
+
+#[async_trait]
+impl UserRepository for InMemoryUserRepository {
+    async fn find_by_username(
+        &self,
+        username: &Username,
+    ) -> Result<Option<User>, UserRepositoryError> {
+        Ok(lock(&self.users)
+            .values()
+            .find(|user| user.username == *username)
+            .cloned())
+    }
+
+    async fn find_by_id(&self, id: UserId) -> Result<Option<User>, UserRepositoryError> {
+        Ok(lock(&self.users).get(&id).cloned())
+    }
+
+    async fn list(
+        &self,
+        after: Option<Username>,
+        limit: Limit,
+    ) -> Result<Vec<User>, UserRepositoryError> {
+        let mut users: Vec<_> = lock(&self.users)
+            .values()
+            .filter(|user| after.as_ref().is_none_or(|after| user.username > *after))
+            .cloned()
+            .collect();
+        users.sort_by(|a, b| a.username.cmp(&b.username));
+        users.truncate(usize::try_from(limit.get()).unwrap_or(usize::MAX));
+        Ok(users)
+    }
+
+    async fn count_admins(&self) -> Result<u64, UserRepositoryError> {
+        Ok(u64::try_from(admins(&lock(&self.users))).unwrap_or(u64::MAX))
+    }
+
+    async fn insert(&self, user: &User) -> Result<(), UserRepositoryError> {
+        insert(&mut lock(&self.users), user)
+    }
+
+    async fn insert_first_admin(&self, user: &User) -> Result<bool, UserRepositoryError> {
+        let mut users = lock(&self.users);
+        if admins(&users) > 0 {
+            return Ok(false);
+        }
+        insert(&mut users, user).map(|()| true)
+    }
+
+    async fn update_password_hash(
+        &self,
+        id: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<bool, UserRepositoryError> {
+        let mut users = lock(&self.users);
+        let Some(user) = users.get_mut(&id).filter(|user| user.password_hash == *old) else {
+            return Ok(false);
+        };
+        user.password_hash = new.clone();
+        Ok(true)
+    }
+
+    async fn set_password(
+        &self,
+        id: UserId,
+        new: &PasswordHash,
+    ) -> Result<(), UserRepositoryError> {
+        let mut users = lock(&self.users);
+        let user = users.get_mut(&id).ok_or(UserRepositoryError::NotFound)?;
+        user.password_hash = new.clone();
+        user.session_version += 1;
+        Ok(())
+    }
+
+    async fn set_role(&self, id: UserId, role: Role) -> Result<(), UserRepositoryError> {
+        let mut users = lock(&self.users);
+        let user = demotable(&mut users, id, Some(role))?;
+        user.role = role;
+        user.session_version += 1;
+        Ok(())
+    }
+
+    async fn delete(&self, id: UserId) -> Result<(), UserRepositoryError> {
+        let mut users = lock(&self.users);
+        demotable(&mut users, id, None)?;
+        users.remove(&id);
+        Ok(())
+    }
+}
+
+/// Sessions in memory; they end with the process.
+#[derive(Debug, Default)]
+pub struct InMemorySessionStore {
+    sessions: Mutex<BTreeMap<SessionId, Session>>,
+}
+
+impl InMemorySessionStore {
+    fn remove_where(&self, gone: impl Fn(&Session) -> bool) -> u64 {
+        let mut sessions = lock(&self.sessions);
+        let before = sessions.len();
+        sessions.retain(|_, session| !gone(session));
+        u64::try_from(before - sessions.len()).unwrap_or(u64::MAX)
+    }
+}
+
+#[async_trait]
+impl SessionStore for InMemorySessionStore {
+    async fn create(&self, session: &Session) -> Result<(), SessionStoreError> {
+        lock(&self.sessions).insert(session.id, session.clone());
+        Ok(())
+    }
+
+    async fn find_active(
+        &self,
+        id: SessionId,
+        token_id: TokenId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Session>, SessionStoreError> {
+        let sessions = lock(&self.sessions);
+        let session = sessions.get(&id);
+        Ok(session
+            .filter(|one| one.token_id == token_id && now < one.expires_at)
+            .cloned())
+    }
+
+    async fn touch(&self, id: SessionId, now: DateTime<Utc>) -> Result<(), SessionStoreError> {
+        if let Some(session) = lock(&self.sessions).get_mut(&id) {
+            session.last_seen_at = session.last_seen_at.max(now);
+        }
+        Ok(())
+    }
+
+    async fn revoke(&self, user_id: UserId, id: SessionId) -> Result<bool, SessionStoreError> {
+        Ok(self.remove_where(|session| session.id == id && session.user_id == user_id) > 0)
+    }
+
+    async fn revoke_all(&self, user_id: UserId) -> Result<u64, SessionStoreError> {
+        Ok(self.remove_where(|session| session.user_id == user_id))
+    }
+
+    async fn list_active(
+        &self,
+        user_id: UserId,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Session>, SessionStoreError> {
+        let mut sessions: Vec<_> = lock(&self.sessions)
+            .values()
+            .filter(|session| session.user_id == user_id && now < session.expires_at)
+            .cloned()
+            .collect();
+        sessions.sort_by_key(|session| (session.created_at, session.id));
+        Ok(sessions)
+    }
+
+    async fn remove_expired(&self, now: DateTime<Utc>) -> Result<u64, SessionStoreError> {
+        Ok(self.remove_where(|session| session.expires_at <= now))
+    }
+}
+
+/// Keeps what was recorded, for a test to read.
+#[derive(Debug, Default)]
+pub struct InMemoryAuthEvents {
+    events: Mutex<Vec<AuthEvent>>,
+}
+
+impl InMemoryAuthEvents {
+    /// What was recorded so far, in its order.
+    #[must_use]
+    pub fn recorded(&self) -> Vec<AuthEvent> {
+        lock(&self.events).clone()
+    }
+}
+
+#[async_trait]
+impl AuthEvents for InMemoryAuthEvents {
+    async fn record(&self, event: AuthEvent) -> Result<(), AuthEventsError> {
+        lock(&self.events).push(event);
+        Ok(())
+    }
+}

@@ -1,0 +1,60 @@
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use resync_auth::contract::lockout::LockoutHarness;
+use resync_auth::{InProcessLockout, LockoutLimits, LockoutStore};
+use resync_kernel::ManualClock;
+use resync_memory::auth::{InMemorySessionStore, InMemoryUserRepository};
+
+mod users {
+    use super::*;
+
+    fn make() -> Ready<Box<InMemoryUserRepository>> {
+        ready(Box::default())
+    }
+
+    resync_auth::user_repository_contract!(make);
+}
+
+mod sessions {
+    use super::*;
+
+    fn make() -> Ready<Box<InMemorySessionStore>> {
+        ready(Box::default())
+    }
+
+    resync_auth::session_store_contract!(make);
+}
+
+mod lockout {
+    use super::*;
+
+    struct Harness {
+        clock: Arc<ManualClock>,
+        store: Arc<InProcessLockout>,
+    }
+
+    #[async_trait]
+    impl LockoutHarness for Harness {
+        fn store(&self) -> Arc<dyn LockoutStore> {
+            Arc::clone(&self.store) as _
+        }
+
+        async fn advance(&self, by: Duration) {
+            self.clock.advance(by);
+        }
+    }
+
+    fn make() -> Ready<Harness> {
+        let clock = Arc::new(ManualClock::default());
+        let store = InProcessLockout::new(LockoutLimits::default(), Arc::clone(&clock) as _);
+        ready(Harness {
+            clock,
+            store: Arc::new(store),
+        })
+    }
+
+    resync_auth::lockout_store_contract!(make);
+}

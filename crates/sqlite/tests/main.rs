@@ -1,4 +1,7 @@
 //! The laws of the ports on temporary files, one module a domain.
 
 #[cfg(feature = "auth")]
+#[expect(clippy::unwrap_used, reason = "a fixture that cannot be made fails its test")]
 mod auth;
+#[cfg(feature = "rag")]
+mod rag;

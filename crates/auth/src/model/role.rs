@@ -192,14 +192,11 @@ mod tests {
     /// P2-08: the whole matrix, as reviewed; rows in the order viewer, operator, admin, service.
     #[test]
     fn permission_matrix() {
-        let mut matrix = String::new();
-        for permission in Permission::ALL {
-            let cells: Vec<_> = Role::ALL
-                .into_iter()
-                .map(|role| if role.can(permission) { "yes" } else { "-" })
-                .collect();
-            matrix += &format!("{permission} {}\n", cells.join(" "));
-        }
+        let row = |permission: Permission| {
+            let cells = Role::ALL.map(|role| if role.can(permission) { "yes" } else { "-" });
+            format!("{permission} {}\n", cells.join(" "))
+        };
+        let matrix = Permission::ALL.map(row).concat();
         assert_eq!(
             matrix,
             "plan.read yes yes yes yes\n\

@@ -1,0 +1,284 @@
+//! Users in SQLite.
+
+use async_trait::async_trait;
+use resync_auth::{PasswordHash, Role, User, UserRepository, UserRepositoryError, Username};
+use resync_kernel::{BoxError, Limit, UserId};
+use sqlx::SqliteConnection;
+use uuid::Uuid;
+
+use super::{millis, time};
+use crate::{SqliteDatabase, SqliteError};
+
+/// Users in the table `users`.
+#[derive(Debug, Clone)]
+pub struct SqliteUserRepository {
+    database: SqliteDatabase,
+}
+
+impl SqliteUserRepository {
+    /// The users of `database`.
+    #[must_use]
+    pub const fn new(database: SqliteDatabase) -> Self {
+        Self { database }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    username: String,
+    role: String,
+    password_hash: String,
+    session_version: u32,
+    created_at_ms: i64,
+}
+
+impl TryFrom<Row> for User {
+    type Error = SqliteError;
+
+    fn try_from(row: Row) -> Result<Self, SqliteError> {
+        let broken = |column, source: BoxError| SqliteError::Column {
+            table: "users",
+            column,
+            id: row.id.to_string(),
+            source,
+        };
+        let username =
+            Username::parse(&row.username).map_err(|error| broken("username", error.into()))?;
+        if username.as_str() != row.username {
+            return Err(broken("username", "not in lower case".into()));
+        }
+        let role = Role::parse(&row.role).map_err(|error| broken("role", error.into()))?;
+        Ok(Self {
+            id: UserId(row.id),
+            username,
+            role,
+            password_hash: PasswordHash::from_stored(row.password_hash),
+            session_version: row.session_version,
+            created_at: time(row.created_at_ms, "users", "created_at_ms", row.id)?,
+        })
+    }
+}
+
+/// Carries the port's error through a write.
+struct Failed(UserRepositoryError);
+
+impl From<SqliteError> for Failed {
+    fn from(error: SqliteError) -> Self {
+        Self(if error.is_unique_violation() {
+            UserRepositoryError::AlreadyExists
+        } else {
+            UserRepositoryError::Unavailable(error.into())
+        })
+    }
+}
+
+impl From<sqlx::Error> for Failed {
+    fn from(error: sqlx::Error) -> Self {
+        SqliteError::from(error).into()
+    }
+}
+
+impl From<Failed> for UserRepositoryError {
+    fn from(Failed(error): Failed) -> Self {
+        error
+    }
+}
+
+fn unavailable(error: impl Into<SqliteError>) -> UserRepositoryError {
+    UserRepositoryError::Unavailable(error.into().into())
+}
+
+fn one(row: Option<Row>) -> Result<Option<User>, UserRepositoryError> {
+    row.map(User::try_from).transpose().map_err(unavailable)
+}
+
+const COUNT_ADMINS: &str = "SELECT count(*) FROM users WHERE role = 'admin'";
+
+async fn insert(connection: &mut SqliteConnection, user: &User) -> Result<(), Failed> {
+    sqlx::query(
+        "INSERT INTO users (id, username, role, password_hash, session_version, created_at_ms)
+         VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(user.id.0)
+    .bind(user.username.as_str())
+    .bind(user.role.as_str())
+    .bind(user.password_hash.expose())
+    .bind(user.session_version)
+    .bind(millis(user.created_at))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Refuses when the user is absent, or is the last admin and is about to be none.
+async fn demotable(
+    connection: &mut SqliteConnection,
+    id: UserId,
+    next: Option<Role>,
+) -> Result<(), Failed> {
+    let role: Option<String> = sqlx::query_scalar("SELECT role FROM users WHERE id = ?")
+        .bind(id.0)
+        .fetch_optional(&mut *connection)
+        .await?;
+    let role = role.ok_or(Failed(UserRepositoryError::NotFound))?;
+    if role == Role::Admin.as_str() && next != Some(Role::Admin) {
+        let admins: i64 = sqlx::query_scalar(COUNT_ADMINS)
+            .fetch_one(connection)
+            .await?;
+        if admins <= 1 {
+            return Err(Failed(UserRepositoryError::LastAdmin));
+        }
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl UserRepository for SqliteUserRepository {
+    async fn find_by_username(
+        &self,
+        username: &Username,
+    ) -> Result<Option<User>, UserRepositoryError> {
+        let row = sqlx::query_as("SELECT * FROM users WHERE username = ?")
+            .bind(username.as_str())
+            .fetch_optional(self.database.reader())
+            .await
+            .map_err(unavailable)?;
+        one(row)
+    }
+
+    async fn find_by_id(&self, id: UserId) -> Result<Option<User>, UserRepositoryError> {
+        let row = sqlx::query_as("SELECT * FROM users WHERE id = ?")
+            .bind(id.0)
+            .fetch_optional(self.database.reader())
+            .await
+            .map_err(unavailable)?;
+        one(row)
+    }
+
+    async fn list(
+        &self,
+        after: Option<Username>,
+        limit: Limit,
+    ) -> Result<Vec<User>, UserRepositoryError> {
+        // No name is empty, so all names come after the empty text.
+        let after = after.as_ref().map_or("", Username::as_str);
+        let rows: Vec<Row> =
+            sqlx::query_as("SELECT * FROM users WHERE username > ? ORDER BY username LIMIT ?")
+                .bind(after)
+                .bind(limit.get())
+                .fetch_all(self.database.reader())
+                .await
+                .map_err(unavailable)?;
+        rows.into_iter()
+            .map(User::try_from)
+            .collect::<Result<_, _>>()
+            .map_err(unavailable)
+    }
+
+    async fn count_admins(&self) -> Result<u64, UserRepositoryError> {
+        let admins: i64 = sqlx::query_scalar(COUNT_ADMINS)
+            .fetch_one(self.database.reader())
+            .await
+            .map_err(unavailable)?;
+        Ok(admins.unsigned_abs())
+    }
+
+    async fn insert(&self, user: &User) -> Result<(), UserRepositoryError> {
+        let user = user.clone();
+        let work = self
+            .database
+            .write(move |tx| Box::pin(async move { insert(tx, &user).await }));
+        work.await.map_err(Failed::into)
+    }
+
+    async fn insert_first_admin(&self, user: &User) -> Result<bool, UserRepositoryError> {
+        let user = user.clone();
+        let work = self.database.write(move |tx| {
+            Box::pin(async move {
+                let admins: i64 = sqlx::query_scalar(COUNT_ADMINS).fetch_one(&mut *tx).await?;
+                if admins > 0 {
+                    return Ok(false);
+                }
+                insert(tx, &user).await.map(|()| true)
+            })
+        });
+        work.await.map_err(Failed::into)
+    }
+
+    async fn update_password_hash(
+        &self,
+        id: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<bool, UserRepositoryError> {
+        let (old, new) = (old.clone(), new.clone());
+        let work = self.database.write(move |tx| {
+            Box::pin(async move {
+                let sql = "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?";
+                let query = sqlx::query(sql)
+                    .bind(new.expose())
+                    .bind(id.0)
+                    .bind(old.expose());
+                Ok::<_, Failed>(query.execute(tx).await?.rows_affected() == 1)
+            })
+        });
+        work.await.map_err(Failed::into)
+    }
+
+    async fn set_password(
+        &self,
+        id: UserId,
+        new: &PasswordHash,
+    ) -> Result<(), UserRepositoryError> {
+        let new = new.clone();
+        let work = self.database.write(move |tx| {
+            Box::pin(async move {
+                let done = sqlx::query(
+                    "UPDATE users SET password_hash = ?, session_version = session_version + 1
+                     WHERE id = ?",
+                )
+                .bind(new.expose())
+                .bind(id.0)
+                .execute(tx)
+                .await?;
+                if done.rows_affected() == 0 {
+                    return Err(Failed(UserRepositoryError::NotFound));
+                }
+                Ok(())
+            })
+        });
+        work.await.map_err(Failed::into)
+    }
+
+    async fn set_role(&self, id: UserId, role: Role) -> Result<(), UserRepositoryError> {
+        let work = self.database.write(move |tx| {
+            Box::pin(async move {
+                demotable(tx, id, Some(role)).await?;
+                sqlx::query(
+                    "UPDATE users SET role = ?, session_version = session_version + 1 WHERE id = ?",
+                )
+                .bind(role.as_str())
+                .bind(id.0)
+                .execute(tx)
+                .await?;
+                Ok::<_, Failed>(())
+            })
+        });
+        work.await.map_err(Failed::into)
+    }
+
+    async fn delete(&self, id: UserId) -> Result<(), UserRepositoryError> {
+        let work = self.database.write(move |tx| {
+            Box::pin(async move {
+                demotable(tx, id, None).await?;
+                sqlx::query("DELETE FROM users WHERE id = ?")
+                    .bind(id.0)
+                    .execute(tx)
+                    .await?;
+                Ok::<_, Failed>(())
+            })
+        });
+        work.await.map_err(Failed::into)
+    }
+}
