@@ -25,7 +25,7 @@ impl PageQuery {
 pub(crate) fn limit_of(limit: Option<u32>) -> Result<Limit, Problem> {
     limit.map_or_else(
         || Ok(Limit::default()),
-        |limit| Limit::new(limit).map_err(|error| Problem::invalid("?limit", error.to_string())),
+        |limit| Limit::parse(limit).map_err(|error| Problem::invalid("?limit", error.to_string())),
     )
 }
 

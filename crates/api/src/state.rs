@@ -9,7 +9,7 @@ use resync_auth::{CsrfTokens, LoginService, SessionService};
 use resync_chat::ChatService;
 use resync_kernel::{BoxError, Clock, IdGenerator};
 use resync_rag::KnowledgeService;
-use resync_tws::{ActionService, AuditTrail, PlanService};
+use resync_tws::{ActionService, AuditService, PlanService};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -55,7 +55,7 @@ pub struct Parts {
     /// Writes to the plan.
     pub actions: ActionService,
     /// What was done.
-    pub audit: AuditTrail,
+    pub audit: AuditService,
     /// Questions in words.
     pub chat: ChatService,
     /// Documents.

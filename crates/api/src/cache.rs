@@ -1,0 +1,85 @@
+//! The plan cache, to administrators.
+
+use axum::Json;
+use axum::extract::State;
+use resync_tws::model::EngineName;
+use resync_tws::ports::{AuditAction, AuditOutcome};
+use resync_tws::{Category, PlanScope};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::edge::extract::{JsonBody, parsed};
+use crate::edge::guard::Caller;
+use crate::problem::Problem;
+use crate::state::App;
+
+/// The counters since the start.
+#[derive(Debug, Serialize)]
+pub(crate) struct StatsAnswer {
+    hits: u64,
+    stale_hits: u64,
+    misses: u64,
+    coalesced: u64,
+    refreshes: u64,
+    fetch_errors: u64,
+    evictions: u64,
+    expired: u64,
+    entries: usize,
+    bytes: usize,
+    in_flight: usize,
+}
+
+/// What to drop: each field that is set must match; an empty object is everything.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InvalidateRequest {
+    /// Of this engine.
+    pub engine: Option<String>,
+    /// `job_status`, `job_logs`, `graph`, `static` or `default`.
+    #[schema(value_type = Option<String>)]
+    pub category: Option<Category>,
+    /// Of this question, such as `snapshot`, `job/<id>` or `log/<run>`.
+    pub key: Option<String>,
+}
+
+/// How much was dropped.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct InvalidateAnswer {
+    /// Entries.
+    pub removed: usize,
+}
+
+/// `GET cache/stats`
+pub(crate) async fn stats(State(app): State<App>) -> Json<StatsAnswer> {
+    let stats = app.plan.cache_stats();
+    Json(StatsAnswer {
+        hits: stats.hits,
+        stale_hits: stats.stale_hits,
+        misses: stats.misses,
+        coalesced: stats.coalesced,
+        refreshes: stats.refreshes,
+        fetch_errors: stats.fetch_errors,
+        evictions: stats.evictions,
+        expired: stats.expired,
+        entries: stats.entries,
+        bytes: stats.bytes,
+        in_flight: stats.in_flight,
+    })
+}
+
+/// `POST cache/invalidate`
+pub(crate) async fn invalidate(
+    State(app): State<App>,
+    Caller(principal): Caller,
+    JsonBody(body): JsonBody<InvalidateRequest>,
+) -> Result<Json<InvalidateAnswer>, Problem> {
+    let engine = body.engine.as_deref().map(|name| parsed("/engine", EngineName::parse(name))).transpose()?;
+    let mut event =
+        app.audit.event(principal.username.as_str(), AuditAction::CacheInvalidated, AuditOutcome::Succeeded);
+    event.user_id = Some(principal.user_id);
+    event.engine.clone_from(&engine);
+    event.detail = body.category.map(|category| category.as_str().to_owned());
+    app.audit.record(event).await?;
+    let removed = app.plan.invalidate(&PlanScope { engine, category: body.category, key: body.key });
+    Ok(Json(InvalidateAnswer { removed }))
+}

@@ -1,0 +1,266 @@
+//! Reads of the plan. The bytes come from the cache as they are; only `meta` is put in front.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use resync_tws::model::{
+    EngineName, JobId, JobQuery, JobSort, JobStatus, NamePattern, NeighbourDirection, RunId,
+};
+use resync_tws::{EngineHealth, Live, LogRequest, offset_of_cursor};
+use serde::{Deserialize, Serialize};
+
+use crate::edge::extract::{Query, parsed};
+use crate::page::{limit_of, link_next};
+use crate::problem::Problem;
+use crate::state::App;
+
+const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+
+/// The answer of `GET tws/engines`.
+#[derive(Debug, Serialize)]
+pub(crate) struct EnginesAnswer {
+    items: Vec<EngineHealth>,
+}
+
+/// A query that names an engine and nothing else.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EngineQuery {
+    engine: Option<String>,
+}
+
+/// The query of `GET tws/jobs`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JobsQuery {
+    engine: Option<String>,
+    status: Option<String>,
+    job: Option<String>,
+    stream: Option<String>,
+    workstation: Option<String>,
+    folder: Option<String>,
+    #[serde(default)]
+    sort: JobSort,
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+/// The query of `GET tws/jobs/{id}/log`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogQuery {
+    engine: Option<String>,
+    run: Option<String>,
+    from: Option<u32>,
+    lines: Option<u32>,
+    search: Option<String>,
+}
+
+/// The query of `GET tws/jobs/{id}/dependencies`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DependenciesQuery {
+    engine: Option<String>,
+    depth: Option<u8>,
+    direction: Option<NeighbourDirection>,
+}
+
+/// The query of `GET tws/job-streams`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StreamsQuery {
+    engine: Option<String>,
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+/// The engine that a query names.
+pub(super) fn engine(text: Option<&str>) -> Result<Option<EngineName>, Problem> {
+    text.map(|text| parsed("?engine", EngineName::parse(text))).transpose()
+}
+
+/// The job that a path names.
+pub(super) fn job_id(text: &str) -> Result<JobId, Problem> {
+    parsed("/{id}", JobId::parse(text))
+}
+
+fn pattern(place: &str, text: Option<&String>) -> Result<Option<NamePattern>, Problem> {
+    text.map(|text| parsed(place, NamePattern::parse(text))).transpose()
+}
+
+fn offset(cursor: Option<&String>) -> Result<u64, Problem> {
+    cursor.map_or(Ok(0), |cursor| {
+        offset_of_cursor(cursor).map_err(|_| Problem::invalid("?cursor", "is not a cursor that we gave"))
+    })
+}
+
+/// Sends what the cache holds, or 304 when the client holds it already.
+fn answer<T>(headers: &HeaderMap, live: &Live<T>) -> Result<Response, Problem> {
+    // Weak: `meta` differs between two answers of the same data.
+    let tag = format!("W/{}", live.etag);
+    let same = headers.get_all(IF_NONE_MATCH).iter().any(|value| {
+        value.to_str().is_ok_and(|text| text.split(',').any(|one| one.trim() == tag || one.trim() == "*"))
+    });
+    let mut response = if same {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let mut response = Response::new(Body::from(live.body()?));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    };
+    let out = response.headers_mut();
+    out.insert(X_CACHE, HeaderValue::from_static(live.meta.cache.as_str()));
+    out.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    if let Ok(tag) = HeaderValue::try_from(tag) {
+        out.insert(ETAG, tag);
+    }
+    Ok(response)
+}
+
+/// `GET tws/engines`
+pub(crate) async fn engines(State(app): State<App>) -> Json<EnginesAnswer> {
+    Json(EnginesAnswer { items: app.plan.engines_status().await })
+}
+
+/// `GET tws/summary`
+pub(crate) async fn summary(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Query(query): Query<EngineQuery>,
+) -> Result<Response, Problem> {
+    let engine = engine(query.engine.as_deref())?;
+    answer(&headers, &app.plan.summary(engine.as_ref()).await?)
+}
+
+/// `GET tws/jobs`
+pub(crate) async fn jobs(
+    State(app): State<App>,
+    headers: HeaderMap,
+    uri: Uri,
+    Query(query): Query<JobsQuery>,
+) -> Result<Response, Problem> {
+    let engine = engine(query.engine.as_deref())?;
+    let mut status = Vec::new();
+    for word in query.status.iter().flat_map(|text| text.split(',')).map(str::trim) {
+        match JobStatus::known(word) {
+            Some(known) => status.push(known),
+            None => return Err(Problem::invalid("?status", "is not a status of a job")),
+        }
+    }
+    let wanted = JobQuery {
+        status,
+        name: pattern("?job", query.job.as_ref())?,
+        stream: pattern("?stream", query.stream.as_ref())?,
+        workstation: pattern("?workstation", query.workstation.as_ref())?,
+        folder: pattern("?folder", query.folder.as_ref())?,
+        sort: query.sort,
+        with_dependencies: false,
+        offset: offset(query.cursor.as_ref())?,
+        limit: limit_of(query.limit)?.get(),
+    };
+    let live = app.plan.jobs(engine.as_ref(), wanted).await?;
+    let mut response = answer(&headers, &live)?;
+    link_next(response.headers_mut(), &uri, live.value.next_cursor.as_deref());
+    Ok(response)
+}
+
+/// `GET tws/jobs/{id}`
+pub(crate) async fn job(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Query(query): Query<EngineQuery>,
+) -> Result<Response, Problem> {
+    let engine = engine(query.engine.as_deref())?;
+    answer(&headers, &app.plan.job(engine.as_ref(), &job_id(&id)?).await?)
+}
+
+/// `GET tws/jobs/{id}/log`
+pub(crate) async fn log(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Query(query): Query<LogQuery>,
+) -> Result<Response, Problem> {
+    let engine = engine(query.engine.as_deref())?;
+    if query.from == Some(0) {
+        return Err(Problem::invalid("?from", "lines are counted from 1"));
+    }
+    if query.lines.is_some_and(|lines| !(1..=2000).contains(&lines)) {
+        return Err(Problem::invalid("?lines", "must be 1 to 2000"));
+    }
+    let request = LogRequest {
+        run: query.run.as_deref().map(|run| parsed("?run", RunId::parse(run))).transpose()?,
+        from: query.from,
+        lines: query.lines,
+        search: query.search,
+    };
+    answer(&headers, &app.plan.log(engine.as_ref(), &job_id(&id)?, request).await?)
+}
+
+/// `GET tws/jobs/{id}/dependencies`
+pub(crate) async fn dependencies(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Query(query): Query<DependenciesQuery>,
+) -> Result<Response, Problem> {
+    let engine = engine(query.engine.as_deref())?;
+    let depth = query.depth.unwrap_or(1);
+    if !(1..=10).contains(&depth) {
+        return Err(Problem::invalid("?depth", "must be 1 to 10"));
+    }
+    let direction = query.direction.unwrap_or(NeighbourDirection::Predecessors);
+    let live = app.plan.dependencies(engine.as_ref(), &job_id(&id)?, direction, depth).await?;
+    answer(&headers, &live)
+}
+
+/// `GET tws/jobs/{id}/diagnosis`
+pub(crate) async fn diagnosis(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Query(query): Query<EngineQuery>,
+) -> Result<Response, Problem> {
+    let engine = engine(query.engine.as_deref())?;
+    answer(&headers, &app.plan.diagnosis(engine.as_ref(), &job_id(&id)?).await?)
+}
+
+/// `GET tws/job-streams`
+pub(crate) async fn streams(
+    State(app): State<App>,
+    headers: HeaderMap,
+    uri: Uri,
+    Query(query): Query<StreamsQuery>,
+) -> Result<Response, Problem> {
+    let engine = engine(query.engine.as_deref())?;
+    let limit = limit_of(query.limit)?.get();
+    let live = app.plan.streams(engine.as_ref(), offset(query.cursor.as_ref())?, limit).await?;
+    let mut response = answer(&headers, &live)?;
+    link_next(response.headers_mut(), &uri, live.value.next_cursor.as_deref());
+    Ok(response)
+}
+
+/// `GET tws/workstations`
+pub(crate) async fn workstations(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Query(query): Query<EngineQuery>,
+) -> Result<Response, Problem> {
+    let engine = engine(query.engine.as_deref())?;
+    answer(&headers, &app.plan.workstations(engine.as_ref()).await?)
+}
+
+/// `GET tws/workstations/{name}`
+pub(crate) async fn workstation(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    Query(query): Query<EngineQuery>,
+) -> Result<Response, Problem> {
+    let engine = engine(query.engine.as_deref())?;
+    answer(&headers, &app.plan.workstation(engine.as_ref(), &name).await?)
+}
