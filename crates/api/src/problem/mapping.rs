@@ -1,0 +1,254 @@
+//! Every error of the domains, matched without `_` (P2-01).
+
+use axum::http::StatusCode;
+use resync_auth::{AuthenticateError, LoginError};
+use resync_kernel::CursorError;
+use resync_rag::{KnowledgeError, SearchError, UploadError};
+use resync_tws::ports::{AuditError, GatewayError, ProposalError};
+use resync_tws::{ConfirmError, NotAllowed, ProposeError, ReadError, UnknownEngine};
+
+use super::Problem;
+
+impl From<LoginError> for Problem {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::BadCredentials => {
+                Self::new(StatusCode::UNAUTHORIZED, "bad-credentials", "User name or password is wrong")
+            }
+            LoginError::Locked { retry_after } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "locked-out", "Too many attempts; wait and try again")
+                    .retry_after(retry_after)
+            }
+            LoginError::Overloaded { retry_after } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many people sign in at once")
+                    .retry_after(retry_after)
+            }
+            LoginError::Unavailable(source) => Self::unavailable(source),
+        }
+    }
+}
+
+impl From<AuthenticateError> for Problem {
+    fn from(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::Invalid => Self::unauthenticated(),
+            AuthenticateError::Unavailable(source) => Self::unavailable(source),
+        }
+    }
+}
+
+impl From<CursorError> for Problem {
+    fn from(error: CursorError) -> Self {
+        Self::invalid("?cursor", error.to_string())
+    }
+}
+
+impl From<UnknownEngine> for Problem {
+    fn from(error: UnknownEngine) -> Self {
+        match error {
+            UnknownEngine::Named(_) => Self::not_found("unknown-engine", "No engine has that name"),
+            UnknownEngine::NoneConfigured => {
+                Self::not_found("no-engine", "No engine is configured").detail("add one under [[tws.engine]]")
+            }
+        }
+    }
+}
+
+fn unknown_job() -> Problem {
+    Problem::not_found("unknown-job", "The plan has no such job")
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::UnknownEngine(error) => error.into(),
+            ReadError::UnknownJob(_) => unknown_job(),
+            ReadError::UnknownWorkstation => {
+                Self::not_found("unknown-workstation", "The plan has no such workstation")
+            }
+            ReadError::NoLog => Self::not_found("no-log", "The engine has no log of that run"),
+            ReadError::Gateway(error) => error.into(),
+            error @ (ReadError::Lost(_) | ReadError::Unwritable) => Self::internal().caused_by(error),
+        }
+    }
+}
+
+/// An engine's trouble is ours towards the client: 502, 503 or 504, never its own status (I-11).
+impl From<GatewayError> for Problem {
+    fn from(error: GatewayError) -> Self {
+        let detail = error.to_string();
+        let problem = match error {
+            GatewayError::Unreachable(_) => {
+                Self::new(StatusCode::BAD_GATEWAY, "upstream-unreachable", "The engine cannot be reached")
+            }
+            GatewayError::TimedOut(_) => {
+                Self::new(StatusCode::GATEWAY_TIMEOUT, "upstream-timeout", "The engine did not answer in time")
+            }
+            GatewayError::CredentialsRefused => {
+                Self::new(StatusCode::BAD_GATEWAY, "upstream-auth", "The engine refused Resync's credentials")
+            }
+            GatewayError::Forbidden => {
+                Self::new(StatusCode::BAD_GATEWAY, "upstream-auth", "The engine denies Resync's user the right")
+            }
+            GatewayError::Busy { retry_after } => {
+                let problem =
+                    Self::new(StatusCode::SERVICE_UNAVAILABLE, "upstream-busy", "The engine is busy");
+                match retry_after {
+                    Some(after) => problem.retry_after(after),
+                    None => problem,
+                }
+            }
+            GatewayError::Rejected(_) => {
+                Self::new(StatusCode::BAD_GATEWAY, "upstream-rejected", "The engine did not accept the request")
+            }
+            GatewayError::Unsupported => {
+                Self::new(StatusCode::BAD_GATEWAY, "upstream-unsupported", "The engine's release lacks this")
+            }
+            GatewayError::Unreadable(_) => {
+                Self::new(StatusCode::BAD_GATEWAY, "upstream-unreadable", "The engine's answer cannot be read")
+            }
+        };
+        problem.detail(detail)
+    }
+}
+
+impl From<NotAllowed> for Problem {
+    fn from(error: NotAllowed) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not-allowed-in-state", "The job's state does not allow that")
+            .detail(error.to_string())
+            .member("state", error.state.as_str())
+    }
+}
+
+fn read_only() -> Problem {
+    Problem::forbidden("read-only", "The engine takes no actions from Resync")
+}
+
+impl From<ProposalError> for Problem {
+    fn from(error: ProposalError) -> Self {
+        match error {
+            ProposalError::AlreadyExists => Self::internal().caused_by(error),
+            ProposalError::Unavailable(source) => Self::unavailable(source),
+        }
+    }
+}
+
+impl From<ProposeError> for Problem {
+    fn from(error: ProposeError) -> Self {
+        match error {
+            ProposeError::UnknownEngine(error) => error.into(),
+            ProposeError::ReadOnly => read_only(),
+            ProposeError::UnknownJob(_) => unknown_job(),
+            ProposeError::NotAllowed(error) => error.into(),
+            ProposeError::Read(error) => error.into(),
+            ProposeError::Store(error) => error.into(),
+            ProposeError::Token(error) => Self::internal().caused_by(error),
+        }
+    }
+}
+
+impl From<ConfirmError> for Problem {
+    fn from(error: ConfirmError) -> Self {
+        match error {
+            ConfirmError::UnknownProposal => {
+                Self::not_found("unknown-proposal", "There is no such proposal of yours")
+            }
+            ConfirmError::Used => {
+                Self::new(StatusCode::CONFLICT, "proposal-used", "The proposal was confirmed before")
+            }
+            ConfirmError::Expired => {
+                Self::new(StatusCode::GONE, "proposal-expired", "The proposal has expired; propose again")
+            }
+            ConfirmError::StateChanged { state } => {
+                Self::new(StatusCode::CONFLICT, "state-changed", "The job has changed; look again")
+                    .member("state", state.as_str())
+            }
+            ConfirmError::NotAllowed(error) => error.into(),
+            ConfirmError::UnknownEngine(error) => error.into(),
+            ConfirmError::ReadOnly => read_only(),
+            ConfirmError::UnknownJob(_) => unknown_job(),
+            ConfirmError::Read(error) => error.into(),
+            ConfirmError::Store(error) => error.into(),
+            error @ ConfirmError::NoAudit(_) => Self::unavailable(error)
+                .detail("the audit log could not be written, so nothing was done; propose again"),
+            ConfirmError::Refused { reason, audit_id } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "upstream-refused", "The engine refused the action")
+                    .detail(reason)
+                    .member("audit_id", audit_id.to_string())
+            }
+            ConfirmError::NotDone { cause, audit_id } => {
+                Self::from(cause).member("executed", false).member("audit_id", audit_id.to_string())
+            }
+            ConfirmError::OutcomeUnknown { cause, audit_id, state, effect_seen } => {
+                let status = match cause {
+                    GatewayError::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
+                    GatewayError::Unreachable(_)
+                    | GatewayError::CredentialsRefused
+                    | GatewayError::Forbidden
+                    | GatewayError::Busy { .. }
+                    | GatewayError::Rejected(_)
+                    | GatewayError::Unsupported
+                    | GatewayError::Unreadable(_) => StatusCode::BAD_GATEWAY,
+                };
+                let problem = Self::new(status, "outcome-unknown", "The action was sent; its outcome is unknown")
+                    .detail("it is not repeated; look at the job before doing anything else")
+                    .member("audit_id", audit_id.to_string())
+                    .member("effect_seen", effect_seen);
+                match state {
+                    Some(state) => problem.member("state", state.as_str()),
+                    None => problem,
+                }
+            }
+            ConfirmError::NotAudited { executed, audit_id, cause } => {
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "not-audited",
+                    "The action was sent, but its outcome could not be written to the audit log",
+                )
+                .member("executed", executed)
+                .member("audit_id", audit_id.to_string())
+                .caused_by(cause)
+            }
+            error @ ConfirmError::Interrupted => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "outcome-unknown",
+                "The action was interrupted; its outcome is unknown",
+            )
+            .caused_by(error),
+        }
+    }
+}
+
+impl From<AuditError> for Problem {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::OutcomeExists => Self::internal().caused_by(error),
+            AuditError::Broken(row) => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "audit-broken",
+                "A row of the audit log does not belong where it stands",
+            )
+            .member("first_broken", row.seq)
+            .caused_by(row),
+            AuditError::Unavailable(source) => Self::unavailable(source),
+        }
+    }
+}
+
+impl From<KnowledgeError> for Problem {
+    fn from(error: KnowledgeError) -> Self {
+        match error {
+            KnowledgeError::Cursor(error) => error.into(),
+            KnowledgeError::Unavailable(source) => Self::unavailable(source),
+        }
+    }
+}
+
+impl From<SearchError> for Problem {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::EmptyQuery | SearchError::TooLong { .. } => Self::invalid("?q", error.to_string()),
+            SearchError::Unavailable(source) => Self::unavailable(source),
+        }
+    }
+}
