@@ -11,7 +11,6 @@
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,9 +23,9 @@ use tracing::Instrument as _;
 
 use crate::cached::{Cached, ETag, Freshness};
 use crate::counters::{CacheStats, Counters, Event};
-use crate::entry::{Body, Entry};
+use crate::entry::{Entry, KeyHash, Stamp};
 use crate::flight::Flight;
-use crate::state::{FlightArc, RefreshFlag, Role};
+use crate::state::{EntryState, FlightArc, Role};
 use crate::store::{Outcome, SHARDS, Store};
 use crate::tick::Tick;
 
@@ -104,10 +103,10 @@ pub struct Cache<K, V, E> {
 }
 
 /// A fetch that runs, shared by its task and those who wait.
-type SharedFlight<K, V, E> = FlightArc<Flight<Outcome<K, V, E>>>;
+type SharedFlight<V, E> = FlightArc<Flight<Outcome<V, E>>>;
 
 /// What a caller that missed is to the fetch of its key.
-type Part<K, V, E> = Role<Flight<Outcome<K, V, E>>>;
+type Part<V, E> = Role<Flight<Outcome<V, E>>>;
 
 struct Inner<K, V, E> {
     store: Store<K, V, E>,
@@ -117,9 +116,9 @@ struct Inner<K, V, E> {
 }
 
 /// What a read found; `stale` is the entry when it should be refreshed.
-struct Hit<K, V> {
+struct Hit<V> {
     cached: Cached<V>,
-    stale: Option<Arc<Entry<K, V>>>,
+    stale: Option<Arc<Entry<V>>>,
 }
 
 impl<K, V, E> Clone for Cache<K, V, E> {
@@ -159,7 +158,7 @@ where
     /// The entry of `key` if it is within its stale window. Starts no fetch.
     #[must_use]
     pub fn get(&self, key: &K) -> Option<Cached<V>> {
-        let hit = self.inner.read(key);
+        let hit = self.inner.read(self.inner.store.hash(key), key);
         if hit.is_none() {
             self.inner.counters.count(Event::Miss);
         }
@@ -188,18 +187,20 @@ where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<Fetched<V>, E>> + Send + 'static,
     {
-        if let Some(hit) = self.inner.read(key) {
+        let hash = self.inner.store.hash(key);
+        if let Some(hit) = self.inner.read(hash, key) {
             if let Some(stale) = hit.stale
-                && stale.refresh.try_begin(millis(hit.cached.age()))
+                && stale.state.try_begin(millis(hit.cached.age()))
             {
-                self.refresh(stale, windows, fetch);
+                self.refresh(key, stale, windows, fetch);
             }
             return Ok(hit.cached);
         }
-        let (flight, freshness) = match self.inner.join_or_lead(key) {
+        let (flight, freshness) = match self.inner.join_or_lead(hash, key) {
             Ok(Role::Follows(flight)) => (flight, Freshness::Coalesced),
             Ok(Role::Leads(flight)) => {
-                self.launch(FlightArc::clone(&flight), key.clone(), None, windows, fetch);
+                let landing = self.landing(FlightArc::clone(&flight), hash, key, None);
+                self.launch(landing, windows, fetch);
                 (flight, Freshness::Fetched)
             }
             Err(landed) => return Ok(landed),
@@ -213,9 +214,10 @@ where
     /// those who wait for it get its result, those who come later fetch anew.
     pub fn invalidate(&self, key: &K) -> bool {
         let removed = {
-            let mut shard = self.inner.store.lock(key);
+            let hash = self.inner.store.hash(key);
+            let mut shard = self.inner.store.lock(hash);
             shard.flights.detach_key(key);
-            self.inner.store.remove_key(&mut shard, key)
+            self.inner.store.remove_key(&mut shard, hash, key)
         };
         removed.is_some()
     }
@@ -303,47 +305,49 @@ where
     }
 
     /// Starts the refresh of `stale`, whose flag the caller holds.
-    fn refresh<F, Fut>(&self, stale: Arc<Entry<K, V>>, windows: Windows, fetch: F)
+    fn refresh<F, Fut>(&self, key: &K, stale: Arc<Entry<V>>, windows: Windows, fetch: F)
     where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<Fetched<V>, E>> + Send + 'static,
     {
         let role = {
-            let mut shard = self.inner.store.lock(&stale.key);
+            let mut shard = self.inner.store.lock(stale.hash);
             // An entry that was replaced or invalidated meanwhile needs no refresh of ours.
-            let current = self
-                .inner
-                .store
-                .find(&stale.key, |found| std::ptr::eq(found, Arc::as_ptr(&stale)));
-            current.map(|_| shard.flights.join_or_lead(&stale.key, Flight::new))
+            let is_it = |found: &Entry<V>| std::ptr::eq(found, Arc::as_ptr(&stale));
+            let current = self.inner.store.find(stale.hash, key, is_it);
+            current.map(|_| shard.flights.join_or_lead(key, Flight::new))
         };
         if let Some(Role::Leads(flight)) = role {
             self.inner.counters.count(Event::Refresh);
-            let key = stale.key.clone();
-            self.launch(flight, key, Some(stale), windows, fetch);
+            let landing = self.landing(flight, stale.hash, key, Some(stale));
+            self.launch(landing, windows, fetch);
         } else {
-            stale.refresh.give_up();
+            stale.state.give_up();
         }
     }
 
-    /// Runs `fetch` in a task of its own and lands `flight` with what it brings.
-    fn launch<F, Fut>(
+    fn landing(
         &self,
-        flight: SharedFlight<K, V, E>,
-        key: K,
-        stale: Option<Arc<Entry<K, V>>>,
-        windows: Windows,
-        fetch: F,
-    ) where
+        flight: SharedFlight<V, E>,
+        hash: KeyHash,
+        key: &K,
+        stale: Option<Arc<Entry<V>>>,
+    ) -> Landing<K, V, E> {
+        Landing {
+            inner: Arc::clone(&self.inner),
+            flight,
+            hash,
+            key: Some(key.clone()),
+            stale,
+        }
+    }
+
+    /// Runs `fetch` in a task of its own and lands its flight with what it brings.
+    fn launch<F, Fut>(&self, landing: Landing<K, V, E>, windows: Windows, fetch: F)
+    where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<Fetched<V>, E>> + Send + 'static,
     {
-        let landing = Landing {
-            inner: Arc::clone(&self.inner),
-            flight,
-            key: Some(key),
-            stale,
-        };
         let task = async move {
             let outcome = fetch().await;
             landing.land(outcome, windows);
@@ -360,13 +364,12 @@ where
 {
     /// The hit path: no lock, no await.
     #[inline]
-    fn read(&self, key: &K) -> Option<Hit<K, V>> {
+    fn read(&self, hash: KeyHash, key: &K) -> Option<Hit<V>> {
         let now_ms = self.tick.now_ms();
-        let entry = self.store.find(key, |entry| !entry.is_expired(now_ms))?;
-        // Written once between two looks of the evictor, so a hot entry's line stays shared.
-        if !entry.used.load(Ordering::Relaxed) {
-            entry.used.store(true, Ordering::Relaxed);
-        }
+        let entry = self
+            .store
+            .find(hash, key, |entry| !entry.is_expired(now_ms))?;
+        entry.state.mark_used();
         let age_ms = entry.age_ms(now_ms);
         if age_ms < u64::from(entry.fresh_ms) {
             self.counters.count(Event::Hit);
@@ -377,8 +380,8 @@ where
             });
         }
         self.counters.count(Event::StaleHit);
-        let failed = entry.refresh.has_failed();
-        let cached = Cached::new(Arc::clone(&entry) as _, age_ms, Freshness::Stale, failed);
+        let failed = entry.state.has_failed();
+        let cached = Cached::new(Arc::clone(&entry), age_ms, Freshness::Stale, failed);
         Some(Hit {
             cached,
             stale: Some(entry),
@@ -387,10 +390,13 @@ where
 
     /// A caller that found nothing joins the key's flight or leads one; `Err` is the entry that
     /// was written between its look at the map and the lock.
-    fn join_or_lead(&self, key: &K) -> Result<Part<K, V, E>, Cached<V>> {
+    fn join_or_lead(&self, hash: KeyHash, key: &K) -> Result<Part<V, E>, Cached<V>> {
         let now_ms = self.tick.exact_ms();
-        let mut shard = self.store.lock(key);
-        if let Some(entry) = self.store.find(key, |entry| !entry.is_expired(now_ms)) {
+        let mut shard = self.store.lock(hash);
+        if let Some(entry) = self
+            .store
+            .find(hash, key, |entry| !entry.is_expired(now_ms))
+        {
             drop(shard);
             self.counters.count(Event::Coalesced);
             let age_ms = entry.age_ms(now_ms);
@@ -424,11 +430,12 @@ impl Drop for Coarse<'_> {
 /// The duty to land a flight: kept by [`Landing::land`], or by the drop of a fetch that is lost.
 struct Landing<K: CacheKey, V: Send + Sync + 'static, E: Clone + From<FetchLost>> {
     inner: Arc<Inner<K, V, E>>,
-    flight: SharedFlight<K, V, E>,
+    flight: SharedFlight<V, E>,
+    hash: KeyHash,
     /// Taken when the flight has landed.
     key: Option<K>,
     /// The entry that a refresh is for; its flag is ours.
-    stale: Option<Arc<Entry<K, V>>>,
+    stale: Option<Arc<Entry<V>>>,
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static, E: Clone + From<FetchLost>> Landing<K, V, E> {
@@ -450,25 +457,22 @@ impl<K: CacheKey, V: Send + Sync + 'static, E: Clone + From<FetchLost>> Landing<
         } = &*self.inner;
         let now_ms = tick.exact_ms();
         let digest = ETag::of(&fetched.bytes).digest();
+        let wall_ms = tick.clock().now().timestamp_millis();
         let entry = Arc::new(Entry {
-            key,
-            body: Body {
-                value: fetched.value,
-                bytes: fetched.bytes,
-                digest,
-                fetched_ms: now_ms,
-                fetched_wall_ms: tick.clock().now().timestamp_millis(),
-            },
+            value: fetched.value,
+            bytes: fetched.bytes,
+            digest,
+            fetched: Stamp::new(now_ms, wall_ms),
             fresh_ms: window_ms(windows.fresh),
             stale_ms: window_ms(windows.stale.max(windows.fresh)),
-            refresh: RefreshFlag::new(),
+            state: EntryState::new(),
             place: 0.into(),
-            used: false.into(),
+            hash: self.hash,
         });
         let displaced = {
-            let mut shard = store.lock(&entry.key);
-            let may_write = shard.flights.leave(&entry.key, &self.flight);
-            may_write.then(|| store.put(&mut shard, Arc::clone(&entry)))
+            let mut shard = store.lock(self.hash);
+            let may_write = shard.flights.leave(&key, &self.flight);
+            may_write.then(|| store.put(&mut shard, key, Arc::clone(&entry)))
         };
         self.flight.land(Ok(entry));
         drop(displaced);
@@ -485,10 +489,10 @@ impl<K: CacheKey, V: Send + Sync + 'static, E: Clone + From<FetchLost>> Landing<
             counters,
             ..
         } = &*self.inner;
-        store.lock(key).flights.leave(key, &self.flight);
+        store.lock(self.hash).flights.leave(key, &self.flight);
         if let Some(stale) = &self.stale {
             stale
-                .refresh
+                .state
                 .fail(stale.age_ms(tick.exact_ms()) + REFRESH_RETRY_MS);
         }
         counters.count(Event::FetchError);

@@ -11,8 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
-use crate::entry::{Body, Entry, Stored};
-use crate::state::RefreshFlag;
+use crate::entry::{Entry, KeyHash, Stamp};
+use crate::state::EntryState;
 
 /// How an answer came about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,7 +47,7 @@ impl fmt::Display for ETag {
 
 /// A value with its bytes and its age. Cheap to clone: the parts are shared.
 pub struct Cached<V> {
-    stored: Arc<dyn Stored<V>>,
+    entry: Arc<Entry<V>>,
     age_ms: u64,
     freshness: Freshness,
     refresh_failed: bool,
@@ -55,13 +55,13 @@ pub struct Cached<V> {
 
 impl<V> Cached<V> {
     pub(crate) fn new(
-        stored: Arc<dyn Stored<V>>,
+        entry: Arc<Entry<V>>,
         age_ms: u64,
         freshness: Freshness,
         refresh_failed: bool,
     ) -> Self {
         Self {
-            stored,
+            entry,
             age_ms,
             freshness,
             refresh_failed,
@@ -71,25 +71,25 @@ impl<V> Cached<V> {
     /// The value.
     #[must_use]
     pub fn value(&self) -> &V {
-        &self.stored.body().value
+        &self.entry.value
     }
 
     /// The value as it was serialised when it was fetched.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
-        &self.stored.body().bytes
+        &self.entry.bytes
     }
 
     /// The entity tag of [`Self::bytes`], computed once at the fetch.
     #[must_use]
     pub fn etag(&self) -> ETag {
-        ETag(self.stored.body().digest)
+        ETag(self.entry.digest)
     }
 
     /// When the fetch ended, by the wall clock; for people and headers, not for ages.
     #[must_use]
     pub fn fetched_at(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp_millis(self.stored.body().fetched_wall_ms).unwrap_or_default()
+        DateTime::from_timestamp_millis(self.entry.fetched.wall_ms()).unwrap_or_default()
     }
 
     /// How long ago the fetch ended when this answer was given, by the monotonic clock.
@@ -116,21 +116,16 @@ impl<V: Send + Sync + 'static> Cached<V> {
     #[must_use]
     pub fn uncached(value: V, bytes: Bytes, now: DateTime<Utc>) -> Self {
         let digest = ETag::of(&bytes).0;
-        let fetched_wall_ms = now.timestamp_millis();
         let entry = Entry {
-            key: (),
-            body: Body {
-                value,
-                bytes,
-                digest,
-                fetched_ms: 0,
-                fetched_wall_ms,
-            },
+            value,
+            bytes,
+            digest,
+            fetched: Stamp::new(0, now.timestamp_millis()),
             fresh_ms: 0,
             stale_ms: 0,
-            refresh: RefreshFlag::new(),
+            state: EntryState::new(),
             place: 0.into(),
-            used: false.into(),
+            hash: KeyHash::default(),
         };
         Self::new(Arc::new(entry), 0, Freshness::Fetched, false)
     }
@@ -145,7 +140,7 @@ impl ETag {
 impl<V> Clone for Cached<V> {
     fn clone(&self) -> Self {
         Self {
-            stored: Arc::clone(&self.stored),
+            entry: Arc::clone(&self.entry),
             ..*self
         }
     }

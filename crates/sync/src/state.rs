@@ -97,48 +97,66 @@ impl<K: Hash + Eq + Clone, F> FlightTable<K, F> {
 }
 
 const RUNNING: u32 = 1 << 31;
+const USED: u32 = 1 << 30;
+/// The greatest age in milliseconds that fits: 12 days.
+const RETRY: u32 = USED - 1;
 
-/// Whether a stale entry is being refreshed, and since when it may be tried again.
+/// Whether an entry is being refreshed, from what age that may be tried again, and whether it was
+/// read since the evictor last looked.
 ///
-/// One word: the top bit says "a refresh runs"; the rest is the age in milliseconds from which the
-/// next try is allowed, zero while none has failed. A refresh that succeeds replaces the entry, so
-/// only a failure is recorded.
+/// One word: the top bit says "a refresh runs", the next one "it was read"; the rest is the age in
+/// milliseconds from which the next try is allowed, zero while none has failed. A refresh that
+/// succeeds replaces the entry, so only a failure is recorded.
 #[derive(Debug)]
-pub(crate) struct RefreshFlag(AtomicU32);
+pub(crate) struct EntryState(AtomicU32);
 
-impl RefreshFlag {
+impl EntryState {
     pub(crate) fn new() -> Self {
         Self(AtomicU32::new(0))
     }
 
-    /// Takes the flag for a reader that saw the entry at `age_ms`; at most one holds it.
+    /// Takes the refresh for a reader that saw the entry at `age_ms`; at most one holds it.
     pub(crate) fn try_begin(&self, age_ms: u64) -> bool {
         let seen = self.0.load(Ordering::Relaxed);
-        if seen & RUNNING != 0 || age_ms < u64::from(seen) {
+        if seen & RUNNING != 0 || age_ms < u64::from(seen & RETRY) {
             return false;
         }
-        // What the refresh reads it reads under the shard's lock, so the flag orders nothing else.
-        self.0
-            .compare_exchange(seen, seen | RUNNING, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
+        // What the refresh reads it reads under the shard's lock, so this orders nothing else.
+        self.0.fetch_or(RUNNING, Ordering::AcqRel) & RUNNING == 0
     }
 
-    /// Gives the flag back after a failure; no new try before the entry is `retry_age_ms` old.
+    /// Gives the refresh back after a failure; no new try before the entry is `retry_age_ms` old.
     pub(crate) fn fail(&self, retry_age_ms: u64) {
-        let retry = u32::try_from(retry_age_ms)
-            .unwrap_or(u32::MAX)
-            .clamp(1, RUNNING - 1);
-        self.0.store(retry, Ordering::Release);
+        let retry = u32::try_from(retry_age_ms).unwrap_or(RETRY).clamp(1, RETRY);
+        self.0.store(retry | USED, Ordering::Release);
     }
 
-    /// Gives the flag back without a try.
+    /// Gives the refresh back without a try.
     pub(crate) fn give_up(&self) {
         self.0.fetch_and(!RUNNING, Ordering::AcqRel);
     }
 
     /// Whether the last refresh that ended failed.
     pub(crate) fn has_failed(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & !RUNNING != 0
+        self.0.load(Ordering::Relaxed) & RETRY != 0
+    }
+
+    /// Marks a read. Written once between two looks of the evictor, so the line of a hot entry is
+    /// not fought over.
+    pub(crate) fn mark_used(&self) {
+        if self.0.load(Ordering::Relaxed) & USED == 0 {
+            self.0.fetch_or(USED, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it was read since [`Self::forget_use`].
+    pub(crate) fn is_used(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & USED != 0
+    }
+
+    /// The evictor's look.
+    pub(crate) fn forget_use(&self) {
+        self.0.fetch_and(!USED, Ordering::Relaxed);
     }
 }
 
@@ -277,7 +295,7 @@ mod loom_models {
     #[test]
     fn loom_one_of_many_stale_readers_refreshes() {
         loom::model(|| {
-            let flag = Arc::new(RefreshFlag::new());
+            let flag = Arc::new(EntryState::new());
             let readers: Vec<_> = (0..2)
                 .map(|_| {
                     let flag = Arc::clone(&flag);

@@ -11,11 +11,11 @@
 //! A panic of a key's `Hash` or `Eq` under a lock does not poison it: no step leaves it half done
 //! in a way that the next one could not bear.
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::entry::{Entry, Handle, Sought};
+use crate::entry::{ByEntry, ByKey, Entry, Handle, KeyHash, Prehashed};
 use crate::flight::Flight;
 use crate::state::FlightTable;
 
@@ -25,33 +25,25 @@ pub(crate) const SHARDS: usize = 16;
 const SAMPLE: usize = 8;
 
 /// What a flight brings to those who wait.
-pub(crate) type Outcome<K, V, E> = Result<Arc<Entry<K, V>>, E>;
+pub(crate) type Outcome<V, E> = Result<Arc<Entry<V>>, E>;
 
 /// What one mutex guards: the flights of some keys and the list of their entries. A
 /// `std::sync::Mutex`, since it is held for a few lines without `await`.
 pub(crate) struct Shard<K, V, E> {
-    pub(crate) flights: FlightTable<K, Flight<Outcome<K, V, E>>>,
+    pub(crate) flights: FlightTable<K, Flight<Outcome<V, E>>>,
     /// In no order; the evictor draws from it, which a hash map does not allow.
-    list: Vec<Arc<Entry<K, V>>>,
+    list: Vec<Arc<Entry<V>>>,
 }
 
 pub(crate) struct Store<K, V, E> {
-    map: papaya::HashMap<Handle<K, V>, (), foldhash::quality::RandomState>,
+    map: papaya::HashMap<Handle<K, V>, (), Prehashed>,
     shards: [Mutex<Shard<K, V, E>>; SHARDS],
-    sharding: foldhash::fast::RandomState,
+    seed: foldhash::quality::RandomState,
     max_entries: usize,
     max_bytes: usize,
     entries: AtomicUsize,
     bytes: AtomicUsize,
     dice: AtomicU64,
-}
-
-/// An entry's weight: its bytes, and the fixed parts as measured for a short key.
-pub(crate) fn weight<K, V>(entry: &Entry<K, V>) -> usize {
-    const TABLES: usize = 48;
-    size_of::<Entry<K, V>>()
-        .saturating_add(TABLES)
-        .saturating_add(entry.body.bytes.len())
 }
 
 impl<K: Hash + Eq + Clone, V, E> Store<K, V, E> {
@@ -63,9 +55,9 @@ impl<K: Hash + Eq + Clone, V, E> Store<K, V, E> {
             })
         };
         Self {
-            map: papaya::HashMap::with_hasher(foldhash::quality::RandomState::default()),
+            map: papaya::HashMap::with_hasher(Prehashed::default()),
             shards: std::array::from_fn(|_| shard()),
-            sharding: foldhash::fast::RandomState::default(),
+            seed: foldhash::quality::RandomState::default(),
             max_entries,
             max_bytes,
             entries: AtomicUsize::new(0),
@@ -74,23 +66,28 @@ impl<K: Hash + Eq + Clone, V, E> Store<K, V, E> {
         }
     }
 
+    /// The hash of `key` in this store.
+    #[inline]
+    pub(crate) fn hash(&self, key: &K) -> KeyHash {
+        KeyHash::of(key, &self.seed)
+    }
+
     /// The entry of `key` if `wanted` says so: the hit path.
     #[inline]
     pub(crate) fn find(
         &self,
+        hash: KeyHash,
         key: &K,
-        wanted: impl FnOnce(&Entry<K, V>) -> bool,
-    ) -> Option<Arc<Entry<K, V>>> {
+        wanted: impl FnOnce(&Entry<V>) -> bool,
+    ) -> Option<Arc<Entry<V>>> {
         let map = self.map.pin();
-        let (Handle(entry), ()) = map.get_key_value(&Sought(key))?;
+        let (Handle { entry, .. }, ()) = map.get_key_value(&ByKey(hash, key))?;
         wanted(entry).then(|| Arc::clone(entry))
     }
 
-    /// The shard of `key`, locked.
-    pub(crate) fn lock(&self, key: &K) -> MutexGuard<'_, Shard<K, V, E>> {
-        // The high bits, so that a shard's own tables do not see equal low ones.
-        let at = usize::try_from(self.sharding.hash_one(key) >> 60).unwrap_or(0);
-        self.lock_at(at)
+    /// The shard of the keys with `hash`, locked.
+    pub(crate) fn lock(&self, hash: KeyHash) -> MutexGuard<'_, Shard<K, V, E>> {
+        self.lock_at(hash.shard())
     }
 
     fn lock_at(&self, at: usize) -> MutexGuard<'_, Shard<K, V, E>> {
@@ -107,10 +104,11 @@ impl<K: Hash + Eq + Clone, V, E> Store<K, V, E> {
     pub(crate) fn put(
         &self,
         shard: &mut Shard<K, V, E>,
-        entry: Arc<Entry<K, V>>,
-    ) -> Option<Arc<Entry<K, V>>> {
-        let old = self.find(&entry.key, |_| true);
-        let weight = weight(&entry);
+        key: K,
+        entry: Arc<Entry<V>>,
+    ) -> Option<Arc<Entry<V>>> {
+        let old = self.find(entry.hash, &key, |_| true);
+        let weight = Self::weight(&entry);
         if weight > self.max_bytes {
             return old.map(|old| self.remove(shard, &old));
         }
@@ -121,21 +119,25 @@ impl<K: Hash + Eq + Clone, V, E> Store<K, V, E> {
             if let Some(slot) = shard.list.get_mut(place as usize) {
                 *slot = Arc::clone(&entry);
             }
-            self.bytes.fetch_sub(self::weight(old), Ordering::Relaxed);
+            self.bytes.fetch_sub(Self::weight(old), Ordering::Relaxed);
         } else {
+            if shard.list.len() == shard.list.capacity() {
+                // An eighth more, not twice as much: the room is part of every entry's overhead.
+                shard.list.reserve_exact(shard.list.len() / 8 + 8);
+            }
             entry
                 .place
                 .store(place_of(shard.list.len()), Ordering::Relaxed);
             shard.list.push(Arc::clone(&entry));
             self.entries.fetch_add(1, Ordering::Relaxed);
         }
-        self.map.pin().insert(Handle(entry), ());
+        self.map.pin().insert(Handle { key, entry }, ());
         old
     }
 
     /// Takes out `entry`, which stands in `shard`.
-    fn remove(&self, shard: &mut Shard<K, V, E>, entry: &Arc<Entry<K, V>>) -> Arc<Entry<K, V>> {
-        self.map.pin().remove(&Sought(&entry.key));
+    fn remove(&self, shard: &mut Shard<K, V, E>, entry: &Arc<Entry<V>>) -> Arc<Entry<V>> {
+        self.map.pin().remove(&ByEntry(entry));
         let place = entry.place.load(Ordering::Relaxed) as usize;
         let removed = shard.list.swap_remove(place);
         if let Some(moved) = shard.list.get(place) {
@@ -146,7 +148,8 @@ impl<K: Hash + Eq + Clone, V, E> Store<K, V, E> {
             shard.list.shrink_to(room);
         }
         self.entries.fetch_sub(1, Ordering::Relaxed);
-        self.bytes.fetch_sub(weight(&removed), Ordering::Relaxed);
+        self.bytes
+            .fetch_sub(Self::weight(&removed), Ordering::Relaxed);
         removed
     }
 
@@ -154,20 +157,42 @@ impl<K: Hash + Eq + Clone, V, E> Store<K, V, E> {
     pub(crate) fn remove_key(
         &self,
         shard: &mut Shard<K, V, E>,
+        hash: KeyHash,
         key: &K,
-    ) -> Option<Arc<Entry<K, V>>> {
-        let entry = self.find(key, |_| true)?;
+    ) -> Option<Arc<Entry<V>>> {
+        let entry = self.find(hash, key, |_| true)?;
         Some(self.remove(shard, &entry))
     }
 
-    /// Takes out what matches, and cuts off its flights, one shard after the other.
+    /// Takes out what matches, and cuts off its flights.
+    ///
+    /// First the flights, shard by shard: from then on nothing that was being fetched can be
+    /// written. Then the entries that are there, each under its lock and if it still stands; one
+    /// that was written meanwhile is of a fetch that began after the call, and may stay.
     pub(crate) fn invalidate(&self, matches: impl Fn(&K) -> bool) -> usize {
-        let at_shard = |at| {
-            let mut shard = self.lock_at(at);
-            shard.flights.detach(&matches);
-            self.remove_where(&mut shard, |entry| matches(&entry.key))
+        for at in 0..SHARDS {
+            self.lock_at(at).flights.detach(&matches);
+        }
+        let map = self.map.pin();
+        let matching = map.keys().filter(|handle| matches(&handle.key));
+        let remove = |handle: &Handle<K, V>| {
+            let mut shard = self.lock(handle.entry.hash);
+            let place = handle.entry.place.load(Ordering::Relaxed) as usize;
+            let stands = shard
+                .list
+                .get(place)
+                .is_some_and(|at| Arc::ptr_eq(at, &handle.entry));
+            stands.then(|| self.remove(&mut shard, &handle.entry))
         };
-        (0..SHARDS).map(|at| at_shard(at).len()).sum()
+        matching.filter_map(remove).count()
+    }
+
+    /// An entry's weight: its bytes, and the fixed parts.
+    fn weight(entry: &Entry<V>) -> usize {
+        /// Counts of the shared allocation, slots of map and list, and a key's short text.
+        const TABLES: usize = 16 + 24 + 9 + 32;
+        let fixed = size_of::<Entry<V>>() + size_of::<Handle<K, V>>() + TABLES;
+        entry.bytes.len().saturating_add(fixed)
     }
 
     /// Takes out the expired entries of one shard.
@@ -182,8 +207,8 @@ impl<K: Hash + Eq + Clone, V, E> Store<K, V, E> {
     fn remove_where(
         &self,
         shard: &mut Shard<K, V, E>,
-        matches: impl Fn(&Entry<K, V>) -> bool,
-    ) -> Vec<Arc<Entry<K, V>>> {
+        matches: impl Fn(&Entry<V>) -> bool,
+    ) -> Vec<Arc<Entry<V>>> {
         let matching = shard.list.iter().filter(|entry| matches(entry));
         let removed: Vec<_> = matching.map(Arc::clone).collect();
         for entry in &removed {
@@ -215,13 +240,13 @@ impl<K: Hash + Eq + Clone, V, E> Store<K, V, E> {
             let mut shard = self.lock_at((first + step) % SHARDS);
             let sample = (0..SAMPLE).filter_map(|_| shard.list.get(self.roll(shard.list.len())));
             let victim = sample.max_by_key(|entry| {
-                let used = entry.used.load(Ordering::Relaxed);
+                let used = entry.state.is_used();
                 (entry.is_expired(now_ms), !used, entry.age_ms(now_ms))
             });
             if let Some(victim) = victim.map(Arc::clone) {
                 self.remove(&mut shard, &victim);
                 if let Some(spared) = shard.list.get(self.roll(shard.list.len())) {
-                    spared.used.store(false, Ordering::Relaxed);
+                    spared.state.forget_use();
                 }
                 drop(shard);
                 return true;
@@ -261,14 +286,12 @@ impl<K: Hash + Eq + Clone, V, E> Store<K, V, E> {
             let shard = self.lock_at(at);
             for (place, entry) in shard.list.iter().enumerate() {
                 assert_eq!(entry.place.load(Ordering::Relaxed) as usize, place);
-                let found = self
-                    .find(&entry.key, |_| true)
-                    .expect("listed but not in the map");
+                let map = self.map.pin();
                 assert!(
-                    Arc::ptr_eq(&found, entry),
-                    "the map holds another entry of this key"
+                    map.get(&ByEntry(entry)).is_some(),
+                    "listed but not in the map"
                 );
-                bytes += weight(entry);
+                bytes += Self::weight(entry);
             }
             entries += shard.list.len();
         }
