@@ -125,6 +125,7 @@ function Desk({ words, user, switcher, onSignedOut }) {
           <${EngineName} engines=${engines} engine=${engine} choose=${setChosen} />
         </div>
         <div class="top-tools">
+          <a class="narrow-only" href="#message" onClick=${jump("message")}>${t("chat")}</a>
           ${switcher}
           <span class="who">${user.username}</span>
           <button type="button" class="quiet" onClick=${signOut}>${t("sign_out")}</button>

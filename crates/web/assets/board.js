@@ -244,7 +244,14 @@ function FailedTable({ items }) {
 /** A button that opens a job. @param {{id: string, text: string}} props */
 export function JobLink({ id, text }) {
   const { go } = useContext(Page);
-  return html`<button type="button" class="link job-link" onClick=${() => go({ page: "job", id })}>${text}</button>`;
+  return html`<button type="button" class="link job-link" onClick=${() => go({ page: "job", id })}>
+    ${breakable(text)}
+  </button>`;
+}
+
+/** A long label breaks after its `#` and its `.`, where its parts end. */
+function breakable(text) {
+  return text.split(/(?<=[#.])/).map((part, index) => (index === 0 ? part : html`<wbr />${part}`));
 }
 
 function JobLine({ job, kind }) {

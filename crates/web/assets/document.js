@@ -23,7 +23,7 @@ export function DocumentSheet({ route, onClose }) {
 
 function DocumentText({ text, source, route }) {
   const { t, go } = useContext(Page);
-  const address = (line) => hashOf({ ...route, lines: { from: line, to: line } });
+  const address = (line) => "./" + hashOf({ ...route, lines: { from: line, to: line } });
   return html`
     <div class="prose">
       <${Lines}

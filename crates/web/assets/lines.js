@@ -15,10 +15,18 @@ export function Lines({ first, lines, cited, label, onNumber, address }) {
     mark.current?.focus({ preventScroll: true });
     mark.current?.scrollIntoView({ block: "center" });
   }, [shown, cited?.from, cited?.to, first]);
-  const start = shown ? Math.max(cited.from, first) : null;
+  const start = shown ? Math.max(cited.from, first) : first;
+  // One stop of the Tab key for the whole text; the arrows go from line to line.
+  const move = (event) => {
+    const step = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
+    const next = step && event.target.closest("li")?.[step]?.querySelector(".number");
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+  };
   return html`
     <div class="lines-box" role="region" aria-label=${label} tabindex="0">
-      <ol class="text-lines" start=${first}>
+      <ol class="text-lines" start=${first} onKeyDown=${move}>
         ${lines.map((text, index) => {
           const line = first + index;
           const inside = shown && line >= cited.from && line <= cited.to;
@@ -28,12 +36,13 @@ export function Lines({ first, lines, cited, label, onNumber, address }) {
               id=${`L${line}`}
               value=${line}
               class=${inside ? "cited" : ""}
-              ref=${line === start ? mark : null}
-              tabindex=${line === start ? -1 : undefined}
+              ref=${inside && line === start ? mark : null}
+              tabindex=${inside && line === start ? -1 : undefined}
             >
               <a
                 class="number"
                 href=${address(line)}
+                tabindex=${line === start ? 0 : -1}
                 aria-label=${t("line", { n: line })}
                 onClick=${(event) => {
                   event.preventDefault();

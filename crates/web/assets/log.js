@@ -31,7 +31,7 @@ export function LogView({ job, route, open }) {
         : Promise.resolve(null),
     [job.id, engine.name, run, from],
   );
-  const address = (line) => hashOf({ page: "job", id: job.id, run, lines: { from: line, to: line } });
+  const address = (line) => "./" + hashOf({ page: "job", id: job.id, run, lines: { from: line, to: line } });
   const last = data ? data.from_line + data.lines.length - 1 : 0;
   return html`
     <section aria-labelledby="log-title">
