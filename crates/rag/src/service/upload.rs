@@ -8,6 +8,7 @@
 
 use std::sync::{Arc, PoisonError};
 
+use chrono::SubsecRound;
 use resync_kernel::{BoxError, UserId};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -162,7 +163,8 @@ impl KnowledgeService {
             chars: parsed.chars,
             chunks: 0,
             stage: Stage::Received,
-            created_at: self.inner.parts.clock.now(),
+            // Stores keep milliseconds, and the answer is what a later `get` reads.
+            created_at: self.inner.parts.clock.now().trunc_subsecs(3),
             created_by: upload.by,
         };
         match self.documents().insert(&document, &parsed.text).await? {
