@@ -6,6 +6,53 @@
 //! - An attempt on a password is counted before the password is looked at.
 //! - What guards never fails open: a store that does not answer lets nobody in.
 //! - Nothing here is global, and nothing here knows HTTP or a database.
+//!
+//! ```
+//! use std::num::NonZeroUsize;
+//! use std::sync::Arc;
+//!
+//! use resync_auth::*;
+//! use resync_kernel::{ExposeSecret, SecretString, SystemClock, SystemIds};
+//! use resync_memory::auth::{InMemoryAuthEvents, InMemorySessionStore, InMemoryUserRepository};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let keys = AuthKeys::derive(&SecretString::from("a secret of 32 bytes or more, from config"))?;
+//! let one = NonZeroUsize::MIN;
+//! let ports = AuthPorts {
+//!     users: Arc::new(InMemoryUserRepository::default()),
+//!     sessions: Arc::new(InMemorySessionStore::default()),
+//!     lockout: Arc::new(InProcessLockout::new(
+//!         LockoutLimits::default(),
+//!         Arc::new(SystemClock::new()),
+//!     )),
+//!     hasher: Arc::new(BcryptPool::start(BcryptConfig { cost: 4, workers: one, queue: one })?),
+//!     events: Arc::new(InMemoryAuthEvents::default()),
+//!     clock: Arc::new(SystemClock::new()),
+//!     ids: Arc::new(SystemIds),
+//!     tracker: tokio_util::task::TaskTracker::new(),
+//! };
+//! let config = TokenConfig::default();
+//! let minter = TokenMinter::new(&keys, config.clone(), ports.clock.clone())?;
+//! let verifier = TokenVerifier::new(&keys, &config, ports.clock.clone())?;
+//!
+//! let users = UserService::new(ports.clone(), PasswordPolicy::default());
+//! let login = LoginService::new(ports.clone(), minter, CsrfTokens::new(&keys)?);
+//! let sessions = SessionService::new(ports, verifier, SessionPolicy::default());
+//!
+//! let password = SecretString::from("correct horse battery");
+//! users.ensure_first_admin(Username::parse("ana")?, password.clone()).await?;
+//! let logged_in = login.log_in("Ana", password, "192.0.2.7".parse()?).await?;
+//!
+//! let token = logged_in.token.expose_secret();
+//! let who = sessions.authenticate(token).await?;
+//! assert!(who.can(Permission::ManageUsers));
+//!
+//! sessions.log_out(&who, None).await?;
+//! assert!(matches!(sessions.authenticate(token).await, Err(AuthenticateError::Invalid)));
+//! # Ok(())
+//! # }
+//! ```
 
 mod bcrypt_pool;
 mod csrf;
@@ -31,3 +78,8 @@ pub use token::{
     Claims, Minted, TokenConfig, TokenError, TokenMinter, TokenSetupError, TokenSubject,
     TokenVerifier,
 };
+
+/// The example in the README runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -11,3 +11,6 @@ pub use session::{AuthenticateError, LogOutError, SessionPolicy, SessionService}
 pub use users::{
     ChangePasswordError, CreateUserError, FirstAdmin, ManageUserError, NewUser, UserService,
 };
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,12 @@
-//! The use cases on in-memory ports.
+//! The use cases on ports in memory.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a world that cannot be made fails its test"
+)]
+
+mod login;
+mod sessions;
+mod sources;
+mod users;
+mod world;

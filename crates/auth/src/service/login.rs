@@ -126,7 +126,7 @@ impl LoginService {
             }
         };
         match user {
-            Some(user) if fits => {
+            Some(user) if fits && user.role != Role::Service => {
                 self.settle(reservation, Outcome::Succeeded).await;
                 self.rehash(&user, &password).await;
                 self.open(user, address).await

@@ -1,0 +1,274 @@
+//! Looking after users.
+
+use resync_auth::*;
+use resync_kernel::Limit;
+
+use crate::world::{HOME, PASSWORD, World, host, name, secret};
+
+#[tokio::test]
+async fn the_first_admin_is_made_once_and_only_with_a_good_password() {
+    let world = World::new();
+    world.user("rui", Role::Viewer).await;
+    let ensure = async |user: &str, password: &str| {
+        world
+            .users
+            .ensure_first_admin(name(user), secret(password))
+            .await
+    };
+    assert!(matches!(
+        ensure("ana", "too short").await,
+        Err(CreateUserError::Password(_))
+    ));
+    assert!(matches!(
+        ensure("rui", PASSWORD).await,
+        Err(CreateUserError::UsernameTaken)
+    ));
+    let Ok(FirstAdmin::Created(ana)) = ensure("ana", PASSWORD).await else {
+        panic!("not made")
+    };
+    assert_eq!(ana.role, Role::Admin);
+    assert!(matches!(
+        world.last_event(),
+        AuthEventKind::UserCreated {
+            role: Role::Admin,
+            ..
+        }
+    ));
+    assert_eq!(
+        ensure("eva", "another password").await.unwrap(),
+        FirstAdmin::Exists
+    );
+    assert_eq!(
+        ensure("ana", "another password").await.unwrap(),
+        FirstAdmin::Exists
+    );
+    world.log_in("ana").await;
+    assert!(
+        world
+            .try_log_in("eva", "another password", HOME)
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn a_user_needs_a_free_name_and_a_good_password() {
+    let world = World::new();
+    let admin = world.user("root", Role::Admin).await;
+    let actor = world.log_in("root").await.principal;
+    let create = async |user: &str, password: &str| {
+        let new = NewUser {
+            username: name(user),
+            password: secret(password),
+            role: Role::Viewer,
+        };
+        world.users.create(new, Some(&actor)).await
+    };
+    let short = create("ana", "elevenchars").await;
+    assert!(matches!(
+        short,
+        Err(CreateUserError::Password(PasswordPolicyError::TooShort {
+            min_chars: 12
+        }))
+    ));
+    let ana = create("Ana", "twelve chars").await.unwrap();
+    assert_eq!(world.events.recorded().pop().unwrap().actor, Some(admin.id));
+    assert!(matches!(
+        create("ana", "twelve chars").await,
+        Err(CreateUserError::UsernameTaken)
+    ));
+    assert_eq!(world.users.get(ana.id).await.unwrap(), ana);
+}
+
+#[tokio::test]
+async fn users_are_listed_in_pages_to_the_end() {
+    let world = World::new();
+    for user in ["eva", "ana", "rui", "bia", "leo"] {
+        world.user(user, Role::Viewer).await;
+    }
+    let mut names = Vec::new();
+    let mut cursor = None;
+    loop {
+        let limit = Limit::parse(2).unwrap();
+        let page = world.users.list(limit, cursor.as_deref()).await.unwrap();
+        names.extend(page.items.iter().map(|user| user.username.to_string()));
+        let Some(next) = page.next else { break };
+        cursor = Some(next.as_str().to_owned());
+    }
+    assert_eq!(names, ["ana", "bia", "eva", "leo", "rui"]);
+    let bad = world.users.list(Limit::default(), Some("no cursor")).await;
+    assert!(matches!(bad, Err(ManageUserError::Cursor(_))));
+}
+
+/// ASVS 8.3.2: a change of role applies at once.
+#[tokio::test]
+async fn another_role_ends_the_sessions_and_holds_from_the_next_login() {
+    let world = World::new();
+    world.user("root", Role::Admin).await;
+    let ana = world.user("ana", Role::Viewer).await;
+    let (actor, old) = (world.log_in("root").await, world.log_in("ana").await);
+    world
+        .users
+        .set_role(ana.id, Role::Operator, &actor.principal)
+        .await
+        .unwrap();
+    assert!(world.is_dead(&old).await);
+    assert_eq!(
+        world.last_event(),
+        AuthEventKind::RoleChanged {
+            user_id: ana.id,
+            role: Role::Operator
+        }
+    );
+    let new = world.log_in("ana").await;
+    assert!(
+        world
+            .who(&new)
+            .await
+            .unwrap()
+            .can(Permission::ConfirmActions)
+    );
+    assert!(world.who(&actor).await.is_ok());
+}
+
+#[tokio::test]
+async fn the_last_admin_stays() {
+    let world = World::new();
+    let root = world.user("root", Role::Admin).await;
+    let actor = world.log_in("root").await;
+    let before = world.events.recorded();
+    let demoted = world
+        .users
+        .set_role(root.id, Role::Viewer, &actor.principal)
+        .await;
+    assert!(matches!(demoted, Err(ManageUserError::LastAdmin)));
+    let deleted = world.users.delete(root.id, &actor.principal).await;
+    assert!(matches!(deleted, Err(ManageUserError::LastAdmin)));
+    assert!(world.who(&actor).await.is_ok());
+    assert_eq!(
+        world.events.recorded(),
+        before,
+        "nothing happened, so nothing is recorded"
+    );
+}
+
+#[tokio::test]
+async fn a_deleted_user_is_out_at_once() {
+    let world = World::new();
+    world.user("root", Role::Admin).await;
+    let ana = world.user("ana", Role::Viewer).await;
+    let (actor, old) = (world.log_in("root").await, world.log_in("ana").await);
+    world.users.delete(ana.id, &actor.principal).await.unwrap();
+    assert!(world.is_dead(&old).await);
+    assert_eq!(
+        world.last_event(),
+        AuthEventKind::UserDeleted { user_id: ana.id }
+    );
+    let refused = world.try_log_in("ana", PASSWORD, HOME).await;
+    assert!(matches!(refused, Err(LoginError::BadCredentials)));
+    let again = world.users.delete(ana.id, &actor.principal).await;
+    assert!(matches!(again, Err(ManageUserError::NotFound)));
+}
+
+#[tokio::test]
+async fn a_password_change_takes_the_current_one_and_ends_all_sessions() {
+    let world = World::new();
+    let ana = world.user("ana", Role::Viewer).await;
+    let (here, there) = (world.log_in("ana").await, world.log_in("ana").await);
+    let change = async |current: &str, new: &str| {
+        let (current, new) = (secret(current), secret(new));
+        world
+            .users
+            .change_password(&here.principal, current, new, HOME)
+            .await
+    };
+    let wrong = change("wrong password", "a good new one").await;
+    assert!(matches!(wrong, Err(ChangePasswordError::WrongPassword)));
+    assert!(matches!(
+        change(PASSWORD, "short").await,
+        Err(ChangePasswordError::Password(_))
+    ));
+    assert!(world.who(&here).await.is_ok());
+    change(PASSWORD, "a good new one").await.unwrap();
+    assert!(world.is_dead(&here).await && world.is_dead(&there).await);
+    assert_eq!(
+        world.last_event(),
+        AuthEventKind::PasswordChanged { user_id: ana.id }
+    );
+    assert!(world.try_log_in("ana", PASSWORD, HOME).await.is_err());
+    world
+        .try_log_in("ana", "a good new one", HOME)
+        .await
+        .unwrap();
+}
+
+/// Whoever finds an open screen cannot guess the password on it.
+#[tokio::test]
+async fn guesses_at_the_current_password_are_counted_as_logins_are() {
+    let world = World::new();
+    world.user("ana", Role::Viewer).await;
+    let here = world.log_in("ana").await;
+    let guess = async || {
+        let (current, new) = (secret("a guess, no more"), secret("a good new one"));
+        world
+            .users
+            .change_password(&here.principal, current, new, HOME)
+            .await
+    };
+    for _ in 0..5 {
+        assert!(matches!(
+            guess().await,
+            Err(ChangePasswordError::WrongPassword)
+        ));
+    }
+    let looks = world.looks();
+    assert!(matches!(
+        guess().await,
+        Err(ChangePasswordError::Locked { .. })
+    ));
+    assert!(world.try_log_in("ana", PASSWORD, HOME).await.is_err());
+    assert_eq!(world.looks(), looks);
+}
+
+#[tokio::test]
+async fn an_admin_resets_a_password_and_unlocks_an_account() {
+    let world = World::new();
+    world.user("root", Role::Admin).await;
+    let ana = world.user("ana", Role::Viewer).await;
+    let actor = world
+        .try_log_in("root", PASSWORD, host(200))
+        .await
+        .unwrap()
+        .principal;
+    let old = world.log_in("ana").await;
+    world
+        .users
+        .reset_password(ana.id, secret("a good new one"), &actor)
+        .await
+        .unwrap();
+    assert!(world.is_dead(&old).await);
+    for number in 0..20 {
+        assert!(
+            world
+                .try_log_in("ana", "wrong password", host(number))
+                .await
+                .is_err()
+        );
+    }
+    let locked = world.try_log_in("ana", "a good new one", host(99)).await;
+    assert!(matches!(locked, Err(LoginError::Locked { .. })));
+    world.users.unlock(ana.id, &actor).await.unwrap();
+    assert_eq!(
+        world.last_event(),
+        AuthEventKind::UserUnlocked { user_id: ana.id }
+    );
+    world
+        .try_log_in("ana", "a good new one", host(99))
+        .await
+        .unwrap();
+    let nobody = world
+        .users
+        .unlock(resync_kernel::UserId(uuid::Uuid::nil()), &actor)
+        .await;
+    assert!(matches!(nobody, Err(ManageUserError::NotFound)));
+}
