@@ -4,4 +4,5 @@
 #[expect(clippy::unwrap_used, reason = "a fixture that cannot be made fails its test")]
 mod auth;
 #[cfg(feature = "rag")]
+#[expect(clippy::unwrap_used, reason = "a fixture that cannot be made fails its test")]
 mod rag;
