@@ -1,0 +1,284 @@
+//! The plan in motion.
+//!
+//! 1. One writer: everything that changes goes through `&mut Engine`, in one order.
+//! 2. Time moves from event to event, ordered by (time, kind, sequence); nothing reads a real
+//!    clock. Equal arguments and equal commands at equal virtual times give equal plans.
+//! 3. After every event the queues are settled: whatever can start has started.
+
+mod action;
+mod edge;
+mod fate;
+mod progress;
+mod queue;
+mod truth;
+
+pub(crate) use action::{Command, RerunDetails};
+pub use fate::Outcome;
+pub(crate) use queue::Obstacle;
+
+use std::{
+    cmp::{Ordering, Reverse},
+    collections::{BTreeSet, BinaryHeap, HashMap, VecDeque},
+};
+
+use crate::{
+    dice::Dice,
+    model::{Catalogue, Place, Plan},
+    names::{Secs, local_hour},
+    plan::{bank, instances},
+    table::{FileKey, JobKey, PromptKey, StationKey, StreamKey, Table},
+};
+
+/// What decides a plan.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setup {
+    pub(crate) seed: u64,
+    pub(crate) jobs: usize,
+    pub(crate) start: Secs,
+}
+
+/// Something due at a time. The order of the kinds is the order at equal times.
+#[derive(Debug, Clone)]
+enum Due {
+    Command(Command, By),
+    Outage(StationKey, bool),
+    File(FileKey),
+    Ended(JobKey, u32),
+    Started(JobKey, u32),
+    Recover(JobKey, u32),
+    Again(JobKey, u32),
+    Latest(JobKey),
+    StreamTime(StreamKey),
+    JobTime(JobKey),
+    Switch,
+}
+
+impl Due {
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Command(..) => 0,
+            Self::Outage(..) => 1,
+            Self::File(_) => 2,
+            Self::Ended(..) => 3,
+            Self::Started(..) => 4,
+            Self::Recover(..) => 5,
+            Self::Again(..) => 6,
+            Self::Latest(_) => 7,
+            Self::StreamTime(_) => 8,
+            Self::JobTime(_) => 9,
+            Self::Switch => 10,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Event {
+    at: Secs,
+    sequence: u64,
+    due: Due,
+}
+
+impl Event {
+    fn key(&self) -> (Secs, u8, u64) {
+        (self.at, self.due.rank(), self.sequence)
+    }
+}
+
+impl PartialEq for Event {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Event {}
+
+impl PartialOrd for Event {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Event {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+/// Who asks for a change, and why; kept in the journal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct By {
+    pub(crate) user: String,
+    pub(crate) category: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) ticket: Option<String>,
+}
+
+/// A line of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) version: u64,
+    pub(crate) at: Secs,
+    pub(crate) object: String,
+    pub(crate) what: String,
+    pub(crate) by: Option<By>,
+}
+
+/// The journal forgets its oldest lines beyond this.
+const JOURNAL: usize = 50_000;
+
+/// Ids of the current plan.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    pub(crate) jobs: HashMap<String, JobKey>,
+    pub(crate) streams: HashMap<String, StreamKey>,
+    pub(crate) runs: HashMap<String, (JobKey, u32)>,
+    pub(crate) prompts: HashMap<String, PromptKey>,
+}
+
+/// An engine with its plan.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    setup: Setup,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) plan: Plan,
+    pub(crate) index: Index,
+    now: Secs,
+    version: u64,
+    sequence: u64,
+    heap: BinaryHeap<Reverse<Event>>,
+    queues: Table<StationKey, BTreeSet<Place>>,
+    dirty: BTreeSet<StationKey>,
+    journal: VecDeque<Entry>,
+    scripts: HashMap<String, VecDeque<Outcome>>,
+    next_job_number: u32,
+}
+
+impl Engine {
+    /// An engine at `setup.start`, its plan day lived from the start of day on.
+    pub(crate) fn new(setup: Setup) -> Self {
+        let catalogue = bank::catalogue(setup.seed, setup.jobs);
+        let mut start = local_hour(setup.start, bank::START_OF_DAY, 0);
+        if start > setup.start {
+            start = local_hour(setup.start, bank::START_OF_DAY, -1);
+        }
+        let end = local_hour(start, bank::START_OF_DAY, 1);
+        let (plan, _) = instances::build(&catalogue, 1, start, end, None);
+        let queues = catalogue
+            .stations
+            .rows()
+            .iter()
+            .map(|_| BTreeSet::new())
+            .collect();
+        let first_number = Dice::new(setup.seed, "job number", "", 0).between(0, 40_000_000);
+        let mut engine = Self {
+            setup,
+            catalogue,
+            plan,
+            index: Index::default(),
+            now: start,
+            version: 0,
+            sequence: 0,
+            heap: BinaryHeap::new(),
+            queues,
+            dirty: BTreeSet::new(),
+            journal: VecDeque::new(),
+            scripts: HashMap::new(),
+            next_job_number: 250_000_000 + u32::try_from(first_number).unwrap_or(0),
+        };
+        engine.open_plan(&HashMap::new());
+        engine.advance_to(setup.start);
+        engine
+    }
+
+    pub(crate) fn now(&self) -> Secs {
+        self.now
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        self.setup.seed
+    }
+
+    pub(crate) fn journal(&self) -> impl Iterator<Item = &Entry> {
+        self.journal.iter()
+    }
+
+    /// Lives through everything due up to and at `time`; earlier times change nothing.
+    pub(crate) fn advance_to(&mut self, time: Secs) {
+        while self
+            .heap
+            .peek()
+            .is_some_and(|Reverse(event)| event.at <= time)
+        {
+            let Some(Reverse(event)) = self.heap.pop() else {
+                break;
+            };
+            self.now = self.now.max(event.at);
+            self.happen(event.due);
+            self.settle();
+        }
+        self.now = self.now.max(time);
+    }
+
+    /// Forces the outcome of the next run of the job with this name or path, after those forced
+    /// before.
+    pub(crate) fn script(&mut self, job: &str, outcome: Outcome) {
+        self.scripts
+            .entry(job.to_owned())
+            .or_default()
+            .push_back(outcome);
+        self.version += 1;
+    }
+
+    fn schedule(&mut self, at: Secs, due: Due) {
+        self.sequence += 1;
+        let sequence = self.sequence;
+        self.heap.push(Reverse(Event {
+            at: at.max(self.now),
+            sequence,
+            due,
+        }));
+    }
+
+    fn note(&mut self, object: String, what: String, by: Option<By>) {
+        self.version += 1;
+        if self.journal.len() == JOURNAL {
+            self.journal.pop_front();
+        }
+        self.journal.push_back(Entry {
+            version: self.version,
+            at: self.now,
+            object,
+            what,
+            by,
+        });
+    }
+
+    fn happen(&mut self, due: Due) {
+        match due {
+            Due::Command(command, by) => self.perform(&command, by),
+            Due::Outage(station, up) => self.set_link(station, up, None),
+            Due::File(file) => {
+                let job = self.plan.files[file].job;
+                self.satisfy_targets(job);
+                self.consider(job);
+            }
+            Due::Ended(job, run) => self.run_ends(job, run),
+            Due::Started(job, run) => self.run_starts(job, run),
+            Due::Recover(job, run) => self.recover(job, run),
+            Due::Again(job, run) => self.run_again(job, run),
+            Due::Latest(job) => self.latest_start(job),
+            Due::StreamTime(stream) => self.consider_stream(stream),
+            Due::JobTime(job) => self.consider(job),
+            Due::Switch => self.switch(),
+        }
+    }
+
+    /// A delay that depends on what it is for.
+    fn delay(&self, purpose: &str, object: &str, number: u32, low: Secs, high: Secs) -> Secs {
+        Dice::new(self.setup.seed, purpose, object, number).between(low, high)
+    }
+}

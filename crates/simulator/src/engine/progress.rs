@@ -1,0 +1,422 @@
+//! How jobs and streams move from status to status.
+//!
+//! 1. Every change of a job's status goes through [`Engine::set_status`], which keeps the stream's
+//!    status and the journal in step.
+//! 2. A job leaves HOLD only when its stream is open and nothing it waits for is missing.
+//! 3. What has freed a successor once is not taken back by a rerun.
+
+use super::{Due, Engine};
+use crate::{
+    failure::Ending,
+    model::{
+        Answer, Job, LateStart, Recovery, Run, RunKind, Status, Stream, StreamStatus, Target,
+        Waiter,
+    },
+    names::Secs,
+    plan::instances::run_id,
+    table::{JobKey, StreamKey},
+};
+
+/// Earlier runs that are kept of a job; a repeating job would grow without end.
+const EARLIER: usize = 12;
+
+impl Engine {
+    pub(super) fn set_status(&mut self, job: JobKey, status: Status) {
+        let row = &mut self.plan.jobs[job];
+        let before = row.run.status;
+        if before == status {
+            return;
+        }
+        row.run.status = status;
+        let (path, stream) = (row.path.clone(), row.stream);
+        self.note(
+            path,
+            format!("{} to {}", before.text(), status.text()),
+            None,
+        );
+        self.refresh(stream);
+    }
+
+    /// Whether the stream's own conditions are met.
+    pub(crate) fn is_open(&self, stream: &Stream) -> bool {
+        !stream.canceled
+            && stream.priority > 0
+            && self.now >= stream.sched
+            && !stream.links.iter().any(crate::model::Link::blocks)
+    }
+
+    /// Whether nothing but the queue stands before the job.
+    pub(crate) fn is_free(&self, row: &Job) -> bool {
+        row.priority > 0
+            && self.is_open(&self.plan.streams[row.stream])
+            && row
+                .start
+                .is_none_or(|start| self.now >= start || row.released)
+            && !row.links.iter().any(crate::model::Link::blocks)
+    }
+
+    /// Looks again at a job that has not been launched.
+    pub(super) fn consider(&mut self, job: JobKey) {
+        let row = &self.plan.jobs[job];
+        if !row.status().waits() || row.canceled {
+            return;
+        }
+        self.ask_prompts(job);
+        let row = &self.plan.jobs[job];
+        if !self.is_free(row) {
+            self.dequeue(job);
+            self.set_status(job, Status::Hold);
+        } else if row.cancel_pending {
+            self.cancel_now(job);
+        } else if row.priority <= self.catalogue.stations[row.model.station].fence {
+            self.dequeue(job);
+            self.set_status(job, Status::Fence);
+        } else {
+            self.set_status(job, Status::Ready);
+            self.enqueue(job);
+        }
+    }
+
+    pub(super) fn consider_stream(&mut self, stream: StreamKey) {
+        let jobs = self.plan.streams[stream].jobs.clone();
+        for job in jobs {
+            self.consider(job);
+        }
+        self.refresh(stream);
+    }
+
+    /// A prompt is asked once everything else that its job waits for is there.
+    fn ask_prompts(&mut self, job: JobKey) {
+        let row = &self.plan.jobs[job];
+        let others = row
+            .links
+            .iter()
+            .filter(|link| !matches!(link.target, Target::Prompt(_)));
+        let waits = others.into_iter().any(crate::model::Link::blocks);
+        let early = row.start.is_some_and(|start| self.now < start);
+        if waits || early || !self.is_open(&self.plan.streams[row.stream]) {
+            return;
+        }
+        for at in 0..row.links.len() {
+            let link = self.plan.jobs[job].links.get(at);
+            if let Some(Target::Prompt(prompt)) = link.map(|link| link.target) {
+                let row = &mut self.plan.prompts[prompt];
+                if row.state == Answer::NotAsked {
+                    row.state = Answer::Asked;
+                    let name = row.name.to_owned();
+                    self.note(name, "asked".to_owned(), None);
+                }
+            }
+        }
+    }
+
+    /// Marks what is there: files, answered prompts, and predecessors that have ended well.
+    pub(super) fn satisfy_targets(&mut self, job: JobKey) {
+        let mut links = std::mem::take(&mut self.plan.jobs[job].links);
+        for link in &mut links {
+            link.satisfied |= match link.target {
+                Target::Internal(other) | Target::Job(other) => self.plan.jobs[other].frees(),
+                Target::Stream(other) => {
+                    let other = &self.plan.streams[other];
+                    other.canceled || other.status == StreamStatus::Succ
+                }
+                Target::Prompt(prompt) => self.plan.prompts[prompt].state == Answer::Yes,
+                Target::File(file) => self.now >= self.plan.files[file].from,
+                Target::Resource(..) => false,
+            };
+        }
+        self.plan.jobs[job].links = links;
+    }
+
+    fn satisfy(&mut self, waiters: &[Waiter], met: impl Fn(Target) -> bool) {
+        for waiter in waiters {
+            let links = match *waiter {
+                Waiter::Job(job) => &mut self.plan.jobs[job].links,
+                Waiter::Stream(stream) => &mut self.plan.streams[stream].links,
+            };
+            for link in links.iter_mut().filter(|link| met(link.target)) {
+                link.satisfied = true;
+            }
+            match *waiter {
+                Waiter::Job(job) => self.consider(job),
+                Waiter::Stream(stream) => self.consider_stream(stream),
+            }
+        }
+    }
+
+    pub(super) fn free_successors(&mut self, job: JobKey) {
+        let waiters = self.plan.jobs[job].waiters.clone();
+        self.satisfy(
+            &waiters,
+            |target| matches!(target, Target::Internal(other) | Target::Job(other) if other == job),
+        );
+    }
+
+    pub(super) fn free_stream_successors(&mut self, stream: StreamKey) {
+        let waiters = self.plan.streams[stream].waiters.clone();
+        self.satisfy(&waiters, |target| target == Target::Stream(stream));
+    }
+
+    pub(super) fn run_starts(&mut self, job: JobKey, number: u32) {
+        let row = &self.plan.jobs[job];
+        let current = row.run.number == number && row.status() == Status::Intro;
+        let (Some(fate), true) = (row.run.fate, current) else {
+            return;
+        };
+        if !self.is_able(row.model.station) {
+            // The agent was lost while starting: back into the queue until it is there again.
+            self.give_back(job);
+            let run = &mut self.plan.jobs[job].run;
+            run.fate = None;
+            for link in &mut self.plan.jobs[job].links {
+                link.satisfied &= !matches!(link.target, Target::Resource(..));
+            }
+            self.set_status(job, Status::Ready);
+            self.consider(job);
+            return;
+        }
+        if fate
+            .failure
+            .is_some_and(|kind| kind.ending == Ending::Refused)
+        {
+            self.finish(job, Status::Fail, None);
+            return;
+        }
+        let now = self.now;
+        let row = &mut self.plan.jobs[job];
+        row.run.started = Some(now);
+        let stream = &mut self.plan.streams[row.stream];
+        stream.started = stream.started.or(Some(now));
+        self.set_status(job, Status::Exec);
+        self.schedule(now.saturating_add(fate.duration), Due::Ended(job, number));
+    }
+
+    pub(super) fn run_ends(&mut self, job: JobKey, number: u32) {
+        let row = &self.plan.jobs[job];
+        let current = row.run.number == number && row.status() == Status::Exec;
+        let (Some(fate), true) = (row.run.fate, current) else {
+            return;
+        };
+        if fate
+            .failure
+            .is_some_and(|kind| kind.ending == Ending::Killed)
+        {
+            self.plan.jobs[job].run.killed = true;
+            self.finish(job, Status::Abend, None);
+        } else {
+            self.finish(job, self.verdict(job, fate.code), Some(fate.code));
+        }
+    }
+
+    /// The end of a run, whatever way: slots, successors, recovery, repetition.
+    pub(super) fn finish(&mut self, job: JobKey, status: Status, code: Option<i32>) {
+        let now = self.now;
+        let was_active = self.plan.jobs[job].status().is_active();
+        let run = &mut self.plan.jobs[job].run;
+        run.ended = run.ended.or(Some(now));
+        run.code = code.or(run.code);
+        let number = run.number;
+        if was_active {
+            self.give_back(job);
+        }
+        let row = &self.plan.jobs[job];
+        let model = std::sync::Arc::clone(&row.model);
+        if status == Status::Succ || model.recovery == Recovery::Continue {
+            let next = row.run.submitted.unwrap_or(now) + model.every.unwrap_or(0);
+            // Nothing is repeated across the day's edge.
+            let fits = next < self.plan.end - 600 && model.every.is_some() && !row.canceled;
+            if fits {
+                self.plan.jobs[job].repeats = true;
+                self.schedule(next, Due::Again(job, number));
+            }
+        }
+        if let Recovery::Rerun {
+            interval,
+            occurrences,
+        } = model.recovery
+        {
+            let row = &self.plan.jobs[job];
+            let wanted = status.is_bad() && !row.run.killed && !row.canceled;
+            if wanted && row.recoveries < occurrences {
+                self.schedule(now + interval, Due::Recover(job, number));
+            }
+        }
+        self.set_status(job, status);
+        if self.plan.jobs[job].frees() {
+            self.free_successors(job);
+        }
+    }
+
+    pub(super) fn recover(&mut self, job: JobKey, number: u32) {
+        let row = &mut self.plan.jobs[job];
+        if row.run.number == number && row.status().is_bad() && !row.canceled {
+            row.recoveries += 1;
+            self.new_run(job, RunKind::RecoveryRerun);
+        }
+    }
+
+    pub(super) fn run_again(&mut self, job: JobKey, number: u32) {
+        let row = &mut self.plan.jobs[job];
+        row.repeats = false;
+        if row.run.number == number && row.status().has_ended() && !row.canceled {
+            self.new_run(job, RunKind::Every);
+        } else {
+            let stream = row.stream;
+            self.refresh(stream);
+        }
+    }
+
+    /// A further run, with the dependencies that the definition gives.
+    pub(super) fn new_run(&mut self, job: JobKey, kind: RunKind) {
+        let row = &mut self.plan.jobs[job];
+        let number = row.run.number + 1;
+        let next = Run {
+            number,
+            id: run_id(&row.id, number),
+            status: Status::Hold,
+            kind,
+            job_number: None,
+            station: row.model.station,
+            submitted: None,
+            started: None,
+            ended: None,
+            code: None,
+            fate: None,
+            killed: false,
+            confirmed: false,
+        };
+        let ended = std::mem::replace(&mut row.run, next);
+        row.earlier.push(ended);
+        self.index.runs.insert(row.run.id.clone(), (job, number));
+        if row.earlier.len() > EARLIER {
+            let forgotten = row.earlier.remove(0);
+            self.index.runs.remove(&forgotten.id);
+        }
+        row.repeats = false;
+        row.canceled = false;
+        row.cancel_pending = false;
+        row.released = false;
+        for link in &mut row.links {
+            link.released = false;
+            link.satisfied = false;
+        }
+        let (path, stream) = (row.path.clone(), row.stream);
+        self.note(path, format!("run {number}, {}", kind.text()), None);
+        self.plan.streams[stream].ended = None;
+        self.satisfy_targets(job);
+        self.consider(job);
+        self.refresh(stream);
+    }
+
+    pub(super) fn latest_start(&mut self, job: JobKey) {
+        let row = &mut self.plan.jobs[job];
+        let Some((_, action)) = row.latest else {
+            return;
+        };
+        if !row.status().waits() || row.canceled {
+            return;
+        }
+        row.until_gone = true;
+        match action {
+            LateStart::Continue => {}
+            LateStart::Cancel => self.cancel_now(job),
+            LateStart::DoNotRun => {
+                self.dequeue(job);
+                self.set_status(job, Status::Suppr);
+            }
+        }
+    }
+
+    /// Takes a job out of the way of its successors.
+    pub(super) fn cancel_now(&mut self, job: JobKey) {
+        self.dequeue(job);
+        let row = &mut self.plan.jobs[job];
+        row.canceled = true;
+        row.cancel_pending = false;
+        row.repeats = false;
+        let (path, stream) = (row.path.clone(), row.stream);
+        self.note(path, "canceled".to_owned(), None);
+        self.free_successors(job);
+        self.refresh(stream);
+    }
+
+    /// Brings a stream's status in step with its jobs.
+    pub(super) fn refresh(&mut self, stream: StreamKey) {
+        let status = self.stream_status(&self.plan.streams[stream]);
+        let now = self.now;
+        let row = &mut self.plan.streams[stream];
+        if row.status == status {
+            return;
+        }
+        let before = std::mem::replace(&mut row.status, status);
+        row.ended = status.has_ended().then_some(now);
+        let path = row.path.clone();
+        self.note(
+            path,
+            format!("{} to {}", before.text(), status.text()),
+            None,
+        );
+        if status == StreamStatus::Succ {
+            self.free_stream_successors(stream);
+        }
+    }
+
+    fn stream_status(&self, stream: &Stream) -> StreamStatus {
+        let jobs = || stream.jobs.iter().map(|job| &self.plan.jobs[*job]);
+        if jobs().all(Job::is_over) {
+            let bad = jobs().any(|job| job.status().is_bad() && !job.frees());
+            let ran = jobs().any(|job| job.status() != Status::Suppr);
+            return match (bad, ran) {
+                (true, _) => StreamStatus::Abend,
+                (false, true) => StreamStatus::Succ,
+                (false, false) => StreamStatus::Suppr,
+            };
+        }
+        let active = jobs().any(|job| job.status().is_active());
+        let started =
+            jobs().any(|job| job.run.submitted.is_some() || !job.earlier.is_empty()) || active;
+        if !self.is_open(stream) && !active && (!started || stream.priority == 0) {
+            return StreamStatus::Hold;
+        }
+        if !started {
+            return StreamStatus::Ready;
+        }
+        let blocked = self.blocked_by_failure(stream);
+        let stuck = jobs().zip(&stream.jobs).all(|(job, key)| {
+            job.is_over() || (job.status() == Status::Hold && blocked.contains(key))
+        });
+        if stuck {
+            StreamStatus::Stuck
+        } else {
+            StreamStatus::Exec
+        }
+    }
+
+    /// The jobs of a stream that cannot go on because one of them failed. Jobs stand behind their
+    /// predecessors, so one pass in order finds all.
+    pub(crate) fn blocked_by_failure(&self, stream: &Stream) -> Vec<JobKey> {
+        let mut failed = Vec::new();
+        let mut blocked = Vec::new();
+        for &key in &stream.jobs {
+            let job = &self.plan.jobs[key];
+            if (job.status().is_bad() || job.status() == Status::Suppr) && !job.frees() {
+                failed.push(key);
+            } else if !job.is_over() && job.status() == Status::Hold {
+                let waits_on_failed = job.links.iter().filter(|link| link.blocks()).any(|link| {
+                    matches!(link.target, Target::Internal(other)
+                        if failed.contains(&other) || blocked.contains(&other))
+                });
+                if waits_on_failed {
+                    blocked.push(key);
+                }
+            }
+        }
+        blocked
+    }
+
+    /// When a job becomes late, and whether it is.
+    pub(crate) fn is_late(&self, job: &Job) -> bool {
+        let limit: Secs = job.deadline.unwrap_or(Secs::MAX);
+        job.run.ended.unwrap_or(self.now) > limit && !job.canceled
+    }
+}

@@ -1,0 +1,195 @@
+//! The engine as seen from the wire: a function from a request to an answer.
+//!
+//! 1. No answer depends on anything but the engine's state, the settings and the request; equal
+//!    requests to equal engines give equal bytes.
+//! 2. What is absent is left out, never null, unless a quirk says so.
+//! 3. Reads change nothing; an action is checked at once and happens later.
+
+mod joblog;
+mod list;
+mod quirk;
+mod read;
+mod status;
+mod values;
+mod view;
+mod write;
+
+pub use quirk::Quirk;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::engine::{By, Engine};
+
+/// Where the interface lies below the server's root.
+pub(crate) const ROOT: &str = "/twsd/api/v2";
+
+/// What a user may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Reads.
+    Viewer,
+    /// Reads and acts.
+    Operator,
+    /// Everything.
+    Admin,
+}
+
+/// How answers are shaped.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// Scheme, host and port that `next` and `url` name; a client must not follow them.
+    pub(crate) external: String,
+    pub(crate) quirks: BTreeSet<Quirk>,
+}
+
+impl Settings {
+    pub(crate) fn has(&self, quirk: Quirk) -> bool {
+        self.quirks.contains(&quirk)
+    }
+}
+
+/// A request whose sender is known.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    /// Below [`ROOT`], percent-decoded segment by segment; a trailing slash leaves an empty one.
+    pub(crate) segments: Vec<String>,
+    pub(crate) query: Vec<(String, String)>,
+    /// Names in lower case.
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Bytes,
+    pub(crate) user: String,
+    pub(crate) role: Role,
+}
+
+impl Request {
+    fn query(&self, name: &str) -> Option<&str> {
+        self.query
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+
+    fn number(&self, name: &str) -> Result<Option<i64>, Answer> {
+        self.query(name)
+            .map(|text| {
+                text.parse()
+                    .map_err(|_| bad(&format!("{name} is no number: {text}")))
+            })
+            .transpose()
+    }
+
+    fn by(&self) -> By {
+        let header = |name| self.header(name).map(str::to_owned);
+        By {
+            user: self.user.clone(),
+            category: header("justification-category"),
+            description: header("justification-description"),
+            ticket: header("justification-ticket-num"),
+        }
+    }
+}
+
+/// What goes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) content_type: &'static str,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(status: StatusCode, body: &Value) -> Self {
+        let body = serde_json::to_vec(body).unwrap_or_default();
+        Self {
+            status,
+            content_type: "application/json",
+            body,
+        }
+    }
+
+    fn ok(body: &Value) -> Self {
+        Self::json(StatusCode::OK, body)
+    }
+
+    fn text(body: Vec<u8>) -> Self {
+        Self {
+            status: StatusCode::OK,
+            content_type: "text/plain; charset=utf-8",
+            body,
+        }
+    }
+}
+
+/// The vendor's way to say no; the message's number is our own.
+pub(crate) fn error(status: StatusCode, id: &str, exception: &str, text: &str) -> Answer {
+    let body = json!({"messages": [format!("{id} {text}")], "exceptionName": exception});
+    Answer::json(status, &body)
+}
+
+fn bad(text: &str) -> Answer {
+    error(
+        StatusCode::BAD_REQUEST,
+        "AWSJCO901E",
+        "BadRequestException",
+        text,
+    )
+}
+
+fn missing(what: &str) -> Answer {
+    error(
+        StatusCode::NOT_FOUND,
+        "AWSJCO904E",
+        "ObjectNotFoundException",
+        what,
+    )
+}
+
+fn forbidden(user: &str) -> Answer {
+    let text = format!("the user {user} is not authorized to perform this action");
+    error(
+        StatusCode::FORBIDDEN,
+        "AWSJCO903E",
+        "NotAuthorizedException",
+        &text,
+    )
+}
+
+fn wrong_query(text: &str) -> Answer {
+    let text = format!("OQL_FILTER_SYNTAX_ERROR: {text}");
+    error(
+        StatusCode::BAD_REQUEST,
+        "AWSJCO940E",
+        "OqlFilterException",
+        &text,
+    )
+}
+
+/// Answers one request.
+pub(crate) fn answer(engine: &mut Engine, settings: &Settings, request: &Request) -> Answer {
+    let result = match request.method.as_str() {
+        "GET" if engine.is_switching() => Err(error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "AWSJCO950E",
+            "PlanSwitchException",
+            "the plan is being switched, try again later",
+        )),
+        "GET" => read::get(engine, settings, request),
+        "PUT" => write::put(engine, settings, request),
+        _ => Err(error(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "AWSJCO905E",
+            "MethodNotAllowedException",
+            "the method is not allowed here",
+        )),
+    };
+    result.unwrap_or_else(|refusal| refusal)
+}

@@ -1,0 +1,141 @@
+//! Statuses as the wire puts them together: internal, common, and why.
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    engine::{Engine, Obstacle},
+    model::{Job, Link, Status, Stream, StreamStatus, Target},
+    table::JobKey,
+};
+
+/// The common status of a job's run.
+pub(crate) fn common_status(status: Status, held: bool, canceled: bool) -> &'static str {
+    match status {
+        _ if canceled => "CANCELED",
+        Status::Hold if held => "HELD",
+        Status::Hold | Status::Fence | Status::Intro | Status::Pend => "WAITING",
+        Status::Ready => "READY",
+        Status::Exec => "RUNNING",
+        Status::Succ => "SUCCESSFUL",
+        Status::Abend | Status::Fail => "ERROR",
+        Status::Suppr => "SUPPRESS",
+    }
+}
+
+/// The common status of a stream.
+pub(crate) fn stream_common(stream: &Stream) -> &'static str {
+    match stream.status {
+        _ if stream.canceled => "CANCELED",
+        StreamStatus::Hold if stream.priority == 0 => "HELD",
+        StreamStatus::Hold => "WAITING",
+        StreamStatus::Ready => "READY",
+        StreamStatus::Exec => "RUNNING",
+        StreamStatus::Succ => "SUCCESSFUL",
+        StreamStatus::Abend => "ERROR",
+        StreamStatus::Stuck => "BLOCKED",
+        StreamStatus::Suppr => "SUPPRESS",
+    }
+}
+
+/// Why a job waits: prompt before predecessor before file before time.
+pub(crate) fn substatus(engine: &Engine, key: JobKey) -> Option<&'static str> {
+    let job = &engine.plan.jobs[key];
+    let stream = &engine.plan.streams[job.stream];
+    match job.status() {
+        Status::Hold if job.priority == 0 => Some("HOLD_PRIORITY_ZERO"),
+        Status::Hold => {
+            let blocking: Vec<&Link> = job
+                .links
+                .iter()
+                .chain(&stream.links)
+                .filter(|link| link.blocks())
+                .collect();
+            let any = |test: fn(Target) -> bool| blocking.iter().any(|link| test(link.target));
+            let asked = blocking.iter().any(|link| match link.target {
+                Target::Prompt(prompt) => {
+                    engine.plan.prompts[prompt].state != crate::model::Answer::NotAsked
+                }
+                _ => false,
+            });
+            if asked {
+                return Some("HOLD_WAITING_FOR_PROMPT");
+            }
+            if any(|t| matches!(t, Target::Internal(_) | Target::Job(_) | Target::Stream(_))) {
+                return Some("HOLD_WAITING_FOR_PREDECESSOR");
+            }
+            let early =
+                engine.now() < stream.sched || job.start.is_some_and(|start| engine.now() < start);
+            if any(|t| matches!(t, Target::File(_))) && !early {
+                return Some("HOLD_WAITING_FOR_FILE");
+            }
+            if early {
+                return Some("HOLD_WAITING_FOR_TIME");
+            }
+            (stream.priority == 0).then_some("HOLD_PRIORITY_ZERO")
+        }
+        Status::Ready => Some(match engine.obstacle(key) {
+            Some(Obstacle::Agent) => "READY_WAITING_FOR_AGENT",
+            Some(Obstacle::Limit) => "READY_WAITING_FOR_LIMIT",
+            Some(Obstacle::Resources) => "READY_WAITING_FOR_RESOURCES",
+            None => "READY_SUBMITTED",
+        }),
+        Status::Suppr => Some("SUPPR_UNSATISFIED_DEPENDENCY"),
+        _ => None,
+    }
+}
+
+/// `{status, substatus, flags}` of a run.
+pub(super) fn composite(
+    job: &Job,
+    status: Status,
+    latest: bool,
+    why: Option<&'static str>,
+) -> Value {
+    let started = !status.waits() && status != Status::Suppr;
+    let mut fields = Map::new();
+    fields.insert("status".to_owned(), json!(status.text()));
+    if let Some(why) = why {
+        fields.insert("substatus".to_owned(), json!(why));
+    }
+    fields.insert("canceled".to_owned(), json!(latest && job.canceled));
+    fields.insert(
+        "cancelPending".to_owned(),
+        json!(latest && job.cancel_pending),
+    );
+    fields.insert("error".to_owned(), json!(status.is_bad()));
+    fields.insert("started".to_owned(), json!(started));
+    fields.insert("dontRun".to_owned(), json!(false));
+    Value::Object(fields)
+}
+
+/// The same for a stream.
+pub(super) fn stream_composite(engine: &Engine, stream: &Stream) -> Value {
+    let bad = matches!(stream.status, StreamStatus::Abend | StreamStatus::Stuck);
+    let mut fields = json!({
+        "status": stream.status.text(),
+        "canceled": stream.canceled,
+        "cancelPending": false,
+        "error": bad,
+        "started": stream.started.is_some(),
+        "dontRun": false,
+    });
+    let asks = stream.links.iter().chain(
+        stream
+            .jobs
+            .iter()
+            .flat_map(|job| engine.plan.jobs[*job].links.iter()),
+    );
+    let asked = asks.into_iter().any(|link| match link.target {
+        Target::Prompt(prompt) => {
+            engine.plan.prompts[prompt].state == crate::model::Answer::Asked && link.blocks()
+        }
+        _ => false,
+    });
+    if let (Value::Object(fields), true) = (&mut fields, asked) {
+        fields.insert(
+            "substatus".to_owned(),
+            json!("WAITING_FOR_USER_INTERVENTION"),
+        );
+    }
+    fields
+}
