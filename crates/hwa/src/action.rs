@@ -11,18 +11,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use reqwest::header::HeaderValue;
 use resync_tws::model::{Action, Command, ConfirmOutcome, Justification};
 use resync_tws::ports::{ActionError, ActionGateway, GatewayError};
 use serde::Deserialize;
 
 use crate::HwaClient;
+use crate::encode::{self, segment};
 use crate::message;
-use crate::transport::{Body, Call, Failure, JSON_CAP, segment, status_error};
+use crate::transport::{Body, Call, Failure, JSON_CAP, status_error};
 use crate::wire::{List, Object, Scalar};
-
-/// The longest header value, in bytes: servers of engines take about 8 kB for all headers.
-const MAX_HEADER: usize = 2_000;
 
 #[async_trait]
 impl ActionGateway for HwaClient {
@@ -31,7 +28,7 @@ impl ActionGateway for HwaClient {
         let mut add = |name: &'static str, text: &str| -> Result<(), ActionError> {
             call.headers.push((
                 reqwest::header::HeaderName::from_static(name),
-                header_value(text).ok_or_else(|| {
+                encode::header_value(text).ok_or_else(|| {
                     ActionError::NotDone(GatewayError::Rejected(
                         "the reason cannot be sent as a header".into(),
                     ))
@@ -80,34 +77,6 @@ fn call_of(command: &Command) -> Result<Call, ActionError> {
         },
         Action::Priority { priority } => plain("update-priority").query("priority", priority.get()),
     })
-}
-
-/// Text as a header value: visible ASCII and inner blanks as they are, everything else as an extended
-/// value of RFC 8187 (`UTF-8''Caf%C3%A9`), which tells its own encoding. Cut to 2000 bytes.
-fn header_value(text: &str) -> Option<HeaderValue> {
-    const PREFIX: &str = "UTF-8''";
-    let text = text.trim();
-    let plain = text.bytes().all(|byte| matches!(byte, 0x20..=0x7e)) && !text.starts_with(PREFIX);
-    let mut value = String::new();
-    if !plain {
-        value.push_str(PREFIX);
-    }
-    for c in text.chars() {
-        let mut piece = String::new();
-        if plain || c.is_ascii_alphanumeric() || "!#$&+-.^_`|~".contains(c) {
-            piece.push(c);
-        } else {
-            let mut buffer = [0; 4];
-            for byte in c.encode_utf8(&mut buffer).bytes() {
-                piece.push_str(&format!("%{byte:02X}"));
-            }
-        }
-        if value.len() + piece.len() > MAX_HEADER {
-            break;
-        }
-        value.push_str(&piece);
-    }
-    HeaderValue::from_str(value.trim_end()).ok()
 }
 
 /// `{id, url, message, isError, error}`, or the two lists of an action by filter.
@@ -160,10 +129,10 @@ fn outcome_of(failure: Failure) -> ActionError {
             message,
         } => match status {
             404 | 410 => ActionError::UnknownJob,
-            400 | 409 | 412 | 422 | 423 => ActionError::Refused(message),
             401 | 403 | 405 | 406 | 415 | 429 | 501 => {
                 ActionError::NotDone(status_error(status, retry_after, message))
             }
+            // Mostly 400 and 409: the state of the job does not allow it, or it is locked.
             400..=499 => ActionError::Refused(message),
             _ => ActionError::OutcomeUnknown(status_error(status, retry_after, message)),
         },
@@ -173,37 +142,6 @@ fn outcome_of(failure: Failure) -> ActionError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    fn value(text: &str) -> String {
-        header_value(text).unwrap().to_str().unwrap().to_owned()
-    }
-
-    #[test]
-    fn a_reason_in_ascii_is_sent_as_it_is() {
-        assert_eq!(
-            value(" Rerun after fix, see INC-1 (50%) "),
-            "Rerun after fix, see INC-1 (50%)"
-        );
-    }
-
-    #[test]
-    fn a_reason_with_other_letters_tells_its_encoding() {
-        assert_eq!(value("Reinício"), "UTF-8''Rein%C3%ADcio");
-        assert_eq!(value("a\r\nX: y"), "UTF-8''a%0D%0AX%3A%20y");
-        // A text that only looks encoded is encoded, so that it reads back as itself.
-        assert_eq!(value("UTF-8''x"), "UTF-8''UTF-8%27%27x");
-    }
-
-    proptest! {
-        /// No reason can end its header or begin another one.
-        #[test]
-        fn no_reason_leaves_its_header(text in any::<String>()) {
-            let value = value(&text);
-            prop_assert!(value.len() <= MAX_HEADER);
-            prop_assert!(value.bytes().all(|byte| matches!(byte, 0x20..=0x7e)));
-        }
-    }
 
     #[test]
     fn a_yes_that_carries_an_error_is_a_refusal() {

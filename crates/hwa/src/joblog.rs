@@ -8,7 +8,8 @@ use resync_tws::model::{LineRange, LogText, RunId};
 use resync_tws::ports::{GatewayError, LogGateway};
 
 use crate::HwaClient;
-use crate::transport::{Body, Call, segment};
+use crate::encode::segment;
+use crate::transport::{Body, Call};
 
 #[async_trait]
 impl LogGateway for HwaClient {

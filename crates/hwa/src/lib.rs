@@ -31,6 +31,7 @@
 
 mod action;
 mod config;
+mod encode;
 mod joblog;
 mod message;
 mod oql;

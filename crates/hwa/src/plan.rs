@@ -24,8 +24,9 @@ use resync_tws::model::{
 use resync_tws::ports::{GatewayError, PlanGateway};
 
 use crate::HwaClient;
+use crate::encode::segment;
 use crate::oql::{Oql, OqlError};
-use crate::transport::{Call, JSON_CAP, segment};
+use crate::transport::{Call, JSON_CAP};
 use crate::wire::{
     Object, Scalar, WireEngineInfo, WireJob, WireNode, WirePage, WireStream, WireWorkstation,
 };

@@ -1,0 +1,6 @@
+//! The client against small servers that answer whatever a test says, and against the simulator.
+
+mod acting;
+mod faults;
+mod fixture;
+mod reading;

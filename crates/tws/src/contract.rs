@@ -1,0 +1,96 @@
+//! The laws of the ports, for every adapter to run against a plan at rest.
+//!
+//! An adapter's tests name a way to a fresh [`Stage`], and each macro gives one named test for each
+//! law:
+//!
+//! ```ignore
+//! resync_tws::plan_gateway_contract!(stage());
+//! resync_tws::log_gateway_contract!(stage());
+//! resync_tws::action_gateway_contract!(stage());
+//! ```
+//!
+//! A law panics when it is broken, as an assertion of a test does.
+
+mod action;
+mod log;
+mod plan;
+mod stage;
+
+pub use action::*;
+pub use log::*;
+pub use plan::*;
+pub use stage::Stage;
+
+/// One test for each law of [`crate::ports::PlanGateway`]. `$stage` makes a future of a [`Stage`].
+#[macro_export]
+macro_rules! plan_gateway_contract {
+    ($stage:expr) => {
+        $crate::gateway_contract_tests! { $stage,
+            the_engine_says_who_it_is
+            a_missing_job_is_none
+            a_missing_job_has_no_neighbours
+            paging_covers_every_job_once
+            an_offset_past_the_end_is_an_empty_last_page
+            the_total_is_the_number_of_jobs
+            a_listed_job_reads_the_same_by_its_id
+            a_status_finds_its_jobs_and_no_others
+            several_statuses_find_the_jobs_of_each
+            a_name_finds_its_jobs_and_no_others
+            a_wildcard_finds_what_it_stands_for
+            a_workstation_finds_its_jobs_and_no_others
+            a_folder_is_found_with_and_without_its_slash
+            a_stream_finds_its_jobs_and_no_others
+            filters_narrow_each_other
+            a_name_that_nobody_has_finds_nothing
+            an_order_by_name_goes_up
+            an_order_by_priority_goes_down
+            a_neighbour_is_no_stranger_to_the_job
+            no_job_is_its_own_neighbour_and_none_comes_twice
+            a_deeper_walk_finds_no_less
+            dependencies_come_when_asked_for
+            paging_covers_every_stream_once
+            every_workstation_comes_once
+        }
+    };
+}
+
+/// One test for each law of [`crate::ports::LogGateway`]. `$stage` makes a future of a [`Stage`].
+#[macro_export]
+macro_rules! log_gateway_contract {
+    ($stage:expr) => {
+        $crate::gateway_contract_tests! { $stage,
+            an_unknown_run_has_no_log
+            lines_are_numbered_as_asked
+            a_log_that_goes_on_says_so
+            past_the_end_of_a_log_there_are_no_lines
+        }
+    };
+}
+
+/// One test for each law of [`crate::ports::ActionGateway`]. `$stage` makes a future of a [`Stage`].
+#[macro_export]
+macro_rules! action_gateway_contract {
+    ($stage:expr) => {
+        $crate::gateway_contract_tests! { $stage,
+            an_action_on_a_missing_job_finds_no_such_job
+            an_ended_job_cannot_be_killed
+            a_rerun_without_a_run_is_not_sent
+            a_waiting_job_can_be_held
+        }
+    };
+}
+
+/// The tests behind the three macros.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! gateway_contract_tests {
+    ($stage:expr, $($law:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $law() {
+                let stage = $stage.await;
+                $crate::contract::$law(&stage).await;
+            }
+        )*
+    };
+}
