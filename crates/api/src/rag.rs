@@ -4,8 +4,10 @@ use axum::Json;
 use axum::extract::{FromRequest, Multipart, Path, Request, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
+use resync_auth::Principal;
 use resync_kernel::Limit;
 use resync_rag::{Document, DocumentId, NewUpload, SearchHit, SearchQuery, Span};
+use resync_tws::ports::{AuditAction, AuditOutcome};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -233,6 +235,7 @@ pub(crate) async fn upload(
     };
     let upload = NewUpload { file_name, bytes: bytes.to_vec(), collection, tags, by: principal.user_id };
     let document = app.knowledge.upload(upload).await?;
+    record(&app, &principal, AuditAction::KnowledgeAdded, format!("{} ({})", document.source, document.id.0)).await?;
     let answer = UploadAnswer { id: document.id.0, stage: document.stage.as_str().to_owned() };
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }
@@ -275,9 +278,24 @@ pub(crate) async fn text(State(app): State<App>, Path(id): Path<String>) -> Resu
     Ok(Json(TextAnswer { id: id.0, source: document.source, text }))
 }
 
+/// Every change of the knowledge leaves a row; one that cannot be written is an error to the caller.
+async fn record(app: &App, by: &Principal, action: AuditAction, target: String) -> Result<(), Problem> {
+    let mut event = app.audit.event(by.username.as_str(), action, AuditOutcome::Succeeded);
+    event.user_id = Some(by.user_id);
+    event.target = Some(target);
+    app.audit.record(event).await?;
+    Ok(())
+}
+
 /// `DELETE rag/documents/{id}`
-pub(crate) async fn delete(State(app): State<App>, Path(id): Path<String>) -> Result<Json<DeleteAnswer>, Problem> {
-    if app.knowledge.delete(id_of(&id)?).await? {
+pub(crate) async fn delete(
+    State(app): State<App>,
+    Caller(principal): Caller,
+    Path(id): Path<String>,
+) -> Result<Json<DeleteAnswer>, Problem> {
+    let id = id_of(&id)?;
+    if app.knowledge.delete(id).await? {
+        record(&app, &principal, AuditAction::KnowledgeDeleted, id.0.to_string()).await?;
         Ok(Json(DeleteAnswer { deleted: true }))
     } else {
         Err(unknown())

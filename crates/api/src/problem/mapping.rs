@@ -252,3 +252,30 @@ impl From<SearchError> for Problem {
         }
     }
 }
+
+impl From<UploadError> for Problem {
+    fn from(error: UploadError) -> Self {
+        let detail = error.to_string();
+        match error {
+            UploadError::TooLarge { .. } => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "The body is larger than this address takes",
+            )
+            .detail(detail),
+            UploadError::NotText { .. } | UploadError::Empty => Self::invalid("/file", detail),
+            UploadError::UnsupportedType { .. } => Self::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "This kind of file cannot be read",
+            )
+            .error("/file".to_owned(), "send a .md, .markdown, .txt or .text file".to_owned()),
+            UploadError::InvalidField { field } => Self::invalid(format!("/{field}"), detail),
+            UploadError::Busy => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many uploads are under way")
+                    .retry_after(std::time::Duration::from_secs(5))
+            }
+            UploadError::Unavailable(source) => Self::unavailable(source),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The engines of the configuration, each with its client.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use resync_hwa::{Credentials, HwaClient, HwaConfig};
+use resync_kernel::SecretString;
+use resync_tws::model::EngineName;
+use resync_tws::{Engine, Engines};
+
+use super::{DemoEngine, StartError};
+use crate::config::{ConfigError, EngineConfig, TwsConfig};
+
+/// The engines, in the configuration's order; the demo's alone when there is one.
+pub(super) fn build(config: &TwsConfig, demo: Option<DemoEngine>) -> Result<Engines, StartError> {
+    let is_demo = demo.is_some();
+    let list = match demo {
+        Some(demo) => vec![EngineConfig {
+            name: demo.name,
+            url: demo.url,
+            username: Some(demo.username),
+            password: Some(demo.password),
+            api_key: None,
+            ca_file: None,
+            insecure_tls: false,
+            read_only: false,
+            timeout_seconds: None,
+        }],
+        None => listed(config)?,
+    };
+    let mut names = BTreeSet::new();
+    let mut engines = Vec::new();
+    for (index, entry) in list.iter().enumerate() {
+        let key = |field: &str| format!("tws.engine[{index}].{field}");
+        let name = EngineName::parse(&entry.name).map_err(|error| ConfigError::new(key("name"), error.to_string()))?;
+        if !names.insert(name.clone()) {
+            return Err(ConfigError::new(key("name"), "is used twice; each engine needs a name of its own").into());
+        }
+        engines.push(engine(config, entry, name, is_demo, &key)?);
+    }
+    Engines::new(engines).map_err(|error| ConfigError::new("tws.engine", error.to_string()).into())
+}
+
+/// The list, or the single engine of the flat keys. Both at once is a mistake.
+fn listed(config: &TwsConfig) -> Result<Vec<EngineConfig>, ConfigError> {
+    let Some(url) = &config.url else {
+        return Ok(config.engine.clone());
+    };
+    if !config.engine.is_empty() {
+        return Err(ConfigError::new("tws.url", "stands beside [[tws.engine]]; keep one of the two"));
+    }
+    Ok(vec![EngineConfig {
+        name: config.name.clone(),
+        url: url.clone(),
+        username: config.username.clone(),
+        password: config.password.clone(),
+        api_key: config.api_key.clone(),
+        ca_file: None,
+        insecure_tls: false,
+        read_only: false,
+        timeout_seconds: None,
+    }])
+}
+
+fn engine(
+    config: &TwsConfig,
+    entry: &EngineConfig,
+    name: EngineName,
+    demo: bool,
+    key: &dyn Fn(&str) -> String,
+) -> Result<Engine, StartError> {
+    let mut hwa = HwaConfig::new(name.clone(), entry.url.clone(), credentials(entry, key)?);
+    hwa.timeout = Duration::from_secs(entry.timeout_seconds.unwrap_or(config.timeout_seconds));
+    hwa.insecure_tls = entry.insecure_tls;
+    if let Some(file) = &entry.ca_file {
+        let pem = std::fs::read(file)
+            .map_err(|error| ConfigError::new(key("ca_file"), format!("{} cannot be read: {error}", file.display())))?;
+        hwa.ca_pem = Some(pem);
+    }
+    if entry.insecure_tls {
+        tracing::warn!(engine.name = %name, "accepts any certificate of this engine");
+    }
+    let client = HwaClient::new(hwa).map_err(|error| ConfigError::new(key("url"), error.to_string()))?;
+    let client = Arc::new(client);
+    Ok(Engine {
+        name,
+        demo,
+        read_only: entry.read_only,
+        plan: client.clone(),
+        logs: client.clone(),
+        actions: client,
+    })
+}
+
+fn credentials(entry: &EngineConfig, key: &dyn Fn(&str) -> String) -> Result<Credentials, ConfigError> {
+    match (&entry.username, &entry.password, &entry.api_key) {
+        (Some(username), Some(password), None) => {
+            Ok(Credentials::Basic { username: username.clone(), password: password.clone() })
+        }
+        (None, None, Some(api_key)) => Ok(Credentials::ApiKey(SecretString::clone(api_key))),
+        (None, None, None) => Err(ConfigError::new(key("username"), "is missing; set username and password, or api_key")),
+        (_, _, Some(_)) => Err(ConfigError::new(key("api_key"), "stands beside username or password; keep one way")),
+        (Some(_), None, None) => Err(ConfigError::new(key("password"), "is missing beside username")),
+        (None, Some(_), None) => Err(ConfigError::new(key("username"), "is missing beside password")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str) -> EngineConfig {
+        EngineConfig {
+            name: name.to_owned(),
+            url: "https://hwa.example:31116/twsd/api/v2".to_owned(),
+            username: Some("resync".to_owned()),
+            password: Some("secret".into()),
+            api_key: None,
+            ca_file: None,
+            insecure_tls: false,
+            read_only: false,
+            timeout_seconds: None,
+        }
+    }
+
+    fn complaint(config: &TwsConfig) -> String {
+        build(config, None).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn each_mistake_names_its_key_and_the_fix() {
+        let mut nameless = entry("");
+        nameless.name = "has blank".to_owned();
+        let config = TwsConfig { engine: vec![nameless], ..TwsConfig::default() };
+        assert!(complaint(&config).starts_with("tws.engine[0].name: "), "{}", complaint(&config));
+        let config = TwsConfig { engine: vec![entry("a"), entry("a")], ..TwsConfig::default() };
+        assert!(complaint(&config).contains("tws.engine[1].name: is used twice"));
+        let mut open = entry("a");
+        open.password = None;
+        let config = TwsConfig { engine: vec![open], ..TwsConfig::default() };
+        assert_eq!(complaint(&config), "tws.engine[0].password: is missing beside username");
+        let mut wrong = entry("a");
+        wrong.url = "not a url".to_owned();
+        let config = TwsConfig { engine: vec![wrong], ..TwsConfig::default() };
+        assert!(complaint(&config).starts_with("tws.engine[0].url: "));
+    }
+
+    /// I-03: without an engine there is none; nothing stands in for it.
+    #[test]
+    fn no_engine_configured_is_no_engine_and_never_the_simulator() {
+        assert!(build(&TwsConfig::default(), None).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_single_engine_stands_by_its_own_keys() {
+        let config = TwsConfig {
+            url: Some("https://hwa.example/twsd/api/v2".to_owned()),
+            api_key: Some("key".into()),
+            ..TwsConfig::default()
+        };
+        let engines = build(&config, None).unwrap();
+        assert_eq!(engines.get(None).unwrap().name.as_str(), "default");
+        assert!(!engines.get(None).unwrap().demo);
+    }
+}
