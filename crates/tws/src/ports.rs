@@ -1,7 +1,18 @@
 //! What the plan needs from outside.
 
+mod audit;
 mod gateway;
+mod proposals;
 
+pub use audit::{
+    AuditAction, AuditEntry, AuditError, AuditEvent, AuditId, AuditLog, AuditOutcome, AuditRecord,
+    BrokenRow, GENESIS, SealedRow, Tip,
+};
 pub use gateway::{ActionError, ActionGateway, GatewayError, LogGateway, PlanGateway};
+pub use proposals::{ProposalError, ProposalId, ProposalStore, Redemption, StoredProposal};
 #[cfg(any(test, feature = "mocks"))]
-pub use gateway::{MockActionGateway, MockLogGateway, MockPlanGateway};
+pub use {
+    audit::MockAuditLog,
+    gateway::{MockActionGateway, MockLogGateway, MockPlanGateway},
+    proposals::MockProposalStore,
+};

@@ -1,6 +1,6 @@
 //! Values for the tests of this crate.
 
-use crate::model::{Job, JobId, JobStatus, StreamRef};
+use crate::model::{Job, JobId, JobStatus, Run, RunId, StreamRef};
 
 /// A job of that name in that status, with nothing else said.
 pub(crate) fn job(name: &str, status: JobStatus) -> Job {
@@ -32,5 +32,22 @@ pub(crate) fn job(name: &str, status: JobStatus) -> Job {
         unresolved_dependencies: None,
         runs: Vec::new(),
         dependencies: Vec::new(),
+    }
+}
+
+/// A run of that id that ended in `ABEND` with 12.
+pub(crate) fn run(id: &str) -> Run {
+    Run {
+        id: RunId::parse(id).unwrap(),
+        number: None,
+        workstation: None,
+        status: JobStatus::Abend,
+        return_code: Some(12),
+        submitted_at: None,
+        started_at: None,
+        ended_at: None,
+        elapsed_seconds: None,
+        kind: None,
+        last_in_chain: false,
     }
 }

@@ -6,7 +6,8 @@ use thiserror::Error;
 use super::{JobId, RunId};
 
 /// A priority of 0 (held) to 101 (go).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
 pub struct Priority(u8);
 
 /// A number outside 0 to 101.
@@ -34,6 +35,19 @@ impl Priority {
     }
 }
 
+impl TryFrom<u8> for Priority {
+    type Error = PriorityError;
+    fn try_from(value: u8) -> Result<Self, PriorityError> {
+        Self::new(value)
+    }
+}
+
+impl From<Priority> for u8 {
+    fn from(priority: Priority) -> Self {
+        priority.0
+    }
+}
+
 /// How a job is confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -45,7 +59,7 @@ pub enum ConfirmOutcome {
 }
 
 /// An action on a job, with its parameters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "lowercase")]
 pub enum Action {
     /// Run it again.

@@ -1,0 +1,208 @@
+//! Who waits for whom, from the dependencies that are not met.
+//!
+//! Invariants:
+//! - Every walk ends, also on a plan whose dependencies form a circle.
+//! - A job that ended well, was cancelled or suppressed blocks nobody, and nobody is blocked through
+//!   it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::model::{DependencyKind, Job, JobId, JobStatus, StreamId};
+
+/// The graph of a plan. Nodes are jobs by their place in the list, and behind them streams that
+/// somebody waits for, so that a wait for a large stream costs one edge and not one a job.
+#[derive(Debug, Default)]
+pub struct Blocking {
+    waiters: Vec<Vec<usize>>,
+    blocks: Vec<bool>,
+    ended: Vec<bool>,
+}
+
+/// A name as a dependency may give it.
+type Named<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
+
+struct Index<'a> {
+    by_id: HashMap<&'a JobId, usize>,
+    by_name: HashMap<Named<'a>, usize>,
+    members: HashMap<&'a StreamId, Vec<usize>>,
+    members_by_name: HashMap<(&'a str, Option<&'a str>), Vec<usize>>,
+}
+
+impl<'a> Index<'a> {
+    fn of(jobs: &'a [Arc<Job>]) -> Self {
+        let mut index = Self {
+            by_id: HashMap::with_capacity(jobs.len()),
+            by_name: HashMap::with_capacity(jobs.len()),
+            members: HashMap::new(),
+            members_by_name: HashMap::new(),
+        };
+        for (at, job) in jobs.iter().enumerate() {
+            index.by_id.insert(&job.id, at);
+            let stream = job.stream.name.as_deref();
+            let workstation = job.workstation.as_deref();
+            index.by_name.insert((&job.name, stream, workstation), at);
+            if let Some(id) = &job.stream.id {
+                index.members.entry(id).or_default().push(at);
+            }
+            if let Some(name) = stream {
+                let home = job.stream.workstation.as_deref();
+                let key = (name, home);
+                index.members_by_name.entry(key).or_default().push(at);
+            }
+        }
+        index
+    }
+}
+
+impl Blocking {
+    /// The graph of these jobs. Lists without dependencies give a graph without edges.
+    #[must_use]
+    pub fn of(jobs: &[Arc<Job>]) -> Self {
+        let index = Index::of(jobs);
+        let mut graph = Self {
+            waiters: vec![Vec::new(); jobs.len()],
+            blocks: jobs.iter().map(|job| blocks(&job.state())).collect(),
+            ended: jobs.iter().map(|job| job.state().has_ended()).collect(),
+        };
+        let mut stream_nodes: HashMap<(&str, Option<&str>), usize> = HashMap::new();
+        for (waiter, job) in jobs.iter().enumerate() {
+            for dependency in job
+                .dependencies
+                .iter()
+                .filter(|d| d.satisfied != Some(true))
+            {
+                match &dependency.kind {
+                    DependencyKind::Job {
+                        job_id,
+                        name,
+                        stream,
+                        workstation,
+                    } => {
+                        let by_id = job_id.as_ref().and_then(|id| index.by_id.get(id));
+                        let by_name = || {
+                            let key = (name.as_deref()?, stream.as_deref(), workstation.as_deref());
+                            index.by_name.get(&key)
+                        };
+                        if let Some(&blocker) = by_id.or_else(by_name) {
+                            graph.connect(blocker, waiter);
+                        }
+                    }
+                    DependencyKind::Stream {
+                        stream_id,
+                        name,
+                        workstation,
+                    } => {
+                        let by_id = stream_id.as_ref().and_then(|id| index.members.get(id));
+                        let by_name = || {
+                            let key = (name.as_deref()?, workstation.as_deref());
+                            index.members_by_name.get(&key)
+                        };
+                        let Some(members) = by_id.or_else(by_name) else {
+                            continue;
+                        };
+                        let id = stream_id.as_ref().map(StreamId::as_str);
+                        let key = match (id, name) {
+                            (Some(id), _) => (id, None),
+                            (None, Some(name)) => {
+                                (name.as_str(), Some(workstation.as_deref().unwrap_or("")))
+                            }
+                            (None, None) => continue,
+                        };
+                        let node = *stream_nodes.entry(key).or_insert_with(|| {
+                            let node = graph.add_node();
+                            for &member in members {
+                                graph.connect(member, node);
+                            }
+                            node
+                        });
+                        graph.connect(node, waiter);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        graph
+    }
+
+    fn add_node(&mut self) -> usize {
+        self.waiters.push(Vec::new());
+        self.blocks.push(true);
+        // A stream is no victim of its own: only jobs are counted.
+        self.ended.push(true);
+        self.waiters.len() - 1
+    }
+
+    fn connect(&mut self, blocker: usize, waiter: usize) {
+        if let Some(waiters) = self.waiters.get_mut(blocker) {
+            waiters.push(waiter);
+        }
+    }
+
+    /// All nodes that wait for `start`, directly or through others, without itself.
+    fn reach(&self, start: usize) -> Vec<usize> {
+        let mut seen = vec![false; self.waiters.len()];
+        let mut reached = Vec::new();
+        if let Some(mark) = seen.get_mut(start) {
+            *mark = true;
+        }
+        let mut next = vec![start];
+        let mut head = 0;
+        while let Some(&node) = next.get(head) {
+            head += 1;
+            if !self.blocks.get(node).copied().unwrap_or(false) {
+                continue;
+            }
+            for &waiter in self.waiters.get(node).map_or(&[][..], Vec::as_slice) {
+                if let Some(mark) = seen.get_mut(waiter)
+                    && !*mark
+                {
+                    *mark = true;
+                    reached.push(waiter);
+                    next.push(waiter);
+                }
+            }
+        }
+        reached
+    }
+
+    /// The jobs that have not ended and wait for the job at `start`, directly or through others,
+    /// nearest first.
+    #[must_use]
+    pub fn victims(&self, start: usize) -> Vec<usize> {
+        let mut victims = self.reach(start);
+        victims.retain(|&node| self.ended.get(node) == Some(&false));
+        victims
+    }
+
+    /// Of the jobs in `failed`, which wait for no other of them. In a circle all are roots.
+    #[must_use]
+    pub fn roots(&self, failed: &[usize]) -> Vec<bool> {
+        let reached: Vec<Vec<usize>> = failed
+            .iter()
+            .map(|&job| {
+                let mut reached = self.reach(job);
+                reached.sort_unstable();
+                reached
+            })
+            .collect();
+        let reaches = |from: usize, to: usize| {
+            let target = failed.get(to);
+            reached
+                .get(from)
+                .zip(target)
+                .is_some_and(|(reached, target)| reached.binary_search(target).is_ok())
+        };
+        (0..failed.len())
+            .map(|job| {
+                !(0..failed.len())
+                    .any(|other| other != job && reaches(other, job) && !reaches(job, other))
+            })
+            .collect()
+    }
+}
+
+/// Whether a job in this state keeps others from starting.
+fn blocks(state: &JobStatus) -> bool {
+    !matches!(state, JobStatus::Succ | JobStatus::Cancl | JobStatus::Suppr)
+}

@@ -1,0 +1,323 @@
+//! Why a job failed or does not run, as far as facts tell.
+//!
+//! Invariants:
+//! - A cause is named only when a line of the log, the return code or the engine's status says so,
+//!   and that line is shown as evidence.
+//! - The words of a log are data: what a log asks its reader to do is never a next step.
+//! - Where nothing matched the verdict is `unknown`, and it is said what was looked at.
+
+mod causes;
+
+use serde::Serialize;
+
+use crate::model::{Job, JobStatus, RunId};
+use crate::plan::{JobView, LogView, ReadError};
+use crate::text::Text;
+
+/// How many lines a piece of evidence holds.
+const CONTEXT: usize = 2;
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnosis {
+    /// The job.
+    pub job: std::sync::Arc<Job>,
+    /// How sure the cause is.
+    pub verdict: Verdict,
+    /// The cause, when one was found.
+    pub cause: Option<Cause>,
+    /// Whether a plain rerun may meet it again.
+    pub transience: Transience,
+    /// What it rests on.
+    pub evidence: Vec<Evidence>,
+    /// How many jobs that have not ended wait for this one; 0 when the plan could not be read, which
+    /// is then among the missing.
+    pub victims: usize,
+    /// What to do, the first thing first.
+    pub next_steps: Vec<Text>,
+    /// What could not be looked at, or was and told nothing.
+    pub missing: Vec<Text>,
+}
+
+/// How sure a cause is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// The log or the engine names it.
+    Confirmed,
+    /// The return code or one sign speaks for it.
+    Likely,
+    /// Nothing names one.
+    Unknown,
+}
+
+/// Whether the cause goes by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transience {
+    /// A rerun may succeed without anything being repaired.
+    Transient,
+    /// A rerun meets it again until something is repaired.
+    Persistent,
+    /// Not known.
+    Unknown,
+}
+
+/// A cause by its code, in both languages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cause {
+    /// A short word that stays the same.
+    pub code: &'static str,
+    /// In English.
+    pub en: String,
+    /// In Portuguese.
+    pub pt: String,
+}
+
+/// Where a piece of evidence comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EvidenceKind {
+    /// Lines of the log.
+    Log,
+    /// The engine's status of the job or the run.
+    Status,
+    /// The return code.
+    ReturnCode,
+    /// What the job waits for.
+    Dependency,
+}
+
+/// What a cause rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// Where it comes from.
+    pub kind: EvidenceKind,
+    /// The run, for lines of a log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// The first line, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_line: Option<u32>,
+    /// The last line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_line: Option<u32>,
+    /// The words, as they stand there.
+    pub text: String,
+}
+
+/// What a diagnosis looks at.
+pub(crate) struct Facts<'a> {
+    pub(crate) view: &'a JobView,
+    pub(crate) log: Result<&'a LogView, &'a ReadError>,
+    pub(crate) victims: Result<usize, &'a ReadError>,
+}
+
+/// A line of the log that names a cause.
+struct Match<'a> {
+    cause: &'a causes::Known,
+    at: usize,
+}
+
+pub(crate) fn diagnose(facts: &Facts<'_>) -> Diagnosis {
+    let job = &facts.view.job;
+    let mut found = Diagnosis {
+        job: std::sync::Arc::clone(job),
+        verdict: Verdict::Unknown,
+        cause: None,
+        transience: Transience::Unknown,
+        evidence: vec![status_evidence(facts.view)],
+        victims: facts.victims.as_ref().copied().unwrap_or(0),
+        next_steps: Vec::new(),
+        missing: Vec::new(),
+    };
+    if facts.victims.is_err() {
+        found.missing.push(Text::new(
+            "The plan could not be read, so it is not known which jobs wait for this one.",
+            "O plano não pôde ser lido; não se sabe quais jobs esperam por este.",
+        ));
+    }
+    let state = &facts.view.state;
+    let needs_log = state.has_ended() || job.long_running;
+    if let (Err(error), true) = (&facts.log, needs_log) {
+        found.missing.push(missing_log(error));
+    }
+    let in_log = facts
+        .log
+        .ok()
+        .and_then(|log| best_match(log).map(|found| (log, found)));
+    if let Some((log, matched)) = in_log {
+        found.take(matched.cause, Verdict::Confirmed);
+        found.evidence.push(log_evidence(log, matched.at));
+        return found;
+    }
+    if *state == JobStatus::Succ {
+        return well_ended(found, facts);
+    }
+    if !state.has_ended() {
+        return waiting(found, facts);
+    }
+    by_code(found, facts)
+}
+
+impl Diagnosis {
+    fn take(&mut self, known: &causes::Known, verdict: Verdict) {
+        self.verdict = verdict;
+        self.cause = Some(Cause {
+            code: known.code,
+            en: known.en.to_owned(),
+            pt: known.pt.to_owned(),
+        });
+        self.transience = known.transience;
+        self.next_steps = known
+            .steps
+            .iter()
+            .map(|(en, pt)| Text::new(*en, *pt))
+            .collect();
+    }
+}
+
+/// The cause of most weight; of equals the last one, since the end of a log is where a job died.
+fn best_match(log: &LogView) -> Option<Match<'static>> {
+    let lowered: Vec<String> = log.lines.iter().map(|line| line.to_lowercase()).collect();
+    let mut best: Option<Match<'static>> = None;
+    for (at, line) in lowered.iter().enumerate() {
+        for cause in causes::KNOWN.iter().filter(|known| known.is_in(line)) {
+            if best
+                .as_ref()
+                .is_none_or(|best| cause.weight >= best.cause.weight)
+            {
+                best = Some(Match { cause, at });
+            }
+        }
+    }
+    best
+}
+
+fn log_evidence(log: &LogView, at: usize) -> Evidence {
+    let from = at.saturating_sub(CONTEXT - 1);
+    let to = (at + CONTEXT).min(log.lines.len());
+    let number = |at: usize| {
+        log.from_line
+            .saturating_add(u32::try_from(at).unwrap_or(u32::MAX))
+    };
+    Evidence {
+        kind: EvidenceKind::Log,
+        run: Some(log.run.clone()),
+        from_line: Some(number(from)),
+        to_line: Some(number(to.saturating_sub(1))),
+        text: log.lines.get(from..to).unwrap_or(&[]).join("\n"),
+    }
+}
+
+fn status_evidence(view: &JobView) -> Evidence {
+    let mut text = view.state.as_str().to_owned();
+    if let Some(substatus) = &view.job.substatus {
+        text = format!("{text} ({substatus})");
+    }
+    if let Some(code) = view.job.return_code() {
+        text = format!("{text}, return code {code}");
+    }
+    Evidence {
+        kind: EvidenceKind::Status,
+        run: view.job.latest_run().map(|run| run.id.clone()),
+        from_line: None,
+        to_line: None,
+        text,
+    }
+}
+
+fn missing_log(error: &ReadError) -> Text {
+    match error {
+        ReadError::NoLog => Text::new(
+            "There is no log of the latest run.",
+            "Não há log da última execução.",
+        ),
+        _ => Text::new(
+            "The log of the latest run could not be read.",
+            "O log da última execução não pôde ser lido.",
+        ),
+    }
+}
+
+fn well_ended(mut found: Diagnosis, facts: &Facts<'_>) -> Diagnosis {
+    let code = facts.view.job.return_code();
+    if let Some(code) = code.filter(|&code| code != 0) {
+        found.take(&causes::MAPPED, Verdict::Confirmed);
+        found.evidence.push(code_evidence(facts.view, code));
+    } else {
+        found.missing.push(Text::new(
+            "The job ended well; there is nothing to explain.",
+            "O job terminou bem; não há o que explicar.",
+        ));
+    }
+    found
+}
+
+fn waiting(mut found: Diagnosis, facts: &Facts<'_>) -> Diagnosis {
+    match &facts.view.why_waiting {
+        Some(why) => {
+            found.verdict = Verdict::Confirmed;
+            found.cause = Some(Cause {
+                code: "waiting",
+                en: why.en.clone(),
+                pt: why.pt.clone(),
+            });
+            found.evidence.push(Evidence {
+                kind: EvidenceKind::Dependency,
+                run: None,
+                from_line: None,
+                to_line: None,
+                text: why.en.clone(),
+            });
+        }
+        None => found.missing.push(Text::new(
+            "Looked at the status, the dependencies and the workstation; none tells why.",
+            "Foram vistos o status, as dependências e a workstation; nada diz por quê.",
+        )),
+    }
+    found
+}
+
+fn by_code(mut found: Diagnosis, facts: &Facts<'_>) -> Diagnosis {
+    let job = &facts.view.job;
+    let code = job.return_code();
+    if let Some(code) = code
+        && let Some(known) = causes::of_return_code(code)
+    {
+        found.take(known, Verdict::Likely);
+        found.evidence.push(code_evidence(facts.view, code));
+    }
+    if facts.log.is_ok() {
+        found.missing.push(Text::new(
+            "Looked through the log of the latest run; no known message stands in it.",
+            "O log da última execução foi examinado; não há nele nenhuma mensagem conhecida.",
+        ));
+    }
+    if found.cause.is_none() {
+        if code.is_none() && job.status == JobStatus::Abend {
+            found.missing.push(Text::new(
+                "There is no return code: the run was killed or lost track of.",
+                "Não há código de retorno: a execução foi encerrada ou perdida de vista.",
+            ));
+        }
+        found.next_steps.push(Text::new(
+            "Read the log of the latest run from its end, and compare it with the last good run.",
+            "Leia o log da última execução a partir do fim e compare com a última execução boa.",
+        ));
+    }
+    found
+}
+
+fn code_evidence(view: &JobView, code: i32) -> Evidence {
+    Evidence {
+        kind: EvidenceKind::ReturnCode,
+        run: view.job.latest_run().map(|run| run.id.clone()),
+        from_line: None,
+        to_line: None,
+        text: code.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

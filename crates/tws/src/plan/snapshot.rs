@@ -1,0 +1,192 @@
+//! The whole plan of one engine at one time: what the board, the victims and the chat's names come from.
+//!
+//! Invariant: a snapshot is whole or it is not there. A page that fails, or pages that do not end,
+//! give an error and never a smaller plan.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::{ReadError, Summary};
+use crate::blocking::Blocking;
+use crate::engines::Engine;
+use crate::model::{Job, JobId, JobQuery, JobSort, JobStream, Slice, Workstation};
+use crate::ports::GatewayError;
+
+/// How many items a page of a snapshot asks for.
+const PAGE: u32 = 1_000;
+/// How many pages a plan may have: a hundred thousand jobs.
+const MAX_PAGES: usize = 100;
+
+/// The whole plan of one engine.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Every job, with its dependencies, in the plan's order.
+    pub jobs: Vec<Arc<Job>>,
+    /// Every stream.
+    pub streams: Vec<JobStream>,
+    /// Every workstation.
+    pub workstations: Vec<Workstation>,
+    /// Who waits for whom; its numbers are places in [`Snapshot::jobs`].
+    pub blocking: Blocking,
+    /// The board.
+    pub summary: Arc<Summary>,
+    by_id: HashMap<JobId, usize>,
+    by_name: HashMap<String, Vec<usize>>,
+}
+
+impl Snapshot {
+    /// The snapshot of these parts. Takes time in proportion to the plan, so large plans are built
+    /// off the async workers.
+    #[must_use]
+    pub fn of(jobs: Vec<Job>, streams: Vec<JobStream>, workstations: Vec<Workstation>) -> Self {
+        let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
+        let blocking = Blocking::of(&jobs);
+        let summary = Summary::of(&jobs, &streams, &workstations, &blocking);
+        let mut by_name: HashMap<String, Vec<usize>> = HashMap::with_capacity(jobs.len());
+        for (at, job) in jobs.iter().enumerate() {
+            by_name
+                .entry(job.name.to_ascii_uppercase())
+                .or_default()
+                .push(at);
+        }
+        let by_id = jobs
+            .iter()
+            .enumerate()
+            .map(|(at, job)| (job.id.clone(), at))
+            .collect();
+        Self {
+            summary: Arc::new(summary),
+            jobs,
+            streams,
+            workstations,
+            blocking,
+            by_id,
+            by_name,
+        }
+    }
+
+    /// The job of that id.
+    #[must_use]
+    pub fn job(&self, id: &JobId) -> Option<&Arc<Job>> {
+        self.by_id.get(id).and_then(|&at| self.jobs.get(at))
+    }
+
+    /// The jobs of that name, whatever the case; several when several streams have one.
+    pub fn jobs_named(&self, name: &str) -> impl Iterator<Item = &Arc<Job>> {
+        let places = self.by_name.get(&name.to_ascii_uppercase());
+        places
+            .into_iter()
+            .flatten()
+            .filter_map(|&at| self.jobs.get(at))
+    }
+
+    /// Every name that a job has, in upper case, in no order.
+    pub fn job_names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+
+    /// The jobs that have not ended and wait for this one, directly or through others, nearest first.
+    #[must_use]
+    pub fn victims(&self, id: &JobId) -> Vec<&Arc<Job>> {
+        let Some(&at) = self.by_id.get(id) else {
+            return Vec::new();
+        };
+        let victims = self.blocking.victims(at);
+        victims
+            .into_iter()
+            .filter_map(|at| self.jobs.get(at))
+            .collect()
+    }
+
+    /// Reads the whole plan.
+    pub(super) async fn fetch(engine: &Engine) -> Result<Self, ReadError> {
+        let (jobs, streams, workstations) =
+            futures_util::try_join!(all_jobs(engine), all_streams(engine), async {
+                Ok(engine.plan.workstations().await?)
+            },)?;
+        // A plan may be large, and its graph must not hold up the answers of others.
+        let built = tokio::task::spawn_blocking(move || Self::of(jobs, streams, workstations));
+        built.await.map_err(|error| {
+            ReadError::Lost(if error.is_panic() {
+                resync_sync::FetchLost::Panicked
+            } else {
+                resync_sync::FetchLost::Cancelled
+            })
+        })
+    }
+}
+
+async fn all_jobs(engine: &Engine) -> Result<Vec<Job>, ReadError> {
+    let mut pages = Pages::default();
+    let mut seen = HashSet::new();
+    let mut jobs = Vec::new();
+    while let Some(offset) = pages.next {
+        let query = JobQuery {
+            sort: JobSort::Plan,
+            with_dependencies: true,
+            offset,
+            limit: PAGE,
+            ..JobQuery::default()
+        };
+        let slice = engine.plan.jobs(&query).await?;
+        pages.advance(&slice)?;
+        // The plan may move between two pages; a job that comes twice is counted once.
+        jobs.extend(
+            slice
+                .items
+                .into_iter()
+                .filter(|job| seen.insert(job.id.clone())),
+        );
+    }
+    Ok(jobs)
+}
+
+async fn all_streams(engine: &Engine) -> Result<Vec<JobStream>, ReadError> {
+    let mut pages = Pages::default();
+    let mut seen = HashSet::new();
+    let mut streams = Vec::new();
+    while let Some(offset) = pages.next {
+        let slice = engine.plan.streams(offset, PAGE).await?;
+        pages.advance(&slice)?;
+        streams.extend(
+            slice
+                .items
+                .into_iter()
+                .filter(|stream| seen.insert(stream.id.clone())),
+        );
+    }
+    Ok(streams)
+}
+
+/// Where the next page begins, and how many were read.
+struct Pages {
+    next: Option<u64>,
+    read: usize,
+}
+
+impl Default for Pages {
+    fn default() -> Self {
+        Self {
+            next: Some(0),
+            read: 0,
+        }
+    }
+}
+
+impl Pages {
+    fn advance<T>(&mut self, slice: &Slice<T>) -> Result<(), ReadError> {
+        self.read += 1;
+        let unreadable = |text: &str| ReadError::Gateway(GatewayError::Unreadable(text.into()));
+        if self.read >= MAX_PAGES && slice.next_offset.is_some() {
+            return Err(unreadable("the plan has more pages than can be read"));
+        }
+        if slice
+            .next_offset
+            .is_some_and(|next| Some(next) <= self.next)
+        {
+            return Err(unreadable("a page names itself as the next one"));
+        }
+        self.next = slice.next_offset;
+        Ok(())
+    }
+}
