@@ -177,20 +177,32 @@ function Result({ result, onClose }) {
   `;
 }
 
+/**
+ * What is known of an action that was confirmed and did not succeed. Only a refusal before anything
+ * was sent says that nothing changed; where we cannot tell, we say that.
+ * @param {import("./api.js").Problem} problem
+ */
+function outcomeOf(problem) {
+  const { executed } = problem.body;
+  if (executed === true) return "done_not_audited";
+  if (executed === false) return "not_executed";
+  const refused = problem.status >= 400 && problem.status < 500;
+  return refused || problem.code === "unavailable" || problem.code === "overloaded" ? "not_executed" : "outcome_unknown";
+}
+
 function Failed({ problem, again, onClose }) {
   const { t, language } = useContext(Page);
   const button = useFocus();
-  const unknown =
-    problem.code === "outcome-unknown" || problem.code === "network" || problem.code === "timeout" || problem.code === "unreadable";
+  const outcome = outcomeOf(problem);
   return html`
     <${Note} kind="error" role="alert">
-      <p><strong>${t(unknown ? "outcome_unknown" : "not_executed")}</strong></p>
+      <p><strong>${t(outcome)}</strong></p>
       <p>${problemText(t, problem, language)}</p>
       ${problem.body.state && html`<p>${t("state_now")} <${State} state=${problem.body.state} /></p>`}
       ${problem.body.audit_id && html`<p class="hint">${t("audit_entry", { id: problem.body.audit_id })}</p>`}
     <//>
     <div class="buttons">
-      ${!unknown && html`<button type="button" onClick=${again}>${t("start_again")}</button>`}
+      ${outcome === "not_executed" && html`<button type="button" onClick=${again}>${t("start_again")}</button>`}
       <button type="button" class="primary" ref=${button} onClick=${onClose}>${t("close")}</button>
     </div>
   `;

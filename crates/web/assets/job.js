@@ -2,7 +2,7 @@
 import { html, Page, useContext, useEffect, useState } from "./lib.js";
 import { call } from "./api.js";
 import { fullMoment, labelOf, latestRun, span, stateOf, visible } from "./format.js";
-import { inLanguage } from "./language.js";
+import { has, inLanguage } from "./language.js";
 import { LogView } from "./log.js";
 import { Age, Note, ProblemNote, Sheet, Table, useLoad, When } from "./parts.js";
 import { State } from "./status.js";
@@ -140,7 +140,7 @@ function Diagnosis({ id, open }) {
                       >
                         ${linesText(t, one)}
                       </button>`
-                    : html`<span class="hint">${one.kind}</span>`}
+                    : html`<span class="hint">${has(`evidence_${one.kind}`) ? t(`evidence_${one.kind}`) : one.kind}</span>`}
                   <code>${visible(one.text)}</code>
                 </li>
               `,
