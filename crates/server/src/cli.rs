@@ -195,14 +195,12 @@ async fn healthcheck(url: &str) -> ExitCode {
 }
 
 /// Data on stdout; a reader that went away is no failure of ours.
-#[expect(clippy::print_stdout, reason = "this is where a command's answer goes")]
 fn print(text: &str) -> ExitCode {
     println!("{text}");
     ExitCode::from(OK)
 }
 
 /// One line on stderr and the code that says what kind of mistake it was.
-#[expect(clippy::print_stderr, reason = "this is where a command's complaint goes")]
 pub(crate) fn fail(code: u8, text: &str) -> ExitCode {
     eprintln!("resync: {text}");
     ExitCode::from(code)

@@ -5,7 +5,6 @@
 //!    finish within `server.shutdown_seconds`, tasks are waited for, the store closes.
 //! 3. A second signal ends the process at once.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use resync_api::serve::{ServeLimits, serve as serve_connections};
@@ -20,23 +19,26 @@ use crate::wiring::{Built, StartError, build};
 /// # Errors
 /// [`StartError`] when it cannot start; once it listens, only the end comes back.
 pub async fn serve(config: &Config) -> Result<(), StartError> {
-    let built = build(config, None).await?;
-    let listener = bind(config.server.listen).await?;
+    let (config, listener) = bind(config.clone()).await?;
+    let built = build(&config, None).await?;
     tracing::info!(address = %config.server.listen, "listening");
     until_signal(built.shutdown.clone());
-    run(built, listener, config).await;
+    run(built, listener, &config).await;
     tracing::info!("ended");
     Ok(())
 }
 
-/// Takes the address.
+/// Takes the address, before anything is built on it; port 0 becomes the one that was given. Nobody is
+/// answered until [`run`].
 ///
 /// # Errors
 /// [`StartError`] naming the address when it is taken or not ours.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| StartError::failed(format!("server.listen: {address} cannot be listened on"), error))
+pub async fn bind(mut config: Config) -> Result<(Config, TcpListener), StartError> {
+    let wanted = config.server.listen;
+    let failed = |error| StartError::failed(format!("server.listen: {wanted} cannot be listened on"), error);
+    let listener = TcpListener::bind(wanted).await.map_err(failed)?;
+    config.server.listen = listener.local_addr().map_err(failed)?;
+    Ok((config, listener))
 }
 
 /// Serves until `built.shutdown` is cancelled, then ends everything in order.

@@ -141,7 +141,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         tracker: tracker.clone(),
         verify: Duration::from_secs(config.tws.verify_seconds),
     });
-    let unfinished = actions
+    let unfinished = audit
         .reconcile_unfinished()
         .await
         .map_err(|error| StartError::failed("the audit log cannot be completed after the last run", error))?;

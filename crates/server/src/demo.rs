@@ -1,0 +1,216 @@
+//! `resync demo`: everything at once, on a simulated engine, without configuration.
+//!
+//! 1. The engine's data are invented, and every page and answer says so.
+//! 2. Nothing is left behind: the database lives in a folder that goes with the process.
+//! 3. No credential is built in: each start draws its own.
+
+mod check;
+mod runbooks;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+
+use resync_auth::{NewUser, Role, UserService, Username};
+use resync_kernel::{BoxError, ExposeSecret, SecretString, random_token};
+use resync_rag::{KnowledgeService, NewUpload};
+use resync_simulator::{Simulator, Speed};
+
+use crate::cli::fail;
+use crate::config::{Config, LogConfig, LogFormat};
+use crate::lifecycle;
+use crate::logging;
+use crate::wiring::{Built, DemoEngine, StartError, build};
+
+/// The name of the simulated engine.
+pub const ENGINE: &str = "demo";
+
+/// How the demo is to run.
+#[derive(Debug, Clone)]
+pub struct DemoOptions {
+    /// Address and port; 8080 on loopback, or any free port, when absent.
+    pub listen: Option<SocketAddr>,
+    /// Jobs in the plan.
+    pub jobs: u32,
+    /// Simulated seconds for each real one.
+    pub speed: u32,
+    /// What chance in the simulation starts from.
+    pub seed: u64,
+    /// Ask the questions, do one action, and end.
+    pub headless_check: bool,
+}
+
+/// A question of the demo, and what its answer must show.
+pub(crate) struct Question {
+    pub(crate) text: &'static str,
+    pub(crate) intent: &'static str,
+    pub(crate) shows: Shows,
+}
+
+/// What an answer must show besides its intent.
+pub(crate) enum Shows {
+    /// At least one figure with its age.
+    Figures,
+    /// A job's name in the answer.
+    Name(&'static str),
+    /// A log line with this text.
+    LogLine(&'static str),
+    /// A section of this document.
+    Document(&'static str),
+    /// A prepared action on this job.
+    Proposal(&'static str),
+}
+
+/// The five questions that the demo suggests, and that the check asks.
+pub(crate) const QUESTIONS: [Question; 5] = [
+    Question { text: "How is the plan doing?", intent: "plan_summary", shows: Shows::Figures },
+    Question { text: "Why did FIN_GL_POST fail?", intent: "why_failed", shows: Shows::LogLine("ORA-00060") },
+    Question { text: "Quais jobs falharam?", intent: "list_by_status", shows: Shows::Name("FIN_GL_POST") },
+    Question {
+        text: "O que fazer quando a conta do lote da folha está bloqueada?",
+        intent: "knowledge",
+        shows: Shows::Document("pay-monthly-conta-bloqueada.md"),
+    },
+    Question { text: "Rerun FIN_GL_POST", intent: "action", shows: Shows::Proposal("FIN_GL_POST") },
+];
+
+/// A user that the demo made.
+pub(crate) struct DemoUser {
+    pub(crate) name: &'static str,
+    pub(crate) password: SecretString,
+}
+
+/// Runs the demo until a signal, or until the check is through.
+pub async fn run(options: DemoOptions) -> ExitCode {
+    match start(&options).await {
+        Ok(code) => code,
+        Err(error) => fail(1, &format!("the demo did not start: {}", chain(error.as_ref()))),
+    }
+}
+
+async fn start(options: &DemoOptions) -> Result<ExitCode, BoxError> {
+    logging::start(&LogConfig { level: "warn".to_owned(), format: Some(LogFormat::Text) })?;
+    let folder = tempfile::tempdir()?;
+    let engine_password = random_token(24)?;
+    let simulator = Simulator::builder()
+        .seed(options.seed)
+        .jobs(options.jobs as usize)
+        .speed(Speed::Times(options.speed))
+        .user("resync", engine_password.expose_secret(), resync_simulator::Role::Operator)
+        .start()
+        .await?;
+    let engine = DemoEngine {
+        name: ENGINE.to_owned(),
+        url: simulator.base_url(),
+        username: "resync".to_owned(),
+        password: engine_password,
+    };
+
+    let mut config = Config::default();
+    config.server.data_dir = folder.path().to_path_buf();
+    config.server.shutdown_seconds = 5;
+    config.auth.secret_key = Some(random_token(48)?);
+    let (config, listener) = listen(config, options).await?;
+    let built = build(&config, Some(engine.clone())).await?;
+    let users = [user(&built.users, "admin", Role::Admin).await?, user(&built.users, "operator", Role::Operator).await?];
+    load_runbooks(&built.app.knowledge).await?;
+
+    let address = format!("http://{}", config.server.listen);
+    let code = if options.headless_check {
+        let shutdown = built.shutdown.clone();
+        let serving = lifecycle::run(built, listener, &config);
+        let checking = async {
+            let result = check::check(&address, &users[1], &engine).await;
+            shutdown.cancel();
+            result
+        };
+        let ((), result) = tokio::join!(serving, checking);
+        result
+    } else {
+        announce(&address, &users, options);
+        until_signal(built, listener, &config).await;
+        ExitCode::SUCCESS
+    };
+    simulator.stop().await;
+    Ok(code)
+}
+
+/// Port 8080 is the friendly one; where it is taken, any other will do, unless one was asked for.
+async fn listen(
+    mut config: Config,
+    options: &DemoOptions,
+) -> Result<(Config, tokio::net::TcpListener), StartError> {
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    if let Some(address) = options.listen {
+        config.server.listen = address;
+        return lifecycle::bind(config).await;
+    }
+    if !options.headless_check
+        && let Ok(bound) = lifecycle::bind(config.clone()).await
+    {
+        return Ok(bound);
+    }
+    config.server.listen = any;
+    lifecycle::bind(config).await
+}
+
+async fn user(users: &UserService, name: &'static str, role: Role) -> Result<DemoUser, BoxError> {
+    let password = random_token(12)?;
+    let new = NewUser { username: Username::parse(name)?, password: password.clone(), role };
+    users.create(new, None).await?;
+    Ok(DemoUser { name, password })
+}
+
+async fn load_runbooks(knowledge: &KnowledgeService) -> Result<(), BoxError> {
+    for (name, text) in runbooks::RUNBOOKS {
+        let document = knowledge
+            .upload(NewUpload {
+                file_name: (*name).to_owned(),
+                bytes: text.as_bytes().to_vec(),
+                collection: Some("runbooks".to_owned()),
+                tags: vec!["demo".to_owned()],
+                by: resync_kernel::UserId(uuid::Uuid::nil()),
+            })
+            .await?;
+        knowledge.settled(document.id).await;
+    }
+    Ok(())
+}
+
+async fn until_signal(built: Built, listener: tokio::net::TcpListener, config: &Config) {
+    let shutdown = built.shutdown.clone();
+    let serving = lifecycle::run(built, listener, config);
+    let mut serving = std::pin::pin!(serving);
+    tokio::select! {
+        () = serving.as_mut() => return,
+        () = lifecycle::signal() => shutdown.cancel(),
+    }
+    // A second signal ends it at once; nothing of a demo is worth waiting for.
+    tokio::select! {
+        () = serving => {}
+        () = lifecycle::signal() => {}
+    }
+}
+
+fn announce(address: &str, users: &[DemoUser], options: &DemoOptions) {
+    println!("Resync demo: {} invented jobs on a simulated engine, {} times as fast as life.\n", options.jobs, options.speed);
+    println!("  ready at  {address}\n");
+    for user in users {
+        println!("  user      {:<10} password  {}", user.name, user.password.expose_secret());
+    }
+    println!("\nSign in as operator and ask:\n");
+    for question in &QUESTIONS {
+        println!("  {}", question.text);
+    }
+    println!("\nCtrl-C ends it; nothing is kept.");
+}
+
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
