@@ -36,8 +36,9 @@ const MAX_SEGMENTS: usize = 8;
 /// Hits that are looked at to decide whether there is an answer.
 const JUDGED_HITS: usize = 5;
 /// The share of the question's weight that the best document must have. Calibrated on the golden
-/// set of `tests/golden.rs`.
-const ANSWERABLE_SHARE: f32 = 0.5;
+/// set of `tests/golden.rs`: from 0.42 down more questions without an answer pass than questions
+/// with one are saved, from 0.55 up it is the other way round.
+const ANSWERABLE_SHARE: f32 = 0.45;
 
 /// The index failed.
 #[derive(Debug, Error)]
