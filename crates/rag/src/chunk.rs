@@ -8,16 +8,34 @@
 
 mod blocks;
 
+use thiserror::Error;
+
 use crate::chunk::blocks::{Block, Kind, blocks};
 use crate::model::{Chunk, DocumentId, Media, Span};
 
 /// The least target that is used.
 const MIN_CHUNK_CHARS: usize = 200;
 
-/// The chunks of `text`, each about `target` code points or the part of a section that is left.
-/// `text` must be normalised: `\n` as its only line end.
-#[must_use]
-pub fn chunk(document: DocumentId, text: &str, media: Media, target: usize) -> Vec<Chunk> {
+/// A text has more chunks than there is room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the text has more than {max} chunks")]
+pub struct TooManyChunks {
+    /// The room.
+    pub max: usize,
+}
+
+/// The chunks of `text`, at most `max`, each about `target` code points (at least 200) or the part
+/// of a section that is left. `text` must be normalised: `\n` as its only line end.
+///
+/// # Errors
+/// [`TooManyChunks`] as soon as there is one more than `max`.
+pub fn chunk(
+    document: DocumentId,
+    text: &str,
+    media: Media,
+    target: usize,
+    max: usize,
+) -> Result<Vec<Chunk>, TooManyChunks> {
     let target = target.max(MIN_CHUNK_CHARS);
     let mut path = HeadingPath::default();
     let mut open = Open::default();
@@ -27,6 +45,9 @@ pub fn chunk(document: DocumentId, text: &str, media: Media, target: usize) -> V
         chunks: Vec::new(),
     };
     for block in blocks(text, media, target) {
+        if packer.chunks.len() > max {
+            return Err(TooManyChunks { max });
+        }
         if let Kind::Heading { level, title } = &block.kind {
             // A heading with nothing but deeper headings below it goes along with them.
             if open.has_body || open.level.is_some_and(|above| *level <= above) {
@@ -44,7 +65,10 @@ pub fn chunk(document: DocumentId, text: &str, media: Media, target: usize) -> V
         open.has_body = true;
     }
     packer.close(&mut open, &path);
-    packer.chunks
+    if packer.chunks.len() > max {
+        return Err(TooManyChunks { max });
+    }
+    Ok(packer.chunks)
 }
 
 /// The text of the first heading of level 1, if there is one.

@@ -1,6 +1,6 @@
 //! The laws of [`DocumentRepository`], for every adapter to run.
 //!
-//! ```ignore
+//! ```text
 //! resync_rag::document_repository_contract!(repository().await);
 //! ```
 //! The expression gives a guard, which lives as long as the test, and an empty repository.

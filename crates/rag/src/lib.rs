@@ -51,7 +51,7 @@ pub mod text;
 #[cfg(feature = "contract")]
 pub mod contract;
 
-pub use chunk::{chunk, title};
+pub use chunk::{TooManyChunks, chunk, title};
 pub use model::{Chunk, Document, DocumentId, Media, Span, Stage};
 #[cfg(any(test, feature = "mocks"))]
 pub use ports::MockDocumentRepository;

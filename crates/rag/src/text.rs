@@ -18,18 +18,26 @@ pub struct NotText {
 ///
 /// # Errors
 /// [`NotText`] at the first byte that is not UTF-8, or is NUL.
-pub fn normalise(bytes: &[u8]) -> Result<String, NotText> {
+pub fn normalise(bytes: Vec<u8>) -> Result<String, NotText> {
     let nul = bytes.iter().position(|byte| *byte == 0);
-    let text = match (std::str::from_utf8(bytes), nul) {
+    let mut text = match (String::from_utf8(bytes), nul) {
         (Ok(text), None) => text,
         (Ok(_), Some(offset)) => return Err(NotText { offset }),
         (Err(error), nul) => {
-            let offset = error.valid_up_to().min(nul.unwrap_or(usize::MAX));
+            let offset = error
+                .utf8_error()
+                .valid_up_to()
+                .min(nul.unwrap_or(usize::MAX));
             return Err(NotText { offset });
         }
     };
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    Ok(text.replace("\r\n", "\n").replace('\r', "\n"))
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
+    if text.contains('\r') {
+        text = text.replace("\r\n", "\n").replace('\r', "\n");
+    }
+    Ok(text)
 }
 
 /// The greatest length of a label, in characters.
@@ -94,14 +102,14 @@ mod tests {
 
     #[test]
     fn line_ends_and_the_byte_order_mark_are_normalised() {
-        let bytes = "\u{feff}a\r\nb\rc\n".as_bytes();
+        let bytes = "\u{feff}a\r\nb\rc\n".as_bytes().to_vec();
         assert_eq!(normalise(bytes).unwrap(), "a\nb\nc\n");
     }
 
     #[test]
     fn bytes_that_are_no_text_are_named_by_their_offset() {
-        assert_eq!(normalise(b"ab\xffc"), Err(NotText { offset: 2 }));
-        assert_eq!(normalise(b"abc\0d"), Err(NotText { offset: 3 }));
+        assert_eq!(normalise(b"ab\xffc".to_vec()), Err(NotText { offset: 2 }));
+        assert_eq!(normalise(b"abc\0d".to_vec()), Err(NotText { offset: 3 }));
     }
 
     /// B4: a file name is a label only.

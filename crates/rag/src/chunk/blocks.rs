@@ -2,6 +2,9 @@
 //!
 //! Invariant: blocks come in order, do not overlap, begin and end at a visible character of a
 //! line, and leave out only blank lines and blanks at the ends of a block.
+//! They are made one by one: a text of many short lines needs no memory for each.
+
+use std::collections::VecDeque;
 
 use crate::model::Media;
 
@@ -57,76 +60,121 @@ impl Line<'_> {
     }
 }
 
-fn lines(text: &str) -> Vec<Line<'_>> {
-    let mut place = Place {
-        bytes: 0,
-        chars: 0,
-        line: 1,
-    };
-    let mut lines = Vec::new();
-    for line in text.split('\n') {
-        let chars = line.chars().count();
-        lines.push(Line {
-            text: line,
-            start: place,
-            chars,
-        });
-        place.bytes += line.len() + 1;
-        place.chars += chars + 1;
-        place.line += 1;
-    }
-    lines
+/// The lines from a place on. A clone looks ahead.
+#[derive(Debug, Clone)]
+struct Lines<'a> {
+    rest: Option<&'a str>,
+    place: Place,
 }
 
-/// The blocks of `text`; none but a heading is longer than `target` code points.
-pub(super) fn blocks(text: &str, media: Media, target: usize) -> impl Iterator<Item = Block> {
-    let mut found = Vec::new();
-    let lines = lines(text);
-    let mut rest = lines.as_slice();
-    while let Some((first, after)) = rest.split_first() {
-        if first.is_blank() {
-            rest = after;
-            continue;
-        }
-        let (kind, length) = match media {
-            Media::Markdown => next_markdown(rest),
-            Media::Text => (Kind::Body, run(rest, |line| !line.is_blank())),
+impl<'a> Iterator for Lines<'a> {
+    type Item = Line<'a>;
+
+    fn next(&mut self) -> Option<Line<'a>> {
+        let rest = self.rest?;
+        let (text, after) = match rest.split_once('\n') {
+            Some((text, after)) => (text, Some(after)),
+            None => (rest, None),
         };
-        let (taken, remaining) = rest.split_at(length.clamp(1, rest.len()));
-        rest = remaining;
-        push(&mut found, kind, taken, target);
+        let line = Line {
+            text,
+            start: self.place,
+            chars: text.chars().count(),
+        };
+        self.rest = after;
+        self.place.bytes += text.len() + 1;
+        self.place.chars += line.chars + 1;
+        self.place.line += 1;
+        Some(line)
     }
-    found.into_iter()
+}
+
+/// The blocks of `text` one by one; none but a heading is longer than `target` code points.
+pub(super) struct Blocks<'a> {
+    lines: Lines<'a>,
+    media: Media,
+    target: usize,
+    /// The parts of a long block that were not given out yet.
+    ready: VecDeque<Block>,
+}
+
+/// See [`Blocks`].
+pub(super) fn blocks(text: &str, media: Media, target: usize) -> Blocks<'_> {
+    let lines = Lines {
+        rest: Some(text),
+        place: Place {
+            bytes: 0,
+            chars: 0,
+            line: 1,
+        },
+    };
+    Blocks {
+        lines,
+        media,
+        target,
+        ready: VecDeque::new(),
+    }
+}
+
+impl Iterator for Blocks<'_> {
+    type Item = Block;
+
+    fn next(&mut self) -> Option<Block> {
+        while self.ready.is_empty() {
+            let here = self.lines.clone();
+            let first = self.lines.next()?;
+            if first.is_blank() {
+                continue;
+            }
+            let (kind, length) = match self.media {
+                Media::Markdown => next_markdown(&here),
+                Media::Text => (Kind::Body, run(here.clone(), |line| !line.is_blank())),
+            };
+            let length = length.max(1);
+            self.ready = parts(&kind, here.take(length), self.target);
+            if let Some(skip) = length.checked_sub(2) {
+                self.lines.nth(skip);
+            }
+        }
+        self.ready.pop_front()
+    }
 }
 
 /// How many lines from the first on satisfy `wanted`.
-fn run(lines: &[Line<'_>], wanted: impl Fn(&Line<'_>) -> bool) -> usize {
-    lines.iter().take_while(|line| wanted(line)).count()
+fn run<'a>(lines: Lines<'a>, wanted: impl Fn(&Line<'a>) -> bool) -> usize {
+    lines.take_while(wanted).count()
 }
 
 /// The kind and the number of lines of the block that starts at a line with text.
-fn next_markdown(lines: &[Line<'_>]) -> (Kind, usize) {
-    let Some((first, after)) = lines.split_first() else {
+fn next_markdown(lines: &Lines<'_>) -> (Kind, usize) {
+    let mut after = lines.clone();
+    let Some(first) = after.next() else {
         return (Kind::Body, 0);
     };
-    if let Some((level, title)) = atx(first) {
+    if let Some((level, title)) = atx(&first) {
         return (Kind::Heading { level, title }, 1);
     }
     if let Some(fence) = fence(first.text) {
-        let inside = run(after, |line| !closes(line.text, fence));
-        return (Kind::Body, 1 + inside + usize::from(inside < after.len()));
+        let inside = run(after.clone(), |line| !closes(line.text, fence));
+        let closed = after.nth(inside).is_some();
+        return (Kind::Body, 1 + inside + usize::from(closed));
     }
     if is_table(lines) {
-        return (Kind::Body, run(lines, |line| line.text.contains('|')));
+        return (
+            Kind::Body,
+            run(lines.clone(), |line| line.text.contains('|')),
+        );
     }
     let mut length = 1;
-    while let Some(line) = lines.get(length) {
-        let here = lines.get(length..).unwrap_or_default();
-        if line.is_blank() || atx(line).is_some() || fence(line.text).is_some() || is_table(here) {
+    let mut titles = vec![first];
+    loop {
+        let here = after.clone();
+        let Some(line) = after.next() else { break };
+        if line.is_blank() || atx(&line).is_some() || fence(line.text).is_some() || is_table(&here)
+        {
             break;
         }
         if let Some(level) = underline(line.text).filter(|_| length <= MAX_HEADING_LINES) {
-            let titles = lines.get(..length).unwrap_or_default();
             let chars: usize = titles.iter().map(|line| line.chars + 1).sum();
             let listed = titles.iter().any(|line| is_list_or_quote(line.text));
             if chars <= MAX_HEADING_CHARS && line.chars <= MAX_HEADING_CHARS && !listed {
@@ -139,6 +187,9 @@ fn next_markdown(lines: &[Line<'_>]) -> (Kind, usize) {
                     length + 1,
                 );
             }
+        }
+        if titles.len() < MAX_HEADING_LINES {
+            titles.push(line);
         }
         length += 1;
     }
@@ -208,44 +259,48 @@ fn closes(line: &str, (mark, length): (char, usize)) -> bool {
 }
 
 /// A row with `|`, and below it a row of dashes, colons and bars.
-fn is_table(lines: &[Line<'_>]) -> bool {
-    let [head, rule, ..] = lines else {
+fn is_table(lines: &Lines<'_>) -> bool {
+    let mut lines = lines.clone();
+    let Some(head) = lines.next().filter(|head| head.text.contains('|')) else {
+        return false;
+    };
+    let Some(rule) = lines.next() else {
         return false;
     };
     let rule = rule.text.trim();
-    head.text.contains('|')
+    head.chars > 0
         && rule.contains('|')
         && rule.contains('-')
         && rule.chars().all(|c| matches!(c, '|' | '-' | ':' | ' '))
 }
 
-/// Adds the lines as one block, or as several when they are longer than `target`.
-fn push(found: &mut Vec<Block>, kind: Kind, lines: &[Line<'_>], target: usize) {
-    let mut body = lines;
-    while let Some((last, before)) = body.split_last() {
-        if !last.is_blank() {
-            break;
-        }
-        body = before;
-    }
-    let (Some(first), Some(last)) = (body.first(), body.last()) else {
-        return;
+/// The lines as one block, or as several when they are longer than `target`; blank lines at the
+/// end are left out.
+fn parts<'a>(
+    kind: &Kind,
+    lines: impl Iterator<Item = Line<'a>> + Clone,
+    target: usize,
+) -> VecDeque<Block> {
+    let mut visible = lines.clone().filter(|line| !line.is_blank());
+    let Some(first) = visible.next() else {
+        return VecDeque::new();
     };
-    let whole = last.end().chars - first.start.chars;
-    if whole <= target || matches!(kind, Kind::Heading { .. }) {
-        found.push(Block {
-            kind,
-            start: first.start,
-            end: last.end(),
-        });
-        return;
+    let last = visible.last().unwrap_or(first);
+    let (start, end) = (first.start, last.end());
+    if end.chars - start.chars <= target || matches!(kind, Kind::Heading { .. }) {
+        return VecDeque::from([Block {
+            kind: kind.clone(),
+            start,
+            end,
+        }]);
     }
+    let mut found = VecDeque::new();
     let mut open: Option<(Place, Place)> = None;
-    for piece in body.iter().flat_map(|line| pieces(line, target)) {
+    for piece in lines.flat_map(|line| pieces(&line, target)) {
         open = match open {
             Some((start, _)) if piece.1.chars - start.chars <= target => Some((start, piece.1)),
             Some((start, end)) => {
-                found.push(Block {
+                found.push_back(Block {
                     kind: Kind::Body,
                     start,
                     end,
@@ -256,12 +311,13 @@ fn push(found: &mut Vec<Block>, kind: Kind, lines: &[Line<'_>], target: usize) {
         };
     }
     if let Some((start, end)) = open {
-        found.push(Block {
+        found.push_back(Block {
             kind: Kind::Body,
             start,
             end,
         });
     }
+    found
 }
 
 /// The line, or parts of at most `target` code points that end at a blank where there is one.

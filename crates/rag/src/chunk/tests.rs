@@ -4,7 +4,7 @@ use uuid::Uuid;
 use super::*;
 
 fn cut(text: &str, media: Media, target: usize) -> Vec<Chunk> {
-    chunk(DocumentId(Uuid::nil()), text, media, target)
+    chunk(DocumentId(Uuid::nil()), text, media, target, usize::MAX).unwrap()
 }
 
 fn paths(chunks: &[Chunk]) -> Vec<String> {
@@ -131,4 +131,47 @@ proptest! {
         let kept: String = chunks.iter().map(|chunk| chunk.text.as_str()).collect();
         prop_assert_eq!(visible(&kept), visible(&text));
     }
+}
+
+/// B5: a step that looked at all lines for each line would not end here.
+#[test]
+fn a_text_made_to_be_slow_is_cut_all_the_same() {
+    for line in [
+        "a\n",
+        "a\n\n",
+        "---\n",
+        "# a\n",
+        "```\n",
+        "|-|\n",
+        "- a\n---\n",
+        "| a |\n",
+        "~",
+    ] {
+        let text = line.repeat(400_000 / line.len());
+        let chunks = cut(&text, Media::Markdown, 1200);
+        let kept: usize = chunks.iter().map(|chunk| chunk.text.len()).sum();
+        assert!(kept <= text.len(), "{line:?}");
+        assert!(chunks.len() <= text.len() / 2, "{line:?}");
+    }
+}
+
+/// B5: a text of headings alone would make a chunk of every few bytes.
+#[test]
+fn cutting_stops_at_the_first_chunk_too_many() {
+    let id = DocumentId(Uuid::nil());
+    let text = "# a\n".repeat(100_000);
+    assert_eq!(
+        chunk(id, &text, Media::Markdown, 1200, 10),
+        Err(TooManyChunks { max: 10 })
+    );
+    assert_eq!(
+        chunk(id, "# a\n# b\n", Media::Markdown, 1200, 2)
+            .unwrap()
+            .len(),
+        2
+    );
+    assert_eq!(
+        chunk(id, "# a\n# b\n", Media::Markdown, 1200, 1),
+        Err(TooManyChunks { max: 1 })
+    );
 }

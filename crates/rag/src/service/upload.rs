@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{KnowledgeError, KnowledgeService};
-use crate::chunk::{chunk, title};
+use crate::chunk::{TooManyChunks, chunk, title};
 use crate::model::{Document, DocumentId, Media, Stage};
 use crate::ports::{DocumentRepositoryError, Inserted};
 use crate::text::{NotText, extension, label, normalise, visible};
@@ -149,7 +149,7 @@ impl KnowledgeService {
         let flight = self.reserve(DocumentId(self.inner.parts.ids.next()))?;
         let bytes = upload.bytes;
         let span = tracing::Span::current();
-        let parsed = tokio::task::spawn_blocking(move || span.in_scope(|| parse(&bytes, media)))
+        let parsed = tokio::task::spawn_blocking(move || span.in_scope(|| parse(bytes, media)))
             .await
             .map_err(|error| UploadError::Unavailable(Box::new(error)))??;
         let document = Document {
@@ -299,16 +299,15 @@ impl KnowledgeService {
         let Some(text) = documents.text(id).await? else {
             return Ok(());
         };
-        let target = self.inner.parts.config.chunk_chars;
-        let media = document.media;
-        let chunks = tokio::task::spawn_blocking(move || chunk(id, &text, media, target))
-            .await
-            .map_err(|_| ProcessError::Document("the text could not be cut into chunks"))?;
-        let room = self.inner.parts.config.max_chunks;
+        let config = self.inner.parts.config;
         let indexed = usize::try_from(self.inner.index.chunks()).unwrap_or(usize::MAX);
-        if indexed.saturating_add(chunks.len()) > room {
-            return Err(ProcessError::Document("the knowledge base is full"));
-        }
+        let room = config.max_chunks.saturating_sub(indexed);
+        let media = document.media;
+        let cutting = move || chunk(id, &text, media, config.chunk_chars, room);
+        let chunks = tokio::task::spawn_blocking(cutting)
+            .await
+            .map_err(|_| ProcessError::Document("the text could not be cut into chunks"))?
+            .map_err(|TooManyChunks { .. }| ProcessError::Document("the knowledge base is full"))?;
         if !documents.put_chunks(id, &chunks).await? {
             return Ok(());
         }
@@ -369,7 +368,8 @@ struct Parsed {
     bytes_sha256: String,
 }
 
-fn parse(bytes: &[u8], media: Media) -> Result<Parsed, UploadError> {
+fn parse(bytes: Vec<u8>, media: Media) -> Result<Parsed, UploadError> {
+    let bytes_sha256 = hex::encode(Sha256::digest(&bytes));
     let text = normalise(bytes)?;
     if text.trim().is_empty() {
         return Err(UploadError::Empty);
@@ -377,7 +377,7 @@ fn parse(bytes: &[u8], media: Media) -> Result<Parsed, UploadError> {
     Ok(Parsed {
         title: title(&text, media),
         chars: u64::try_from(text.chars().count()).unwrap_or(u64::MAX),
-        bytes_sha256: hex::encode(Sha256::digest(bytes)),
+        bytes_sha256,
         text,
     })
 }
