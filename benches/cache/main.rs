@@ -121,7 +121,7 @@ const COLD_FETCHES: &str = "cold, fetches a key";
 
 async fn measure_misses(plan: &Plan, figures: &mut Figures) {
     let keys: Arc<Vec<Key>> = Arc::new((0..plan.cold_keys).map(Key::new).collect());
-    for round in 0..plan.rounds {
+    for round in 0..plan.rounds * 3 {
         for turn in 0..3 {
             let (row, crowd, run) = match (round + turn) % 3 {
                 0 => (

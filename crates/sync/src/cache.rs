@@ -205,7 +205,8 @@ where
             }
             Err(landed) => return Ok(landed),
         };
-        let entry = flight.wait().await?;
+        // Boxed: a hit must not move the room for a waiter about.
+        let entry = Box::pin(flight.wait()).await?;
         let age_ms = entry.age_ms(self.inner.tick.now_ms());
         Ok(Cached::new(entry, age_ms, freshness, false))
     }

@@ -74,10 +74,12 @@ impl Counters {
         }
     }
 
+    #[inline]
     pub(crate) fn count(&self, event: Event) {
         self.add(event, 1);
     }
 
+    #[inline]
     pub(crate) fn add(&self, event: Event, n: u64) {
         let event = event as usize;
         if let Some(count) = self
@@ -106,6 +108,7 @@ impl Counters {
 
 /// The number of this thread, given at its first count and never again to another. A property of
 /// threads, not of caches: the one counter of the process here only hands out numbers.
+#[inline]
 fn thread_number() -> usize {
     static THREADS: AtomicUsize = AtomicUsize::new(0);
     const NONE: usize = usize::MAX;

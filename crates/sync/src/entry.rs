@@ -17,11 +17,11 @@ use papaya::Equivalent;
 use crate::state::EntryState;
 
 /// A value, its serialised form, its times and what the cache knows of it.
+///
+/// In this order: what a hit reads stands behind the counts of its `Arc`, in one line of the cache.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Entry<V> {
-    pub(crate) value: V,
-    pub(crate) bytes: Bytes,
-    pub(crate) digest: u64,
     pub(crate) fetched: Stamp,
     /// Ages in milliseconds from which the entry is stale, and no longer served.
     pub(crate) fresh_ms: u32,
@@ -31,13 +31,18 @@ pub(crate) struct Entry<V> {
     pub(crate) place: AtomicU32,
     /// Of the key, so that the evictor finds the handle of an entry.
     pub(crate) hash: KeyHash,
+    pub(crate) bytes: Bytes,
+    pub(crate) digest: u64,
+    pub(crate) value: V,
 }
 
 impl<V> Entry<V> {
+    #[inline]
     pub(crate) fn age_ms(&self, now_ms: u64) -> u64 {
         now_ms.saturating_sub(self.fetched.mono_ms())
     }
 
+    #[inline]
     pub(crate) fn is_expired(&self, now_ms: u64) -> bool {
         self.age_ms(now_ms) >= u64::from(self.stale_ms)
     }
@@ -66,6 +71,7 @@ impl Stamp {
     }
 
     /// On the monotonic clock: for ages.
+    #[inline]
     pub(crate) fn mono_ms(self) -> u64 {
         u64::from(self.mono_high) << 32 | u64::from(self.mono_low)
     }
@@ -92,6 +98,7 @@ fn split(ms: u64) -> (u32, u16) {
 pub(crate) struct KeyHash(u32);
 
 impl KeyHash {
+    #[inline]
     pub(crate) fn of<K: Hash>(key: &K, seed: &foldhash::quality::RandomState) -> Self {
         let [b0, b1, b2, b3, ..] = seed.hash_one(key).to_le_bytes();
         Self(u32::from_le_bytes([b0, b1, b2, b3]))
@@ -103,6 +110,7 @@ impl KeyHash {
     }
 
     /// Spread over 64 bits: the map takes its index from the low and its tag from the high ones.
+    #[inline]
     fn spread(self) -> u64 {
         u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
@@ -116,6 +124,7 @@ pub(crate) struct Handle<K, V> {
 }
 
 impl<K, V> Hash for Handle<K, V> {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.entry.hash.spread());
     }
@@ -133,6 +142,7 @@ impl<K: Eq, V> Eq for Handle<K, V> {}
 pub(crate) struct ByKey<'a, K>(pub(crate) KeyHash, pub(crate) &'a K);
 
 impl<K> Hash for ByKey<'_, K> {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.0.spread());
     }
@@ -166,12 +176,14 @@ pub(crate) struct Prehashed(u64);
 impl BuildHasher for Prehashed {
     type Hasher = Self;
 
+    #[inline]
     fn build_hasher(&self) -> Self {
         Self(0)
     }
 }
 
 impl Hasher for Prehashed {
+    #[inline]
     fn write_u64(&mut self, hash: u64) {
         self.0 = hash;
     }
@@ -183,6 +195,7 @@ impl Hasher for Prehashed {
         }
     }
 
+    #[inline]
     fn finish(&self) -> u64 {
         self.0
     }

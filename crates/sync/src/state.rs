@@ -137,12 +137,14 @@ impl EntryState {
     }
 
     /// Whether the last refresh that ended failed.
+    #[inline]
     pub(crate) fn has_failed(&self) -> bool {
         self.0.load(Ordering::Relaxed) & RETRY != 0
     }
 
     /// Marks a read. Written once between two looks of the evictor, so the line of a hot entry is
     /// not fought over.
+    #[inline]
     pub(crate) fn mark_used(&self) {
         if self.0.load(Ordering::Relaxed) & USED == 0 {
             self.0.fetch_or(USED, Ordering::Relaxed);

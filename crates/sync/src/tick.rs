@@ -26,6 +26,7 @@ impl Tick {
     }
 
     /// Now, as late as the ticker is.
+    #[inline]
     pub(crate) fn now_ms(&self) -> u64 {
         match self.now_ms.load(Ordering::Relaxed) {
             EXACT => self.clock.monotonic().millis(),
