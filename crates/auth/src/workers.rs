@@ -258,18 +258,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_whose_caller_is_gone_is_skipped() {
-        let workers = workers(1, 1);
-        let (release, held) = hold(&workers).await;
-        let (ran, runs) = mpsc::channel();
-        let also = ran.clone();
-        drop(workers.submit(move || ran.send("gone").unwrap()).unwrap());
-        let wanted = workers
-            .submit(move || also.send("wanted").unwrap())
-            .unwrap();
-        drop(release);
-        wanted.await.unwrap();
-        held.await.unwrap();
-        assert_eq!(runs.try_iter().collect::<Vec<_>>(), ["wanted"]);
+        // With room for both, and with room for the second one only when the first one leaves.
+        for capacity in [2, 1] {
+            let workers = workers(1, capacity);
+            let (release, held) = hold(&workers).await;
+            let (ran, runs) = mpsc::channel();
+            let also = ran.clone();
+            drop(workers.submit(move || ran.send("gone").unwrap()).unwrap());
+            let wanted = workers
+                .submit(move || also.send("wanted").unwrap())
+                .unwrap();
+            drop(release);
+            wanted.await.unwrap();
+            held.await.unwrap();
+            assert_eq!(runs.try_iter().collect::<Vec<_>>(), ["wanted"]);
+        }
     }
 
     #[tokio::test]

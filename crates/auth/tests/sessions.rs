@@ -103,6 +103,24 @@ async fn one_of_ones_own_sessions_can_be_ended_and_a_foreign_one_is_not_there() 
     assert!(world.who(&here).await.is_ok() && world.who(&bia).await.is_ok());
 }
 
+/// ASVS 7.4.1, 8.3.2: the version in the user's row alone ends the tokens, should a session be left over.
+#[tokio::test]
+async fn a_token_of_an_older_session_version_is_dead_although_its_session_is_there() {
+    let world = World::new();
+    let ana = world.user("ana", Role::Viewer).await;
+    let old = world.log_in("ana").await;
+    world
+        .ports
+        .users
+        .set_password(ana.id, &ana.password_hash)
+        .await
+        .unwrap();
+    assert_eq!(world.sessions.list(&old.principal).await.unwrap().len(), 1);
+    assert!(world.is_dead(&old).await);
+    let new = world.log_in("ana").await;
+    assert!(world.who(&new).await.is_ok());
+}
+
 #[tokio::test]
 async fn an_idle_session_ends_and_a_used_one_lives_to_its_end() {
     let world = World::new();
