@@ -75,8 +75,8 @@ pub fn chunk(
 #[must_use]
 pub fn title(text: &str, media: Media) -> Option<String> {
     blocks(text, media, usize::MAX).find_map(|block| match block.kind {
-        Kind::Heading { level: 1, title } if !title.is_empty() => {
-            Some(crate::text::visible(&title))
+        Kind::Heading { level: 1, title } => {
+            Some(crate::text::visible(&title)).filter(|title| !title.is_empty())
         }
         _ => None,
     })

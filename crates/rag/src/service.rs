@@ -7,6 +7,7 @@
 //!   every change of the index is made under one lock.
 
 mod load;
+mod process;
 mod search;
 mod upload;
 
@@ -129,7 +130,7 @@ struct Inner {
     /// How many documents are parsed at the same time.
     parsers: Semaphore,
     /// How many searches run at the same time, so that they cannot take every blocking thread.
-    searchers: Semaphore,
+    searchers: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Inner {
@@ -156,7 +157,7 @@ impl KnowledgeService {
                 in_flight: Mutex::default(),
                 settled: watch::Sender::new(0),
                 parsers: Semaphore::new(2),
-                searchers: Semaphore::new(8),
+                searchers: Arc::new(Semaphore::new(8)),
             }),
         }
     }

@@ -259,23 +259,43 @@ async fn uploads_that_race_with_the_same_bytes_make_one_document() {
     assert_eq!(knowledge.stats().await.unwrap().documents, 1);
 }
 
+/// The caller goes while the store is at work; the document is stored and processed.
 #[tokio::test]
 async fn a_dropped_caller_does_not_stop_the_processing() {
     let store = Arc::new(Switched::default());
     let knowledge = service(Arc::clone(&store) as _);
-    store.texts.forget_permits(Semaphore::MAX_PERMITS);
-    let document = {
-        let mut tasks = JoinSet::new();
-        let knowledge = knowledge.clone();
-        tasks.spawn(async move { knowledge.upload(upload("a.md", DISK)).await.unwrap() });
-        tasks.join_next().await.unwrap().unwrap()
+    store.inserts.forget_permits(Semaphore::MAX_PERMITS);
+    let mut tasks = JoinSet::new();
+    let uploading = knowledge.clone();
+    tasks.spawn(async move { uploading.upload(upload("a.md", DISK)).await });
+    while store.inserting.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    tasks.shutdown().await;
+    store.inserts.add_permits(10);
+    let document = loop {
+        if let Some(document) = store.newest(None, 1).await.unwrap().pop() {
+            break document;
+        }
+        tokio::task::yield_now().await;
     };
-    store.texts.add_permits(10);
     knowledge.settled(document.id).await;
     assert_eq!(
         knowledge.get(document.id).await.unwrap().unwrap().stage,
         Stage::Ready
     );
+}
+
+#[tokio::test]
+async fn an_upload_takes_up_what_a_failing_store_left_behind() {
+    let store = Arc::new(Switched::default());
+    let knowledge = service(Arc::clone(&store) as _);
+    store.broken.store(true, Ordering::SeqCst);
+    let left = taken_in(&knowledge, upload("a.md", DISK)).await;
+    assert_eq!(left.stage, Stage::Received);
+    store.broken.store(false, Ordering::SeqCst);
+    let again = taken_in(&knowledge, upload("a.md", DISK)).await;
+    assert_eq!((again.id, again.stage), (left.id, Stage::Ready));
 }
 
 #[tokio::test]

@@ -23,6 +23,10 @@ pub(crate) struct Switched {
     pub(crate) broken: AtomicBool,
     /// A walk takes one permit; close to none to stop it.
     pub(crate) gate: Semaphore,
+    /// An insertion takes one permit.
+    pub(crate) inserts: Semaphore,
+    /// How many insertions have begun.
+    pub(crate) inserting: AtomicU32,
     /// Reading a text takes one permit.
     pub(crate) texts: Semaphore,
 }
@@ -34,6 +38,8 @@ impl Default for Switched {
             loads: AtomicU32::new(0),
             broken: AtomicBool::new(false),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
+            inserts: Semaphore::new(Semaphore::MAX_PERMITS),
+            inserting: AtomicU32::new(0),
             texts: Semaphore::new(Semaphore::MAX_PERMITS),
         }
     }
@@ -55,6 +61,8 @@ impl DocumentRepository for Switched {
         document: &Document,
         text: &str,
     ) -> Result<Inserted, DocumentRepositoryError> {
+        self.inserting.fetch_add(1, Ordering::SeqCst);
+        self.inserts.acquire().await.unwrap().forget();
         self.inner.insert(document, text).await
     }
 

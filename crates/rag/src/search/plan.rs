@@ -136,7 +136,10 @@ mod tests {
 
     #[test]
     fn a_flood_of_words_is_cut() {
-        let flood: String = (0..500).map(|n| format!("w{n} ")).collect();
-        assert_eq!(plan(&flood, &Lexicon::operations()).len(), MAX_CONCEPTS);
+        let flood: Vec<String> = (0..500).map(|n| format!("w{n}")).collect();
+        assert_eq!(
+            plan(&flood.join(" "), &Lexicon::operations()).len(),
+            MAX_CONCEPTS
+        );
     }
 }

@@ -93,14 +93,12 @@ impl KnowledgeService {
         self.load()
             .await
             .map_err(|error| SearchError::Unavailable(Box::new(error)))?;
-        let _permit = self
-            .inner
-            .searchers
-            .acquire()
-            .await
-            .map_err(|error| SearchError::Unavailable(Box::new(error)))?;
+        // The permit goes along with the work, which ends later than a caller that is dropped.
+        let permit = Arc::clone(&self.inner.searchers).acquire_owned().await;
+        let permit = permit.map_err(|error| SearchError::Unavailable(Box::new(error)))?;
         let inner = Arc::clone(&self.inner);
         let found = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
             let concepts = plan(&query.text, &inner.lexicon);
             let k = query.k.clamp(1, SearchQuery::MAX_K);
             inner

@@ -1,20 +1,18 @@
-//! Taking a document in: checked at once, parsed by a tracked task.
+//! Taking a file in: checked, parsed and stored.
 //!
 //! Invariants:
 //! - Nothing is stored of what is refused.
 //! - The same bytes are one document, however often and at once they come.
-//! - A document that was stored ends in a final stage, at the latest after the next start, unless
-//!   it is deleted.
-
-use std::sync::{Arc, PoisonError};
 
 use chrono::SubsecRound;
 use resync_kernel::{BoxError, UserId};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+use tracing::Instrument;
 
-use super::{KnowledgeError, KnowledgeService};
-use crate::chunk::{TooManyChunks, chunk, title};
+use super::KnowledgeService;
+use super::process::Flight;
+use crate::chunk::title;
 use crate::model::{Document, DocumentId, Media, Stage};
 use crate::ports::{DocumentRepositoryError, Inserted};
 use crate::text::{NotText, extension, label, normalise, visible};
@@ -113,8 +111,8 @@ impl KnowledgeService {
     /// for new bytes; for bytes that are there already it is that document as it stands, and a
     /// failed one is tried again.
     ///
-    /// Cancel safe: once stored, the document is processed though the caller is gone; at the
-    /// latest by the next start.
+    /// Cancel safe: what was accepted is stored and processed in tasks of its own, though the
+    /// caller is gone.
     ///
     /// # Errors
     /// [`UploadError`].
@@ -147,17 +145,37 @@ impl KnowledgeService {
             }
         }
         let flight = self.reserve(DocumentId(self.inner.parts.ids.next()))?;
-        let bytes = upload.bytes;
+        let service = self.clone();
+        let about = About {
+            source,
+            collection,
+            tags,
+            media,
+            by: upload.by,
+        };
         let span = tracing::Span::current();
+        let storing = async move { service.store(flight, upload.bytes, about).await };
+        let stored = self.inner.parts.tasks.spawn(storing.instrument(span)).await;
+        stored.map_err(|error| UploadError::Unavailable(Box::new(error)))?
+    }
+
+    /// Parses and stores the file, and starts its processing.
+    async fn store(
+        &self,
+        flight: Flight,
+        bytes: Vec<u8>,
+        about: About,
+    ) -> Result<Document, UploadError> {
+        let (media, span) = (about.media, tracing::Span::current());
         let parsed = tokio::task::spawn_blocking(move || span.in_scope(|| parse(bytes, media)))
             .await
             .map_err(|error| UploadError::Unavailable(Box::new(error)))??;
         let document = Document {
             id: flight.id,
-            title: parsed.title.unwrap_or_else(|| stem(&source)),
-            source,
-            collection,
-            tags,
+            title: parsed.title.unwrap_or_else(|| stem(&about.source)),
+            source: about.source,
+            collection: about.collection,
+            tags: about.tags,
             bytes_sha256: parsed.bytes_sha256,
             media,
             chars: parsed.chars,
@@ -165,20 +183,24 @@ impl KnowledgeService {
             stage: Stage::Received,
             // Stores keep milliseconds, and the answer is what a later `get` reads.
             created_at: self.inner.parts.clock.now().trunc_subsecs(3),
-            created_by: upload.by,
+            created_by: about.by,
         };
         match self.documents().insert(&document, &parsed.text).await? {
             Inserted::New => {
                 self.process_in_background(flight);
                 Ok(document)
             }
-            Inserted::Existing(known) => self.try_again(*known).await,
+            Inserted::Existing(known) => {
+                drop(flight);
+                self.try_again(*known).await
+            }
         }
     }
 
-    /// A document that failed before starts anew; any other is answered as it stands.
+    /// A document that failed, or that a failing store left behind, starts anew; any other is
+    /// answered as it stands.
     async fn try_again(&self, known: Document) -> Result<Document, UploadError> {
-        if !matches!(known.stage, Stage::Failed { .. }) {
+        if known.stage == Stage::Ready {
             return Ok(known);
         }
         let Ok(flight) = self.reserve(known.id) else {
@@ -193,171 +215,15 @@ impl KnowledgeService {
             ..known
         })
     }
-
-    /// A place among the documents under way, given back when dropped.
-    fn reserve(&self, id: DocumentId) -> Result<Flight, UploadError> {
-        let mut flights = self
-            .inner
-            .in_flight
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if flights.len() >= self.inner.parts.config.max_pending || !flights.insert(id) {
-            return Err(UploadError::Busy);
-        }
-        drop(flights);
-        Ok(Flight {
-            id,
-            service: self.clone(),
-        })
-    }
-
-    pub(super) fn is_in_flight(&self, id: DocumentId) -> bool {
-        self.inner
-            .in_flight
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(&id)
-    }
-
-    fn process_in_background(&self, flight: Flight) {
-        let service = self.clone();
-        self.inner
-            .parts
-            .tasks
-            .spawn(async move { service.process(&flight).await });
-    }
-
-    /// Takes up documents that an earlier process left in no final stage, one after the other.
-    pub(super) fn resume_in_background(&self, unfinished: Vec<DocumentId>) {
-        if unfinished.is_empty() {
-            return;
-        }
-        tracing::info!(
-            documents = unfinished.len(),
-            "unfinished documents are taken up again"
-        );
-        let service = self.clone();
-        self.inner.parts.tasks.spawn(async move {
-            for id in unfinished {
-                if service.inner.parts.tasks.is_closed() {
-                    return;
-                }
-                let fresh = {
-                    let mut flights = service
-                        .inner
-                        .in_flight
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner);
-                    flights.insert(id)
-                };
-                if fresh {
-                    service
-                        .process(&Flight {
-                            id,
-                            service: service.clone(),
-                        })
-                        .await;
-                }
-            }
-        });
-    }
-
-    /// Brings one document to a final stage, and says so in the log when that fails.
-    #[tracing::instrument(name = "rag.process", skip_all, fields(document.id = %flight.id))]
-    async fn process(&self, flight: &Flight) {
-        let id = flight.id;
-        let outcome = match self.inner.parsers.acquire().await {
-            Ok(_permit) => self.run_stages(id).await,
-            Err(closed) => Err(ProcessError::Store(Box::new(closed))),
-        };
-        let reason = match outcome {
-            Ok(()) => return,
-            Err(ProcessError::Store(error)) => {
-                tracing::error!(error = %error, "a document stays unfinished until the next start");
-                return;
-            }
-            Err(ProcessError::Document(reason)) => reason,
-        };
-        tracing::warn!(reason, "a document could not be processed");
-        let failed = Stage::Failed {
-            reason: reason.to_owned(),
-        };
-        if let Err(error) = self.documents().set_stage(id, &failed).await {
-            tracing::error!(error = %error, "a document's failure could not be stored");
-        }
-    }
-
-    /// `received → text → chunks → ready`; returns early when the document has been deleted.
-    async fn run_stages(&self, id: DocumentId) -> Result<(), ProcessError> {
-        let documents = self.documents();
-        let Some(document) = documents.get(id).await? else {
-            return Ok(());
-        };
-        if !documents.set_stage(id, &Stage::Text).await? {
-            return Ok(());
-        }
-        let Some(text) = documents.text(id).await? else {
-            return Ok(());
-        };
-        let config = self.inner.parts.config;
-        let indexed = usize::try_from(self.inner.index.chunks()).unwrap_or(usize::MAX);
-        let room = config.max_chunks.saturating_sub(indexed);
-        let media = document.media;
-        let cutting = move || chunk(id, &text, media, config.chunk_chars, room);
-        let chunks = tokio::task::spawn_blocking(cutting)
-            .await
-            .map_err(|_| ProcessError::Document("the text could not be cut into chunks"))?
-            .map_err(|TooManyChunks { .. }| ProcessError::Document("the knowledge base is full"))?;
-        if !documents.put_chunks(id, &chunks).await? {
-            return Ok(());
-        }
-        let document = Arc::new(document);
-        self.write_index(move |writer| writer.replace(&document, &chunks))
-            .await?;
-        if !documents.set_stage(id, &Stage::Ready).await? {
-            // Deleted meanwhile: the deletion may have cleaned the index before our change.
-            self.write_index(move |writer| writer.remove(id)).await?;
-        }
-        Ok(())
-    }
 }
 
-/// Why processing ended early.
-enum ProcessError {
-    /// The store or the index failed: the document is taken up at the next start.
-    Store(BoxError),
-    /// The document itself cannot be processed.
-    Document(&'static str),
-}
-
-impl From<DocumentRepositoryError> for ProcessError {
-    fn from(error: DocumentRepositoryError) -> Self {
-        Self::Store(Box::new(error))
-    }
-}
-
-impl From<KnowledgeError> for ProcessError {
-    fn from(error: KnowledgeError) -> Self {
-        Self::Store(Box::new(error))
-    }
-}
-
-/// A document that a task of this process works on.
-struct Flight {
-    id: DocumentId,
-    service: KnowledgeService,
-}
-
-impl Drop for Flight {
-    fn drop(&mut self) {
-        let inner = &self.service.inner;
-        inner
-            .in_flight
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.id);
-        inner.settled.send_modify(|count| *count += 1);
-    }
+/// What the caller says of an upload, checked.
+struct About {
+    source: String,
+    collection: Option<String>,
+    tags: Vec<String>,
+    media: Media,
+    by: UserId,
 }
 
 /// What an upload's bytes say.
