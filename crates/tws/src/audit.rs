@@ -44,6 +44,16 @@ pub struct AuditVerdict {
     pub first_broken: Option<u64>,
 }
 
+impl AuditVerdict {
+    fn broken(whole_to: &Tip, first_broken: u64) -> Self {
+        Self {
+            valid: false,
+            rows: whole_to.seq,
+            first_broken: Some(first_broken),
+        }
+    }
+}
+
 impl AuditService {
     /// The service.
     #[must_use]
@@ -105,7 +115,11 @@ impl AuditService {
     pub async fn verify(&self) -> Result<AuditVerdict, AuditError> {
         let mut tip = Tip::default();
         loop {
-            let rows = self.log.after(tip.seq, BATCH).await?;
+            let rows = match self.log.after(tip.seq, BATCH).await {
+                Ok(rows) => rows,
+                Err(AuditError::Broken(row)) => return Ok(AuditVerdict::broken(&tip, row.seq)),
+                Err(error) => return Err(error),
+            };
             if rows.is_empty() {
                 return Ok(AuditVerdict {
                     valid: true,
@@ -116,11 +130,7 @@ impl AuditService {
             for row in rows {
                 let in_place = row.seq == tip.seq + 1 && row.prev_hash == tip.hash;
                 if !in_place || row.open().is_err() {
-                    return Ok(AuditVerdict {
-                        valid: false,
-                        rows: tip.seq,
-                        first_broken: Some(row.seq),
-                    });
+                    return Ok(AuditVerdict::broken(&tip, row.seq));
                 }
                 tip = row.tip();
             }

@@ -178,7 +178,7 @@ impl Blocking {
     /// Of the jobs in `failed`, which wait for no other of them. In a circle all are roots.
     #[must_use]
     pub fn roots(&self, failed: &[usize]) -> Vec<bool> {
-        let reached: Vec<Vec<usize>> = failed
+        let behind: Vec<Vec<usize>> = failed
             .iter()
             .map(|&job| {
                 let mut reached = self.reach(job);
@@ -188,7 +188,7 @@ impl Blocking {
             .collect();
         let reaches = |from: usize, to: usize| {
             let target = failed.get(to);
-            reached
+            behind
                 .get(from)
                 .zip(target)
                 .is_some_and(|(reached, target)| reached.binary_search(target).is_ok())

@@ -9,7 +9,13 @@
 //! resync_tws::action_gateway_contract!(stage());
 //! ```
 //!
-//! A law panics when it is broken, as an assertion of a test does.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "laws are tests and fail by panicking"
+)]
 
 mod action;
 mod log;

@@ -36,9 +36,9 @@ const RULES: &[&str] = &[
     )
     ["']? \s* (?: = | : | := | => | \s )\s* (?P<secret> "[^"]+" | '[^']+' | [^\s"'&;,)\]}]+ )"#,
     // -- `Authorization: Basic …`, `Bearer …`.
-    r#"(?ix) \b (?: bearer | basic | digest | negotiate | apikey ) \s+ (?P<secret> [A-Za-z0-9+/=_.~-]{8,} )"#,
+    r"(?ix) \b (?: bearer | basic | digest | negotiate | apikey ) \s+ (?P<secret> [A-Za-z0-9+/=_.~-]{8,} )",
     // -- `Cookie: …`, `X-Api-Key: …`
-    r#"(?ix) \b (?: set-cookie | cookie | x-api-key | x-auth-token | proxy-authorization ) \s* : \s* (?P<secret> \S.* )"#,
+    r"(?ix) \b (?: set-cookie | cookie | x-api-key | x-auth-token | proxy-authorization ) \s* : \s* (?P<secret> \S.* )",
     // -- `scheme://user:secret@host`, also without a user.
     r#"(?ix) \b [a-z][a-z0-9+.-]* :// [^\s/:@"']* : (?P<secret> [^\s@"'][^\s"']* ) @ "#,
     // -- `sqlplus user/secret@service`, `curl -u user:secret`, `mysql -psecret`, `sshpass -p secret`.
@@ -46,10 +46,10 @@ const RULES: &[&str] = &[
     r#"(?ix) \b (?: curl | wget ) \b .*? \s (?: -u | --user | --proxy-user ) [\s=]? \s* ["']? [^\s:"']+ : (?P<secret> [^\s"']+ )"#,
     r#"(?x) \b (?: mysql | mysqldump | mysqladmin | mariadb | sshpass ) \b .*? \s -p \s? (?P<secret> [^\s"'-][^\s"']* )"#,
     // -- Keys that are known by their form.
-    r#"\b(?P<secret>eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?)"#,
-    r#"\b(?P<secret>(?:AKIA|ASIA)[A-Z0-9]{16})\b"#,
-    r#"\b(?P<secret>(?:ghp|gho|ghs|ghu|ghr|github_pat|glpat|xox[abprs]|sk|pk|rk)[_-][A-Za-z0-9_-]{16,})"#,
-    r#"(?P<secret>-----BEGIN [A-Z ]*PRIVATE KEY-----.*)"#,
+    r"\b(?P<secret>eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?)",
+    r"\b(?P<secret>(?:AKIA|ASIA)[A-Z0-9]{16})\b",
+    r"\b(?P<secret>(?:ghp|gho|ghs|ghu|ghr|github_pat|glpat|xox[abprs]|sk|pk|rk)[_-][A-Za-z0-9_-]{16,})",
+    r"(?P<secret>-----BEGIN [A-Z ]*PRIVATE KEY-----.*)",
 ];
 
 /// Constant data, no state; `every_rule_compiles` proves that none is dropped.

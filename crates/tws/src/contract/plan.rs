@@ -131,12 +131,12 @@ pub async fn a_listed_job_reads_the_same_by_its_id(stage: &Stage) {
 /// A filter by status: for every state of the plan, all of its jobs and only those.
 pub async fn a_status_finds_its_jobs_and_no_others(stage: &Stage) {
     let states: HashSet<JobStatus> = stage.every_job().await.iter().map(Job::state).collect();
-    for state in states {
+    for status in states {
         let query = JobQuery {
-            status: vec![state.clone()],
+            status: vec![status.clone()],
             ..JobQuery::default()
         };
-        finds(stage, query, |job| job.state() == state).await;
+        finds(stage, query, |job| job.state() == status).await;
     }
 }
 
@@ -226,14 +226,14 @@ pub async fn a_stream_finds_its_jobs_and_no_others(stage: &Stage) {
 pub async fn filters_narrow_each_other(stage: &Stage) {
     let job = some_job(stage).await;
     let workstation = job.workstation.clone().expect("a workstation");
-    let state = job.state();
+    let status = job.state();
     let query = JobQuery {
-        status: vec![state.clone()],
+        status: vec![status.clone()],
         workstation: Some(pattern(&workstation)),
         ..JobQuery::default()
     };
     finds(stage, query, |other| {
-        other.state() == state && other.workstation.as_ref() == Some(&workstation)
+        other.state() == status && other.workstation.as_ref() == Some(&workstation)
     })
     .await;
 }

@@ -60,11 +60,11 @@ impl Stage {
         jobs
     }
 
-    /// A job in `state`, the first in the engine's order.
-    pub(super) async fn job_in(&self, state: &JobStatus) -> Job {
+    /// A job that shows as `status`, the first in the engine's order.
+    pub(super) async fn job_in(&self, status: &JobStatus) -> Job {
         let jobs = self.every_job().await;
         jobs.into_iter()
-            .find(|job| job.state() == *state)
-            .unwrap_or_else(|| panic!("the stage holds no job in {state}"))
+            .find(|job| job.state() == *status)
+            .unwrap_or_else(|| panic!("the stage holds no job in {status}"))
     }
 }

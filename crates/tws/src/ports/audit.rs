@@ -272,7 +272,10 @@ impl SealedRow {
             return Err(broken);
         }
         let body: Body = serde_json::from_str(&self.body).map_err(|_| broken)?;
-        if body.seq != self.seq || body.id != self.id {
+        let in_place = body.seq == self.seq && body.id == self.id;
+        let as_looked_up =
+            body.event.action == self.action && body.event.action_id == self.action_id;
+        if !in_place || !as_looked_up {
             return Err(broken);
         }
         Ok(AuditRecord {
@@ -300,7 +303,7 @@ pub enum AuditError {
     /// That action has its outcome: there is one each.
     #[error("that action has its outcome already")]
     OutcomeExists,
-    /// A row that was needed is broken.
+    /// A row that was asked for is broken.
     #[error(transparent)]
     Broken(#[from] BrokenRow),
     /// The store failed; nothing was appended.
@@ -373,6 +376,11 @@ mod tests {
             ..row.clone()
         };
         assert_eq!(moved.open(), Err(BrokenRow { seq: 2 }));
+        let hidden = SealedRow {
+            action: AuditAction::Logout,
+            ..row.clone()
+        };
+        assert!(hidden.open().is_err());
         let renamed = SealedRow {
             id: AuditId(Uuid::from_u128(9)),
             ..row
