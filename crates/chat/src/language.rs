@@ -2,6 +2,7 @@
 //!
 //! Invariant: words of the trade that both languages use (`job`, `log`, `status`) do not vote.
 
+use resync_tws::Text;
 use serde::{Deserialize, Serialize};
 
 use crate::text::tokens;
@@ -16,23 +17,6 @@ pub enum Language {
     /// Brazilian Portuguese.
     #[serde(rename = "pt")]
     Portuguese,
-}
-
-/// A sentence in both languages.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bilingual {
-    /// In English.
-    pub en: String,
-    /// In Portuguese.
-    pub pt: String,
-}
-
-impl Bilingual {
-    /// The sentence in `language`.
-    #[must_use]
-    pub fn in_language(&self, language: Language) -> &str {
-        language.pick(&self.en, &self.pt)
-    }
 }
 
 /// Words of English that are no words of Portuguese.
@@ -62,6 +46,12 @@ impl Language {
             Self::English => en,
             Self::Portuguese => pt,
         }
+    }
+
+    /// The sentence of `text` in this language.
+    #[must_use]
+    pub fn of(self, text: &Text) -> &str {
+        self.pick(&text.en, &text.pt)
     }
 
     /// The language of `text`; `last`, the session's language, when its words do not tell, else

@@ -17,4 +17,3 @@ pub use entities::{Entities, NamedJob, UnknownName};
 pub use intent::Intent;
 pub use router::{Router, Routing};
 
-pub(crate) use entities::WordKind;

@@ -93,7 +93,7 @@ pub(crate) const FOLLOW_UPS: &str = "and|e|why|por que|porque|pq|and why|e por q
 /// Commands, by action. The verb's forms of command and wish; its past is a question, not a wish.
 pub(crate) const COMMANDS: &[(ActionKind, &str)] = &[
     (ActionKind::Rerun, "rerun|re-run|reruns|rerunning|restart|re-start|restarting|run again|run <job> again|run it again|run the job again|retry|relaunch|reexecute|re-execute|reexecutar|re-executar|reexecuta|reexecucao|rodar de novo|rodar novamente|rode de novo|rode novamente|roda de novo|roda novamente|rodar o <job> de novo|rodar <job> de novo|rode o <job> de novo|rode o <job> novamente|rode <job> novamente|rode <job> de novo|roda o <job> de novo|roda <job> de novo|roda ele de novo|rodar o <job> novamente|rodar <job> novamente|reiniciar|reinicie|reinicia|reprocessar|reprocesse|reprocessa|restarta|restartar|restarte|executar novamente|execute novamente|executa de novo|execute <job> again|resubmit|re-rodar|rerodar|redispara|redispare|rode outra vez"),
-    (ActionKind::Hold, "hold|hold on to|put on hold|put <job> on hold|put it on hold|put in hold|place on hold|place <job> on hold|segurar|segure|segura|colocar em hold|coloque em hold|coloca em hold|coloque o <job> em hold|coloque <job> em hold|coloca o <job> em hold|coloca <job> em hold|bota em hold|bota o <job> em hold|por em hold|ponha em hold|ponha o <job> em hold|holdar|hold the|pausar|pause|pausa|suspender|suspenda|suspend"),
+    (ActionKind::Hold, "hold|put on hold|put <job> on hold|put it on hold|put in hold|place on hold|place <job> on hold|segurar|segure|segura|colocar em hold|coloque em hold|coloca em hold|coloque o <job> em hold|coloque <job> em hold|coloca o <job> em hold|coloca <job> em hold|bota em hold|bota o <job> em hold|por em hold|ponha em hold|ponha o <job> em hold|holdar|hold the|pausar|pause|pausa|suspender|suspenda|suspend"),
     (ActionKind::Release, "release|releasing|unhold|liberar|libere|libera|soltar|solte|solta|tirar do hold|tire do hold|tira do hold|tire o <job> do hold|tira o <job> do hold|tirar o <job> do hold|release it|let <job> go|take <job> off hold|take it off hold|take off hold|resume|unblock|desbloquear|desbloqueie"),
     (ActionKind::Cancel, "cancel|cancelling|canceling|cancelar|cancele|cancela|cancelem|remove from the plan|take out of the plan|remover do plano|remova do plano|tirar do plano|tire do plano|abort|abortar|aborte"),
     (ActionKind::Kill, "kill|killing|matar|mate|mata|terminate|encerrar|encerre|encerra|derrubar|derrube|derruba|finalizar|finalize"),
@@ -105,13 +105,23 @@ pub(crate) const COMMANDS: &[(ActionKind, &str)] = &[
 pub(crate) const NEGATIONS: &str = "dont|do not|not|never|no need to|without|nao|nunca|jamais|sem|nem|\
 shouldnt|should not|must not|mustnt|cannot|cant|avoid|evite|evitar|stop|pare de|wont|no longer|instead of|em vez de|rather than|neither|nor|naum|dnt|donot|not to";
 
-/// Words before a command that ask about it instead of giving it.
-pub(crate) const ABOUT: &str = "how do i|how do we|how to|how can i|how should i|como|how does|what happens if|\
-what if|o que acontece se|e se|if i|se eu|should i|should we|devo|deveria|deveriamos|devemos|can i|posso|podemos|can we|\
-who|quem|when was|quando foi|was|were|is it safe to|e seguro|how|procedure to|procedimento de|procedimento para|\
-procedure for|runbook for|runbook de|before i|antes de|after|depois de|apos|why did someone|did someone|alguem|\
-did anyone|steps to|passos para|allowed to|permission to|permissao para|what does|o que significa|what is|what is a|o que e|\
-in|on|em|is|are|no|still|esta|estao|ta|status|jobs|job in|which|quais|list|liste|list all|automatic|automatically|why is|why was|to";
+/// Words that, up to five words before a command, ask about it instead of giving it.
+pub(crate) const ABOUT: &str = "how do i|how do we|how to|how can i|how should|how does|how is|como|\
+what happens if|what if|o que acontece se|e se|se eu|if i|if we|should i|should we|i should|eu devo|\
+devo|deveria|deveriamos|devemos|can i|can we|could i|may i|posso|podemos|when was|quando foi|is it safe to|\
+is it ok to|e seguro|procedure to|procedure for|procedimento de|procedimento para|procedimento do|\
+runbook for|runbook de|runbook do|before i|antes de|after a|after the|depois de|apos|did someone|\
+did anyone|has anyone|alguem|steps to|passos para|allowed to|permission to|permissao para|what does|\
+o que significa|what is|o que e|why is|why was|qual|which|quais|list|liste|lista|show|mostre|mostra|\
+how many|quantos|what about|a way to|tem como|da para|da pra|vale a pena|preciso de ajuda para";
+
+/// Words that, right before a command, make it a thing or a state.
+pub(crate) const THING: &str = "in|on|em|no|is|are|was|were|the|a|an|o|os|um|last|ultimo|ultima|still|\
+status|jobs|job in|foi|automatic|automatico|auto|por|de|of|every|each|its|this|that|esta|estao|ta";
+
+/// Words that make a command of what [`ABOUT`] or [`THING`] would excuse.
+pub(crate) const WISHES: &str = "i want to|i need to|i would like to|id like to|please|quero|preciso|\
+gostaria de|por favor|can you|could you|would you|voce pode|pode por favor|favor|vamos|lets";
 
 /// Statuses in their normal form, by the words for them.
 pub(crate) const STATUSES: &[(&str, &str)] = &[
@@ -175,7 +185,7 @@ pub(crate) fn words() -> BTreeSet<&'static str> {
     let tables = STATUSES.iter().chain(WINDOWS).map(|(_, phrases)| *phrases);
     let commands = COMMANDS.iter().map(|(_, phrases)| *phrases);
     let lists = [
-        WHY, FAILED, WAITING, CONFIRMATIONS, PRONOUNS, FOLLOW_UPS, NEGATIONS, ABOUT, JOB_WORDS,
+        WHY, FAILED, WAITING, CONFIRMATIONS, PRONOUNS, FOLLOW_UPS, NEGATIONS, ABOUT, THING, WISHES, JOB_WORDS,
         STREAM_WORDS, WORKSTATION_WORDS, BESIDE_NAMES, AFTER_NAMES,
     ];
     cues.chain(tables)
