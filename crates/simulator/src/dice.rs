@@ -88,13 +88,8 @@ mod tests {
 
     #[test]
     fn the_numbers_are_the_same_on_every_machine() {
-        let mut dice = Dice::new(42, "golden", "object", 7);
-        let first = (dice.next(), dice.between(10, 20));
-        let mut again = Dice::new(42, "golden", "object", 7);
-        assert_eq!((again.next(), again.between(10, 20)), first);
-        assert_eq!(Dice::new(0, "", "", 0).next(), GOLDEN);
+        assert_eq!(Dice::new(0, "", "", 0).next(), 8_368_441_534_086_554_858);
     }
-    const GOLDEN: u64 = 0;
 
     #[test]
     fn lognormal_has_its_median_near_one() {

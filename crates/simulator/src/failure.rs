@@ -369,6 +369,31 @@ pub(crate) static KINDS: &[Failure] = &[
         ],
     ),
     kind(
+        "F23",
+        "backup finished with warnings",
+        Code(4),
+        5,
+        Succeeds,
+        "nothing: the mapping counts it as success",
+        &[
+            "backed up 1,204,118 files, 611.2 GB",
+            "warning: 14 files changed while being read, 2 files skipped (in use)",
+            "finished with warnings, exit 4",
+        ],
+    ),
+    kind(
+        "F24",
+        "runs far too long",
+        Code(0),
+        4,
+        Succeeds,
+        "look at the lock, then decide whether to kill",
+        &[
+            "%T merge partition 2026-03: 11%",
+            "waiting on lock held by session 902 (user ANALYST, program sqldev)",
+        ],
+    ),
+    kind(
         "F25",
         "killed by operator",
         Killed,

@@ -28,19 +28,6 @@ pub(crate) enum Status {
 }
 
 impl Status {
-    pub(crate) const ALL: [Self; 10] = [
-        Self::Hold,
-        Self::Ready,
-        Self::Fence,
-        Self::Intro,
-        Self::Exec,
-        Self::Succ,
-        Self::Abend,
-        Self::Fail,
-        Self::Pend,
-        Self::Suppr,
-    ];
-
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Hold => "HOLD",
@@ -373,6 +360,10 @@ pub(crate) type Place = (Reverse<u32>, Reverse<u32>, Secs, JobKey);
 
 /// A job of the plan.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags of the wire, each free of the others"
+)]
 pub(crate) struct Job {
     pub(crate) model: Arc<JobModel>,
     pub(crate) stream: StreamKey,

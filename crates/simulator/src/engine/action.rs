@@ -8,7 +8,7 @@
 
 use super::{By, Due, Engine, queue::HIGH};
 use crate::{
-    model::{Answer, RunKind, Status, StreamStatus, Target},
+    model::{Answer, RunKind, Status, Target},
     names::Secs,
     table::{JobKey, PromptKey, ResourceKey, StationKey, StreamKey},
 };
@@ -93,7 +93,7 @@ impl Engine {
     }
 
     /// Whether the object's state allows the command now.
-    fn check(&self, command: Command) -> Result<(), Refusal> {
+    pub(super) fn check(&self, command: Command) -> Result<(), Refusal> {
         let refuse = |text: String| Err(Refusal(text));
         if let Command::Priority(_, priority) = command
             && priority > HIGH + 1
@@ -300,14 +300,6 @@ impl Engine {
         let job = row.job;
         self.satisfy_targets(job);
         self.consider(job);
-    }
-
-    /// Whether the stream is one of those that an operator has to look at.
-    pub(crate) fn needs_somebody(&self, stream: StreamKey) -> bool {
-        matches!(
-            self.plan.streams[stream].status,
-            StreamStatus::Stuck | StreamStatus::Abend
-        )
     }
 }
 

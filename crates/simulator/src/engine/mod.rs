@@ -8,6 +8,8 @@
 mod action;
 mod edge;
 mod fate;
+#[cfg(test)]
+mod laws;
 mod progress;
 mod queue;
 mod truth;

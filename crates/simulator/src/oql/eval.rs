@@ -77,7 +77,7 @@ fn holds(test: &Test, kind: Kind, values: &[Scalar]) -> bool {
         Test::In { not, values } => values.iter().any(equal) != *not,
         Test::Like { not, pattern } => {
             let any = values.iter().any(|value| match value {
-                Scalar::Text(text) => like(text, pattern),
+                Scalar::Text(value) => like(value, pattern),
                 Scalar::Number(_) | Scalar::Bool(_) => false,
             });
             any != *not
@@ -102,7 +102,7 @@ fn literal_of(literal: &Literal, kind: Kind) -> Option<Scalar> {
         }
         (Literal::Number(number), _) => Some(Scalar::Number(*number)),
         (Literal::Bool(flag), Kind::Bool) => Some(Scalar::Bool(*flag)),
-        (Literal::Bool(_), _) | (Literal::Null, _) => None,
+        (Literal::Bool(_) | Literal::Null, _) => None,
     }
 }
 
@@ -113,16 +113,16 @@ fn parse_instant(text: &str) -> Option<Secs> {
 
 /// `@` any run, `?` one character, anchored at both ends.
 pub(crate) fn like(text: &str, pattern: &str) -> bool {
-    let (text, pattern): (Vec<char>, Vec<char>) =
+    let (letters, wanted): (Vec<char>, Vec<char>) =
         (text.chars().collect(), pattern.chars().collect());
     let (mut t, mut p, mut mark) = (0, 0, None);
-    while t < text.len() {
-        match pattern.get(p) {
+    while t < letters.len() {
+        match wanted.get(p) {
             Some('@') => {
                 mark = Some((p + 1, t));
                 p += 1;
             }
-            Some(c) if *c == '?' || text.get(t) == Some(c) => {
+            Some(c) if *c == '?' || letters.get(t) == Some(c) => {
                 t += 1;
                 p += 1;
             }
@@ -136,7 +136,7 @@ pub(crate) fn like(text: &str, pattern: &str) -> bool {
             }
         }
     }
-    pattern.iter().skip(p).all(|c| *c == '@')
+    wanted.iter().skip(p).all(|c| *c == '@')
 }
 
 /// Refuses what the types of the fields do not allow.

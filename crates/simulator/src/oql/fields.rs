@@ -20,10 +20,6 @@ impl Schema {
     pub(crate) fn find(&self, name: &str) -> Option<(&'static str, Kind)> {
         self.0.iter().copied().find(|(known, _)| *known == name)
     }
-
-    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.0.iter().map(|(name, _)| *name)
-    }
 }
 
 use Kind::{Bool, Duration, Enum, Instant, Number, Text};

@@ -206,7 +206,7 @@ impl JobModel {
     }
 
     pub(super) fn about(mut self, description: &str) -> Self {
-        self.description = description.to_owned();
+        description.clone_into(&mut self.description);
         self
     }
 

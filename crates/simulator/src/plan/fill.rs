@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     dice::Dice,
-    model::{Cycle, JobModel, Need, Recovery, StreamModel},
+    model::{Cycle, JobModel, LateStart, Need, Recovery, StreamModel},
     names::Secs,
     table::{Key, ModelKey, StationKey, Table},
 };
@@ -229,6 +229,15 @@ impl Shape<'_> {
         }
         if self.dice.chance(0.05) {
             model.ok_to = 4;
+        }
+        if self.dice.chance(0.01) {
+            let actions = [LateStart::Continue, LateStart::Cancel, LateStart::DoNotRun];
+            let action = self
+                .dice
+                .pick(&actions)
+                .copied()
+                .unwrap_or(LateStart::Continue);
+            model.latest = Some((self.at + 5 * 3600, action));
         }
     }
 }

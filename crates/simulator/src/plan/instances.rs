@@ -27,8 +27,11 @@ pub(crate) struct Moves {
     pub(crate) files: HashMap<crate::table::FileKey, crate::table::FileKey>,
 }
 
-/// How many day's edges an unfinished stream may cross.
-const CARRIED_AT_MOST: u32 = 5;
+/// How many day's edges an unfinished stream may cross: the scripted night waits long for its
+/// operator, of any other night the day shift clears the rest.
+fn carried_at_most(stream: &Stream) -> u32 {
+    if stream.first_night { 5 } else { 1 }
+}
 
 /// The plan with `run_number` that covers `start..end`.
 pub(crate) fn build(
@@ -216,7 +219,7 @@ impl Builder<'_> {
         let mut moves = Moves::default();
         for (key, stream) in old.streams.iter() {
             let over = stream.status.has_ended() || stream.canceled || stream.model.name == "FINAL";
-            if over || stream.carried >= CARRIED_AT_MOST {
+            if over || stream.carried >= carried_at_most(stream) {
                 continue;
             }
             let new = self.push_stream(
@@ -228,9 +231,9 @@ impl Builder<'_> {
             let mut jobs = Vec::with_capacity(stream.jobs.len());
             for &job in &stream.jobs {
                 let row = &old.jobs[job];
-                let moved = self.push_job(Arc::clone(&row.model), new, row.position);
-                moves.jobs.insert(job, moved);
-                let fresh = &mut self.plan.jobs[moved];
+                let here = self.push_job(Arc::clone(&row.model), new, row.position);
+                moves.jobs.insert(job, here);
+                let fresh = &mut self.plan.jobs[here];
                 let mut next = row.clone();
                 next.stream = new;
                 next.id = std::mem::take(&mut fresh.id);
@@ -240,7 +243,7 @@ impl Builder<'_> {
                     run.id = run_id(&next.id, run.number);
                 }
                 *fresh = next;
-                jobs.push(moved);
+                jobs.push(here);
             }
             let fresh = &mut self.plan.streams[new];
             let kept = Stream {

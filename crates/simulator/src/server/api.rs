@@ -27,11 +27,7 @@ pub(super) async fn respond(
     request: http::Request<Incoming>,
 ) -> Result<Response<Body>, Dropped> {
     let (parts, body) = request.into_parts();
-    let Ok(body) = Limited::new(body, BODY)
-        .collect()
-        .await
-        .map(|body| body.to_bytes())
-    else {
+    let Some(body) = read_body(body).await else {
         return Ok(vendor_error(
             StatusCode::PAYLOAD_TOO_LARGE,
             "the body cannot be read",
@@ -295,7 +291,12 @@ fn decode(text: &str, plus: bool) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Reads a whole body for the control plane; `None` when it is too large or breaks off.

@@ -31,8 +31,7 @@ impl std::fmt::Debug for User {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("User")
             .field("name", &self.name)
-            .field("role", &self.role)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -179,13 +179,19 @@ pub(super) fn encode(text: &str) -> String {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
                 encoded.push(char::from(byte));
             }
-            other => {
-                encoded.push('%');
-                encoded.push_str(&format!("{other:02X}"));
-            }
+            other => encoded.extend(percent(other)),
         }
     }
     encoded
+}
+
+fn percent(byte: u8) -> [char; 3] {
+    let digit = |half: u8| {
+        char::from_digit(u32::from(half), 16)
+            .unwrap_or('0')
+            .to_ascii_uppercase()
+    };
+    ['%', digit(byte >> 4), digit(byte & 15)]
 }
 
 #[cfg(test)]
