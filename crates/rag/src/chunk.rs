@@ -1,6 +1,6 @@
 //! Cutting a stored text into chunks along its headings.
 //!
-//! Invariants (property tests in [`tests`]):
+//! Invariants (the module's tests prove them on generated texts):
 //! - A chunk's text is the stored text's slice at its span; chunks are in order and disjoint, and
 //!   together hold every visible character.
 //! - A code fence or a table that fits the target stays whole; a heading stays with the text below

@@ -112,6 +112,8 @@ impl KnowledgeService {
 
     /// `received → text → chunks → ready`; returns early when the document has been deleted.
     async fn run_stages(&self, id: DocumentId) -> Result<(), ProcessError> {
+        // A load that came later would do the work on this document again.
+        self.load().await?;
         let documents = self.documents();
         let Some(document) = documents.get(id).await? else {
             return Ok(());
