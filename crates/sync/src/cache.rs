@@ -115,12 +115,6 @@ struct Inner<K, V, E> {
     counters: Counters,
 }
 
-/// What a read found; `stale` is the entry when it should be refreshed.
-struct Hit<V> {
-    cached: Cached<V>,
-    stale: Option<Arc<Entry<V>>>,
-}
-
 impl<K, V, E> Clone for Cache<K, V, E> {
     fn clone(&self) -> Self {
         Self {
@@ -162,7 +156,7 @@ where
         if hit.is_none() {
             self.inner.counters.count(Event::Miss);
         }
-        hit.map(|hit| hit.cached)
+        hit
     }
 
     /// The entry of `key`, or what `fetch` brings.
@@ -189,12 +183,11 @@ where
     {
         let hash = self.inner.store.hash(key);
         if let Some(hit) = self.inner.read(hash, key) {
-            if let Some(stale) = hit.stale
-                && stale.state.try_begin(millis(hit.cached.age()))
+            if hit.freshness() == Freshness::Stale && hit.entry().state.try_begin(millis(hit.age()))
             {
-                self.refresh(key, stale, windows, fetch);
+                self.refresh(key, Arc::clone(hit.entry()), windows, fetch);
             }
-            return Ok(hit.cached);
+            return Ok(hit);
         }
         let (flight, freshness) = match self.inner.join_or_lead(hash, key) {
             Ok(Role::Follows(flight)) => (flight, Freshness::Coalesced),
@@ -365,7 +358,7 @@ where
 {
     /// The hit path: no lock, no await.
     #[inline]
-    fn read(&self, hash: KeyHash, key: &K) -> Option<Hit<V>> {
+    fn read(&self, hash: KeyHash, key: &K) -> Option<Cached<V>> {
         let now_ms = self.tick.now_ms();
         let entry = self
             .store
@@ -374,19 +367,11 @@ where
         let age_ms = entry.age_ms(now_ms);
         if age_ms < u64::from(entry.fresh_ms) {
             self.counters.count(Event::Hit);
-            let cached = Cached::new(entry, age_ms, Freshness::Fresh, false);
-            return Some(Hit {
-                cached,
-                stale: None,
-            });
+            return Some(Cached::new(entry, age_ms, Freshness::Fresh, false));
         }
         self.counters.count(Event::StaleHit);
         let failed = entry.state.has_failed();
-        let cached = Cached::new(Arc::clone(&entry), age_ms, Freshness::Stale, failed);
-        Some(Hit {
-            cached,
-            stale: Some(entry),
-        })
+        Some(Cached::new(entry, age_ms, Freshness::Stale, failed))
     }
 
     /// A caller that found nothing joins the key's flight or leads one; `Err` is the entry that
