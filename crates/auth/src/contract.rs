@@ -10,6 +10,7 @@
     reason = "laws are tests and fail by panicking"
 )]
 
+pub mod api_keys;
 pub mod lockout;
 pub mod sessions;
 pub mod users;

@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O; a value that exists is valid.
 
+mod api_key;
 mod ids;
 mod password;
 mod principal;
@@ -10,6 +11,7 @@ mod session;
 mod user;
 mod username;
 
+pub use api_key::{ApiKey, ApiKeyDigest, ApiKeyId};
 pub use ids::{SessionId, TokenId};
 pub use password::{PasswordHash, PasswordPolicy, PasswordPolicyError};
 pub use principal::Principal;

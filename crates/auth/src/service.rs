@@ -1,10 +1,12 @@
 //! The use cases: log in, prove who asks, log out, and look after users.
 
+mod api_keys;
 mod login;
 mod ports;
 mod session;
 mod users;
 
+pub use api_keys::{ApiKeyService, ApiKeySetupError, CreateApiKeyError, MadeApiKey, NewApiKey};
 pub use login::{LoggedIn, LoginError, LoginService};
 pub use ports::AuthPorts;
 pub use session::{AuthenticateError, LogOutError, SessionPolicy, SessionService};

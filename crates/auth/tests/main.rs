@@ -5,6 +5,7 @@
     reason = "a world that cannot be made fails its test"
 )]
 
+mod api_keys;
 mod login;
 mod sessions;
 mod sources;

@@ -10,8 +10,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use resync_auth::{
-    AuthEvent, AuthEvents, AuthEventsError, PasswordHash, Role, Session, SessionId, SessionStore,
-    SessionStoreError, TokenId, User, UserRepository, UserRepositoryError, Username,
+    ApiKey, ApiKeyDigest, ApiKeyEvent, ApiKeyEvents, ApiKeyId, ApiKeyRepository,
+    ApiKeyRepositoryError, AuthEvent, AuthEvents, AuthEventsError, PasswordHash, Role, Session,
+    SessionId, SessionStore, SessionStoreError, TokenId, User, UserRepository, UserRepositoryError,
+    Username,
 };
 use resync_kernel::{Limit, UserId};
 
@@ -218,6 +220,52 @@ impl SessionStore for InMemorySessionStore {
     }
 }
 
+/// API keys in memory.
+#[derive(Debug, Default)]
+pub struct InMemoryApiKeyRepository {
+    keys: Mutex<Vec<ApiKey>>,
+}
+
+#[async_trait]
+impl ApiKeyRepository for InMemoryApiKeyRepository {
+    async fn insert(&self, key: &ApiKey, most: u32) -> Result<bool, ApiKeyRepositoryError> {
+        let mut keys = lock(&self.keys);
+        let owned = keys
+            .iter()
+            .filter(|other| other.user_id == key.user_id)
+            .count();
+        let room = u32::try_from(owned).is_ok_and(|owned| owned < most);
+        if room {
+            keys.push(key.clone());
+        }
+        Ok(room)
+    }
+
+    async fn find(&self, digest: ApiKeyDigest) -> Result<Option<ApiKey>, ApiKeyRepositoryError> {
+        Ok(lock(&self.keys)
+            .iter()
+            .find(|key| key.digest == digest)
+            .cloned())
+    }
+
+    async fn list(&self, user_id: UserId) -> Result<Vec<ApiKey>, ApiKeyRepositoryError> {
+        let mut keys: Vec<_> = lock(&self.keys)
+            .iter()
+            .filter(|key| key.user_id == user_id)
+            .cloned()
+            .collect();
+        keys.sort_by_key(|key| (key.created_at, key.id));
+        Ok(keys)
+    }
+
+    async fn delete(&self, user_id: UserId, id: ApiKeyId) -> Result<bool, ApiKeyRepositoryError> {
+        let mut keys = lock(&self.keys);
+        let before = keys.len();
+        keys.retain(|key| !(key.id == id && key.user_id == user_id));
+        Ok(keys.len() < before)
+    }
+}
+
 /// Keeps what was recorded, for a test to read.
 #[derive(Debug, Default)]
 pub struct InMemoryAuthEvents {
@@ -235,6 +283,28 @@ impl InMemoryAuthEvents {
 #[async_trait]
 impl AuthEvents for InMemoryAuthEvents {
     async fn record(&self, event: AuthEvent) -> Result<(), AuthEventsError> {
+        lock(&self.events).push(event);
+        Ok(())
+    }
+}
+
+/// Keeps what was recorded of API keys, for a test to read.
+#[derive(Debug, Default)]
+pub struct InMemoryApiKeyEvents {
+    events: Mutex<Vec<ApiKeyEvent>>,
+}
+
+impl InMemoryApiKeyEvents {
+    /// What was recorded so far, in its order.
+    #[must_use]
+    pub fn recorded(&self) -> Vec<ApiKeyEvent> {
+        lock(&self.events).clone()
+    }
+}
+
+#[async_trait]
+impl ApiKeyEvents for InMemoryApiKeyEvents {
+    async fn record(&self, event: ApiKeyEvent) -> Result<(), AuthEventsError> {
         lock(&self.events).push(event);
         Ok(())
     }

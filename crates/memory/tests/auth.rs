@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use resync_auth::contract::lockout::LockoutHarness;
 use resync_auth::{InProcessLockout, LockoutLimits, LockoutStore};
 use resync_kernel::ManualClock;
-use resync_memory::auth::{InMemorySessionStore, InMemoryUserRepository};
+use resync_memory::auth::{InMemoryApiKeyRepository, InMemorySessionStore, InMemoryUserRepository};
 
 mod users {
     use super::*;
@@ -26,6 +26,16 @@ mod sessions {
     }
 
     resync_auth::session_store_contract!(make);
+}
+
+mod api_keys {
+    use super::*;
+
+    fn make() -> Ready<Box<InMemoryApiKeyRepository>> {
+        ready(Box::default())
+    }
+
+    resync_auth::api_key_repository_contract!(make);
 }
 
 mod lockout {

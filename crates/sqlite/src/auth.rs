@@ -3,9 +3,11 @@
 //! Ids are 16-byte blobs, times milliseconds since 1970. A role or a name that does not parse names its
 //! table, column and row, and is never read as something else.
 
+mod api_keys;
 mod sessions;
 mod users;
 
+pub use api_keys::SqliteApiKeyRepository;
 pub use sessions::SqliteSessionStore;
 pub use users::SqliteUserRepository;
 

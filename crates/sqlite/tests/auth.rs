@@ -6,7 +6,7 @@ use resync_auth::{
 };
 use resync_kernel::UserId;
 use resync_sqlite::SqliteDatabase;
-use resync_sqlite::auth::{SqliteSessionStore, SqliteUserRepository};
+use resync_sqlite::auth::{SqliteApiKeyRepository, SqliteSessionStore, SqliteUserRepository};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -71,6 +71,16 @@ mod users {
     }
 
     resync_auth::user_repository_contract!(make);
+}
+
+mod api_keys {
+    use super::*;
+
+    async fn make() -> OnFile<SqliteApiKeyRepository> {
+        OnFile::new(SqliteApiKeyRepository::new).await
+    }
+
+    resync_auth::api_key_repository_contract!(make);
 }
 
 mod sessions {

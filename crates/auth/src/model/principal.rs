@@ -18,11 +18,11 @@ pub struct Principal {
     pub role: Role,
     /// What the credential narrows the role to; `None` when it narrows nothing, as a login does.
     pub scopes: Option<BTreeSet<Permission>>,
-    /// The session, to which confirmation and CSRF tokens are bound.
+    /// The session, to which confirmation and CSRF tokens are bound; for an API key the key's id.
     pub session_id: SessionId,
-    /// The token that was shown.
+    /// The token that was shown; for an API key the key's id.
     pub token_id: TokenId,
-    /// When the session ends.
+    /// When the session, or the key, ends.
     pub expires_at: DateTime<Utc>,
 }
 

@@ -1,0 +1,132 @@
+//! API keys in SQLite.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use resync_auth::{
+    ApiKey, ApiKeyDigest, ApiKeyId, ApiKeyRepository, ApiKeyRepositoryError, Permission,
+};
+use resync_kernel::{BoxError, UserId};
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::{millis, time};
+use crate::{SqliteDatabase, SqliteError};
+
+/// API keys in the table `api_keys`; the scopes are names with spaces between.
+#[derive(Debug, Clone)]
+pub struct SqliteApiKeyRepository {
+    database: SqliteDatabase,
+}
+
+impl SqliteApiKeyRepository {
+    /// The API keys of `database`.
+    #[must_use]
+    pub const fn new(database: SqliteDatabase) -> Self {
+        Self { database }
+    }
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: Uuid,
+    user_id: Uuid,
+    label: String,
+    digest: Vec<u8>,
+    scopes: String,
+    user_version: u32,
+    created_at_ms: i64,
+    expires_at_ms: i64,
+}
+
+impl TryFrom<Row> for ApiKey {
+    type Error = SqliteError;
+
+    fn try_from(row: Row) -> Result<Self, SqliteError> {
+        let broken = |column, source: BoxError| SqliteError::Column {
+            table: "api_keys",
+            column,
+            id: row.id.to_string(),
+            source,
+        };
+        let digest = <[u8; 32]>::try_from(row.digest.as_slice());
+        let scopes: Result<BTreeSet<_>, _> = row.scopes.split(' ').map(Permission::parse).collect();
+        Ok(Self {
+            id: ApiKeyId(row.id),
+            user_id: UserId(row.user_id),
+            digest: ApiKeyDigest(digest.map_err(|error| broken("digest", error.into()))?),
+            scopes: scopes.map_err(|error| broken("scopes", error.into()))?,
+            user_version: row.user_version,
+            created_at: time(row.created_at_ms, "api_keys", "created_at_ms", row.id)?,
+            expires_at: time(row.expires_at_ms, "api_keys", "expires_at_ms", row.id)?,
+            label: row.label,
+        })
+    }
+}
+
+fn unavailable(error: impl Into<SqliteError>) -> ApiKeyRepositoryError {
+    ApiKeyRepositoryError::Unavailable(error.into().into())
+}
+
+#[async_trait]
+impl ApiKeyRepository for SqliteApiKeyRepository {
+    async fn insert(&self, key: &ApiKey, most: u32) -> Result<bool, ApiKeyRepositoryError> {
+        let names: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
+        let query = sqlx::query(
+            "INSERT INTO api_keys
+                 (id, user_id, label, digest, scopes, user_version, created_at_ms, expires_at_ms)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+             WHERE (SELECT count(*) FROM api_keys WHERE user_id = ?2) < ?9",
+        )
+        .bind(key.id.0)
+        .bind(key.user_id.0)
+        .bind(key.label.clone())
+        .bind(key.digest.0.to_vec())
+        .bind(names.join(" "))
+        .bind(key.user_version)
+        .bind(millis(key.created_at))
+        .bind(millis(key.expires_at))
+        .bind(most);
+        let work = self.database.write(move |tx| {
+            Box::pin(async move { Ok::<_, SqliteError>(query.execute(tx).await?.rows_affected()) })
+        });
+        work.await.map(|rows| rows == 1).map_err(unavailable)
+    }
+
+    async fn find(&self, digest: ApiKeyDigest) -> Result<Option<ApiKey>, ApiKeyRepositoryError> {
+        let row: Option<Row> = sqlx::query_as("SELECT * FROM api_keys WHERE digest = ?")
+            .bind(digest.0.to_vec())
+            .fetch_optional(self.database.reader())
+            .await
+            .map_err(unavailable)?;
+        row.map(ApiKey::try_from).transpose().map_err(unavailable)
+    }
+
+    async fn list(&self, user_id: UserId) -> Result<Vec<ApiKey>, ApiKeyRepositoryError> {
+        let sql = "SELECT * FROM api_keys WHERE user_id = ? ORDER BY created_at_ms, id";
+        let rows: Vec<Row> = sqlx::query_as(sql)
+            .bind(user_id.0)
+            .fetch_all(self.database.reader())
+            .await
+            .map_err(unavailable)?;
+        rows.into_iter()
+            .map(ApiKey::try_from)
+            .collect::<Result<_, _>>()
+            .map_err(unavailable)
+    }
+
+    async fn delete(&self, user_id: UserId, id: ApiKeyId) -> Result<bool, ApiKeyRepositoryError> {
+        let work = self.database.write(move |tx| {
+            Box::pin(async move {
+                let sql = "DELETE FROM api_keys WHERE id = ? AND user_id = ?";
+                let done = sqlx::query(sql)
+                    .bind(id.0)
+                    .bind(user_id.0)
+                    .execute(tx)
+                    .await?;
+                Ok::<_, SqliteError>(done.rows_affected() > 0)
+            })
+        });
+        work.await.map_err(unavailable)
+    }
+}
