@@ -18,8 +18,10 @@
 )]
 
 mod action;
+pub mod audit;
 mod log;
 mod plan;
+pub mod proposals;
 mod stage;
 
 pub use action::*;
@@ -96,6 +98,63 @@ macro_rules! gateway_contract_tests {
             async fn $law() {
                 let stage = $stage.await;
                 $crate::contract::$law(&stage).await;
+            }
+        )*
+    };
+}
+
+/// One test for each law of [`crate::ports::ProposalStore`]. `$fresh` makes a future of a pair of an
+/// `Arc` of the store and what must outlive it.
+#[macro_export]
+macro_rules! proposal_store_contract {
+    ($fresh:expr) => {
+        $crate::store_contract_tests! { $fresh, proposals,
+            a_proposal_reads_back_whole
+            an_id_is_taken_once
+            a_proposal_is_used_once
+            an_expired_proposal_is_not_used
+            an_unknown_proposal_is_unknown
+            a_purge_takes_what_has_ended
+        }
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn of_many_at_once_one_uses_it() {
+            let (store, _guard) = $fresh.await;
+            $crate::contract::proposals::of_many_at_once_one_uses_it(store).await;
+        }
+    };
+}
+
+/// One test for each law of [`crate::ports::AuditLog`]. `$fresh` makes a future of a pair of an `Arc`
+/// of the audit and what must outlive it.
+#[macro_export]
+macro_rules! audit_log_contract {
+    ($fresh:expr) => {
+        $crate::store_contract_tests! { $fresh, audit,
+            rows_are_a_chain
+            paging_covers_every_row_once
+            an_action_has_one_outcome
+            an_unfinished_intent_is_found
+        }
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn writers_at_once_make_one_chain() {
+            let (log, _guard) = $fresh.await;
+            $crate::contract::audit::writers_at_once_make_one_chain(log).await;
+        }
+    };
+}
+
+/// The tests behind the macros of the stores.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! store_contract_tests {
+    ($fresh:expr, $laws:ident, $($law:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $law() {
+                let (store, _guard) = $fresh.await;
+                $crate::contract::$laws::$law(&*store).await;
             }
         )*
     };
