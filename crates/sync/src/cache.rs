@@ -198,8 +198,7 @@ where
             }
             Err(landed) => return Ok(landed),
         };
-        // Boxed: a hit must not move the room for a waiter about.
-        let entry = Box::pin(flight.wait()).await?;
+        let entry = flight.wait().await?;
         let age_ms = entry.age_ms(self.inner.tick.now_ms());
         Ok(Cached::new(entry, age_ms, freshness, false))
     }
@@ -377,7 +376,7 @@ where
     /// A caller that found nothing joins the key's flight or leads one; `Err` is the entry that
     /// was written between its look at the map and the lock.
     fn join_or_lead(&self, hash: KeyHash, key: &K) -> Result<Part<V, E>, Cached<V>> {
-        let now_ms = self.tick.exact_ms();
+        let now_ms = self.tick.now_ms();
         let mut shard = self.store.lock(hash);
         if let Some(entry) = self
             .store
