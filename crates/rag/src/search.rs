@@ -4,11 +4,13 @@
 //! document is found by itself.
 
 mod analysis;
+mod hit;
 mod index;
+mod judge;
 mod lexicon;
 mod plan;
 
-pub use index::{Explanation, SearchHit};
+pub use hit::{Explanation, SearchHit};
 pub(crate) use index::{Index, IndexError, IndexWriter};
 pub(crate) use lexicon::Lexicon;
 pub(crate) use plan::plan;

@@ -7,7 +7,6 @@
 //! - Equal indexes answer equally: segments with deleted chunks are merged at once, so that word
 //!   statistics count living chunks only, and equal scores are ordered by document, then ordinal.
 
-use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tantivy::collector::TopDocs;
@@ -23,6 +22,8 @@ use thiserror::Error;
 
 use crate::model::{Chunk, Document, DocumentId, Span};
 use crate::search::analysis::words;
+use crate::search::hit::SearchHit;
+use crate::search::judge::{above, explanation, inverse_frequency, is_answerable, terms_of};
 use crate::search::plan::{Concept, Way};
 
 /// What a word in a heading or title is worth against one in the text.
@@ -33,13 +34,6 @@ const BOTH: f32 = 0.4;
 const WRITER_BYTES: usize = 15_000_000;
 /// More segments than this are merged into one.
 const MAX_SEGMENTS: usize = 8;
-/// Hits that are looked at to decide whether there is an answer.
-const JUDGED_HITS: usize = 5;
-/// The share of the question's weight that the best document must have. Calibrated on the golden
-/// set of `tests/golden.rs`: from 0.42 down more questions without an answer pass than questions
-/// with one are saved, from 0.55 up it is the other way round.
-const ANSWERABLE_SHARE: f32 = 0.45;
-
 /// The index failed.
 #[derive(Debug, Error)]
 pub(crate) enum IndexError {
@@ -49,40 +43,6 @@ pub(crate) enum IndexError {
     /// A stored chunk cannot be read back.
     #[error("the search index holds an unreadable chunk")]
     Unreadable,
-}
-
-/// Why a hit was found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Explanation {
-    /// The question's words that the section has, by themselves or by a word of the same meaning.
-    pub matched: Vec<String>,
-    /// The question's words that it lacks.
-    pub missing: Vec<String>,
-    /// The share of the question's weight that the section has, 0 to 1; rare words weigh more.
-    pub coverage: f32,
-}
-
-/// A section that was found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SearchHit {
-    /// Its document.
-    pub document_id: DocumentId,
-    /// The chunk's place in the document, from 0.
-    pub ordinal: u32,
-    /// The document's file name.
-    pub source: String,
-    /// The document's title.
-    pub title: String,
-    /// The headings above the section, outermost first.
-    pub heading_path: Vec<String>,
-    /// The section's text.
-    pub text: String,
-    /// Where the text stands in the document.
-    pub span: Span,
-    /// BM25 score, to four decimals; only comparable within one search.
-    pub score: f32,
-    /// Why it was found, when asked for.
-    pub explanation: Option<Explanation>,
 }
 
 /// The hits, and whether they can answer.
@@ -429,14 +389,6 @@ impl IndexWriter {
     }
 }
 
-fn above(title: &str, source: &str, path: &[String]) -> String {
-    let mut above = path.join("\n");
-    if !path.iter().any(|heading| heading == title) {
-        above = format!("{title}\n{above}");
-    }
-    format!("{above}\n{source}")
-}
-
 /// The index terms of `text`, for the library's whitespace tokenizer.
 fn terms(text: &str) -> String {
     let mut joined = String::with_capacity(text.len() * 3);
@@ -447,62 +399,4 @@ fn terms(text: &str) -> String {
         }
     }
     joined
-}
-
-fn terms_of(hit: &SearchHit) -> HashSet<String> {
-    let above = above(&hit.title, &hit.source, &hit.heading_path);
-    let mut found = HashSet::new();
-    for word in words(&hit.text).iter().chain(&words(&above)) {
-        found.extend(word.terms().cloned());
-    }
-    found
-}
-
-/// `ln(1 + (n - df + ½) / (df + ½))`, as BM25 has it.
-fn inverse_frequency(chunks: u64, having: u64) -> f32 {
-    let exact = |n: u64| f32::from(u16::try_from(n).unwrap_or(u16::MAX));
-    let (chunks, having) = (exact(chunks), exact(having.min(chunks)));
-    ((chunks - having + 0.5) / (having + 0.5)).ln_1p()
-}
-
-fn says(concept: &Concept, terms: &HashSet<String>) -> bool {
-    concept.ways.iter().filter(|way| way.counts).any(|way| {
-        way.words
-            .iter()
-            .all(|forms| forms.iter().any(|form| terms.contains(form)))
-    })
-}
-
-fn explanation(concepts: &[Concept], weights: &[f32], terms: &HashSet<String>) -> Explanation {
-    let (mut matched, mut missing) = (Vec::new(), Vec::new());
-    let (mut has, mut all) = (0.0, 0.0);
-    for (concept, weight) in concepts.iter().zip(weights) {
-        all += weight;
-        if says(concept, terms) {
-            has += weight;
-            matched.push(concept.surface.clone());
-        } else {
-            missing.push(concept.surface.clone());
-        }
-    }
-    Explanation {
-        matched,
-        missing,
-        coverage: if all > 0.0 { has / all } else { 0.0 },
-    }
-}
-
-/// Whether one of the documents of the best hits has enough of the question's weight. The hits of
-/// a document are taken together, as an answer may stand in two of its sections.
-fn is_answerable(hits: &[SearchHit], concepts: &[Concept], weights: &[f32]) -> bool {
-    let mut by_document: BTreeMap<DocumentId, HashSet<String>> = BTreeMap::new();
-    for hit in hits.iter().take(JUDGED_HITS) {
-        by_document
-            .entry(hit.document_id)
-            .or_default()
-            .extend(terms_of(hit));
-    }
-    by_document
-        .values()
-        .any(|terms| explanation(concepts, weights, terms).coverage >= ANSWERABLE_SHARE)
 }
