@@ -136,15 +136,17 @@ fn command(engine: &Engine, kind: u8, pick: u32, number: u32) -> Command {
         3 => Command::Kill(job),
         4 => Command::Cancel(job),
         5 => Command::CancelPending(job),
-        6 => Command::Confirm(job, number % 2 == 0),
+        6 => Command::Confirm(job, number.is_multiple_of(2)),
         7 => Command::Priority(job, number % 100),
         8 => Command::Rerun(job, RerunDetails::default()),
         9 => Command::HoldStream(stream),
         10 => Command::ReleaseStream(stream),
         11 => Command::CancelStream(stream),
-        12 => Command::Link(station, number % 2 == 0),
-        13 if prompts > 0 => Command::Reply(PromptKey::new(pick % prompts), number % 2 == 0),
-        _ => Command::Start(station, number % 3 > 0),
+        12 => Command::Link(station, number.is_multiple_of(2)),
+        13 if prompts > 0 => {
+            Command::Reply(PromptKey::new(pick % prompts), number.is_multiple_of(2))
+        }
+        _ => Command::Start(station, !number.is_multiple_of(3)),
     }
 }
 

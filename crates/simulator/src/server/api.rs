@@ -313,6 +313,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn latency_stays_between_its_bounds() {
+        let dice = |n| Dice::new(1, "latency", "", n);
+        assert_eq!(latency(40, None, dice(0)), Duration::from_millis(40));
+        assert_eq!(latency(40, Some(10), dice(0)), Duration::from_millis(40));
+        for n in 0..50 {
+            let wait = latency(10, Some(12), dice(n)).as_millis();
+            assert!((10..=12).contains(&wait));
+        }
+    }
+
+    #[test]
     fn queries_are_decoded_byte_by_byte() {
         let pairs = query("oql=name%20%3D%20%27X%27&a=b+c&broken=%4&flag");
         let values: Vec<_> = pairs.iter().map(|(_, value)| value.as_str()).collect();

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, io, time::Duration};
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use hyper::{
@@ -76,9 +76,13 @@ pub(super) fn full(bytes: Vec<u8>) -> Body {
 
 /// A body that breaks off: `bytes` arrive, and then the connection is closed.
 pub(super) fn broken(bytes: Vec<u8>) -> Body {
-    let error = io::Error::new(io::ErrorKind::ConnectionAborted, Dropped);
-    let frames = [Ok(Frame::data(Bytes::from(bytes))), Err(error)];
-    StreamBody::new(stream::iter(frames)).boxed()
+    let first = stream::iter([Ok(Frame::data(Bytes::from(bytes)))]);
+    let error = stream::once(async {
+        // The pause lets what came before reach the socket.
+        tokio::task::yield_now().await;
+        Err(io::Error::new(io::ErrorKind::ConnectionAborted, Dropped))
+    });
+    BodyExt::boxed(StreamBody::new(first.chain(error)))
 }
 
 /// An answer with one body type.

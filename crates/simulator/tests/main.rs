@@ -1,0 +1,16 @@
+//! The simulator over real sockets.
+
+#[cfg(test)]
+mod actions;
+#[cfg(test)]
+mod determinism;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod logs;
+#[cfg(test)]
+mod quirks;
+#[cfg(test)]
+mod reads;
+#[cfg(test)]
+mod support;
