@@ -31,7 +31,7 @@ export function ActionDialog({ target, onDone, onClose }) {
   };
   const propose = async (reason, ticket) => {
     try {
-      setStep({ name: "proposal", proposal: await send({ reason, ...(ticket && { ticket }) }) });
+      setStep({ name: "proposal", proposal: await send({ reason, ...(ticket && { ticket }), ...target.more }) });
     } catch (problem) {
       setStep({ name: "form", problem, reason, ticket });
     }

@@ -125,6 +125,7 @@ function ProposalCard({ proposal }) {
           engine: target.engine,
           reason: reason.current.value.trim(),
           ticket: ticket.current.value.trim(),
+          more: moreOf(proposal),
         });
       }}
     >
@@ -147,6 +148,12 @@ function ProposalCard({ proposal }) {
 
 /** The job's own name, which ends a label `WORKSTATION#STREAM.JOB`. @param {string} label */
 const nameOf = (label) => label.slice(label.lastIndexOf(".") + 1);
+
+/** What two of the actions need besides a reason; the question named it. @param {any} proposal */
+function moreOf({ action, priority, status }) {
+  if (action === "priority") return { priority };
+  return action === "confirm" ? { status } : undefined;
+}
 
 /** What was looked at, for whoever wants to know. */
 function How({ answer }) {

@@ -22,6 +22,7 @@ export function App() {
   const [starting, setStarting] = useState(true);
   const [problem, setProblem] = useState(null);
   const [reason, setReason] = useState(null);
+  const [fresh, setFresh] = useState(false);
 
   const start = useCallback(async () => {
     setStarting(true);
@@ -53,6 +54,7 @@ export function App() {
       switcher=${switcher}
       onSignedIn=${(signedIn) => {
         setReason(null);
+        setFresh(true);
         setUser(signedIn);
       }}
     />`;
@@ -62,6 +64,7 @@ export function App() {
       words=${words}
       user=${user}
       switcher=${switcher}
+      fresh=${fresh}
       onSignedOut=${(why) => {
         setUser(null);
         setReason(why);
@@ -71,7 +74,7 @@ export function App() {
 }
 
 /** The page of someone who is signed in. */
-function Desk({ words, user, switcher, onSignedOut }) {
+function Desk({ words, user, switcher, fresh, onSignedOut }) {
   const { t } = words;
   const [route, go] = useRoute();
   const [engines, setEngines] = useState(null);
@@ -91,6 +94,8 @@ function Desk({ words, user, switcher, onSignedOut }) {
   }, []);
   useEffect(() => {
     loadEngines();
+    // The form that had the focus is gone; a reload leaves the focus where the browser puts it.
+    if (fresh) main.current.focus();
   }, []);
 
   const engine = engines?.find((one) => one.name === chosen) ?? engines?.[0] ?? null;

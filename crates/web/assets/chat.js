@@ -31,6 +31,9 @@ function keptSession(username) {
   };
 }
 
+/** What was typed and not sent, by user: a session that ends under the typing loses nothing. */
+const drafts = new Map();
+
 export function Chat() {
   const { t, user, engine, language } = useContext(Page);
   const [kept] = useState(() => keptSession(user.username));
@@ -101,7 +104,10 @@ export function Chat() {
       if (error.code !== "aborted") setProblem(error);
       // What was typed comes back, so that nobody has to write it again.
       setTurns((now) => now.filter((turn) => turn.id !== id));
-      if (!box.current.value) box.current.value = message;
+      if (!box.current?.value) {
+        drafts.set(user.username, message);
+        if (box.current) box.current.value = message;
+      }
     }
     setBusy("");
   }
@@ -111,10 +117,12 @@ export function Chat() {
     setTurns([]);
     setOlder(null);
     setProblem(null);
-    box.current.focus();
+    // After the dialog, if there was one, has given the focus back to a button that goes away.
+    requestAnimationFrame(() => box.current?.focus());
   };
   const suggest = (text) => {
     box.current.value = text;
+    drafts.set(user.username, text);
     box.current.focus();
   };
 
@@ -187,11 +195,15 @@ function Turn({ turn, suggest }) {
 }
 
 function MessageForm({ box, ask, busy, stop }) {
-  const { t } = useContext(Page);
+  const { t, user } = useContext(Page);
+  useEffect(() => {
+    box.current.value = drafts.get(user.username) ?? "";
+  }, []);
   const send = () => {
     const message = box.current.value.trim();
     if (!message || busy) return;
     box.current.value = "";
+    drafts.delete(user.username);
     ask(message);
   };
   return html`
@@ -209,6 +221,7 @@ function MessageForm({ box, ask, busy, stop }) {
         rows="2"
         maxlength=${LONGEST}
         aria-describedby="message-hint"
+        onInput=${(event) => drafts.set(user.username, event.currentTarget.value)}
         onKeyDown=${(event) => {
           // Enter that ends the writing of an accent or a syllable is not a send.
           if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;

@@ -52,7 +52,8 @@ export const number = (value, language) => new Intl.NumberFormat(localeOf(langua
  */
 export function visible(text) {
   return String(text ?? "")
-    .replace(/\r?\n$/, "")
+    .replaceAll("\r\n", "\n")
+    .replace(/\n$/, "")
     .replace(/[\u0000-\u0008\u000b-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
     .replace(/[\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 }

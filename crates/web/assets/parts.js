@@ -15,7 +15,8 @@ export function problemText(t, problem, language) {
     : problem.detail
       ? t("problem_detail", { detail: visible(problem.detail) })
       : t("problem_other", { code: problem.code });
-  const parts = [words];
+  const places = Array.isArray(problem.body.errors) ? problem.body.errors : [];
+  const parts = [words, ...places.map((one) => visible(`${one.pointer}: ${one.detail}.`))];
   if (problem.retryAfter !== null) {
     const at = new Date(Date.now() + problem.retryAfter * 1000).toISOString();
     parts.push(t("retry_after", { wait: span(problem.retryAfter * 1000), at: moment(at, language) }));

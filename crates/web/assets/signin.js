@@ -1,5 +1,5 @@
 // The form to sign in. Password managers and pasting work: plain inputs with their usual names.
-import { html, Page, useContext, useRef, useState } from "./lib.js";
+import { html, Page, useContext, useEffect, useRef, useState } from "./lib.js";
 import { call } from "./api.js";
 import { Note, problemText } from "./parts.js";
 
@@ -10,6 +10,8 @@ export function SignIn({ message, onSignedIn, switcher }) {
   const [problem, setProblem] = useState(null);
   const username = useRef(null);
   const password = useRef(null);
+
+  useEffect(() => username.current.focus(), []);
 
   async function submit(event) {
     event.preventDefault();
@@ -35,7 +37,7 @@ export function SignIn({ message, onSignedIn, switcher }) {
       <main id="main" tabindex="-1">
         <h1>Resync</h1>
         <p class="lead">${t("tagline")}</p>
-        ${message && !problem && html`<${Note} kind="warning" role="status">${message}<//>`}
+        ${message && !problem && html`<${Note} kind="warning" role="alert">${message}<//>`}
         <form onSubmit=${submit} aria-describedby=${problem ? "signin-problem" : undefined}>
           <label for="username">${t("username")}</label>
           <input

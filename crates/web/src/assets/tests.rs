@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use resync_auth::Permission;
+use resync_tws::model::JobStatus;
 use sha2::{Digest, Sha256};
 
 use super::*;
@@ -117,6 +119,60 @@ fn vendored_files_match_their_digests() {
         .collect();
     assert_eq!(listed, present);
     assert!(present.iter().any(|(name, _)| name == "preact.js"));
+}
+
+/// The script of that name.
+fn script(name: &str) -> String {
+    own_scripts()
+        .into_iter()
+        .find(|(path, _)| path == name)
+        .unwrap()
+        .1
+}
+
+/// A state that the domain learns must not show as undecided on the board.
+#[test]
+fn the_page_groups_the_states_as_the_domain_does() {
+    let text = script("status.js");
+    let table = text
+        .split_once("PHASE_OF = {")
+        .unwrap()
+        .1
+        .split_once('}')
+        .unwrap()
+        .0;
+    let found: BTreeSet<(String, String)> = table
+        .lines()
+        .filter_map(|line| line.trim().split_once(": \""))
+        .map(|(state, phase)| (state.to_owned(), phase.trim_end_matches("\",").to_owned()))
+        .collect();
+    let expected: BTreeSet<(String, String)> = JobStatus::all()
+        .map(|status| {
+            let phase = format!("{:?}", status.phase()).to_lowercase();
+            (status.as_str().to_owned(), phase)
+        })
+        .collect();
+    assert_eq!(found, expected);
+    for (_, phase) in &expected {
+        assert!(
+            text.contains(&format!("\"{phase}\",\n")),
+            "{phase} is not on the board"
+        );
+    }
+}
+
+/// A renamed permission would hide the buttons without a word.
+#[test]
+fn the_page_asks_for_permissions_that_exist() {
+    let names: BTreeSet<String> = Permission::ALL.iter().map(ToString::to_string).collect();
+    let mut asked = 0;
+    for (name, text) in own_scripts() {
+        for permission in after(&text, "permissions.includes(\"", '"') {
+            assert!(names.contains(permission), "{name} asks for {permission}");
+            asked += 1;
+        }
+    }
+    assert!(asked >= 4);
 }
 
 /// A row of the table of texts: key, English, Portuguese.
