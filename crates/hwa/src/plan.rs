@@ -3,8 +3,9 @@
 //! What is pushed: name, stream, workstation, folder, and the status when the engine's vocabulary has
 //! it. What the engine cannot decide is decided here after reading, by [`Job::state`], and then the
 //! answer has no total and its page may hold fewer jobs than asked, down to none, while
-//! `next_offset` goes on: `SCHED` and `ADD`, which are not in the vendor's document, and words that
-//! we do not know. Lateness, phases and times are no part of [`JobQuery`]; the plan cache derives them.
+//! `next_offset` goes on: `SCHED` and `ADD`, which are not in the vendor's document, words that we do
+//! not know, and `CANCLP`, which is a flag that not every engine filters by. For other statuses a job
+//! to be cancelled later is dropped after reading, so that a total may count a few of those. Lateness, phases and times are no part of [`JobQuery`]; the plan cache derives them.
 //!
 //! The status is asked of `lastRunCompositeStatus`, which every job has. The manual's own example asks
 //! `jobruns.compositeStatus`, which misses jobs that never ran and finds those whose earlier run was
@@ -38,7 +39,6 @@ const MAX_WORKSTATION_PAGES: usize = 32;
 
 const LAST_RUN_STATUS: &str = "lastRunCompositeStatus.status";
 const LAST_RUN_CANCELED: &str = "lastRunCompositeStatus.canceled";
-const LAST_RUN_CANCEL_PENDING: &str = "lastRunCompositeStatus.cancelPending";
 const ANY_RUN_STATUS: &str = "jobruns.compositeStatus.status";
 
 /// How much of the wanted statuses the engine can decide.
@@ -102,11 +102,15 @@ fn status_filter(wanted: &[JobStatus], by_last_run: bool) -> Result<StatusFilter
         let words = wanted.iter().flat_map(words).copied();
         return Ok(StatusFilter::Wider(Oql::any_of(ANY_RUN_STATUS, words)?));
     }
+    // Not every engine filters by the flag of a pending cancel, so it is looked at afterwards.
+    if wanted.contains(&JobStatus::CanclPending) {
+        return Ok(StatusFilter::None);
+    }
     // A cancelled job keeps its status beside the flag, and the flag beats it.
     let mut either = Vec::new();
     let plain: Vec<&str> = wanted
         .iter()
-        .filter(|status| !matches!(status, JobStatus::Cancl | JobStatus::CanclPending))
+        .filter(|status| !matches!(status, JobStatus::Cancl))
         .flat_map(words)
         .copied()
         .collect();
@@ -114,16 +118,11 @@ fn status_filter(wanted: &[JobStatus], by_last_run: bool) -> Result<StatusFilter
         either.push(Oql::all([
             Oql::any_of(LAST_RUN_STATUS, plain)?,
             Oql::flag(LAST_RUN_CANCELED, false),
-            Oql::flag(LAST_RUN_CANCEL_PENDING, false),
         ])?);
     }
     if wanted.contains(&JobStatus::Cancl) {
         either.push(Oql::flag(LAST_RUN_CANCELED, true));
         either.push(Oql::is(LAST_RUN_STATUS, "CANCL")?);
-    }
-    if wanted.contains(&JobStatus::CanclPending) {
-        either.push(Oql::flag(LAST_RUN_CANCEL_PENDING, true));
-        either.push(Oql::is(LAST_RUN_STATUS, "CANCLP")?);
     }
     Ok(StatusFilter::Exact(Oql::any(either)?))
 }
@@ -506,8 +505,12 @@ mod tests {
     }
 
     #[test]
-    fn a_status_that_the_vendor_does_not_know_is_not_pushed() {
-        for status in [JobStatus::Sched, JobStatus::Other("X' OR".into())] {
+    fn a_status_that_the_engine_cannot_decide_is_not_pushed() {
+        for status in [
+            JobStatus::Sched,
+            JobStatus::CanclPending,
+            JobStatus::Other("X' OR".into()),
+        ] {
             assert_eq!(
                 status_filter(&[JobStatus::Hold, status], true),
                 Ok(StatusFilter::None)
@@ -525,7 +528,6 @@ mod tests {
         assert_eq!(
             oql.to_string(),
             "lastRunCompositeStatus.status = 'ABEND' AND lastRunCompositeStatus.canceled != true \
-             AND lastRunCompositeStatus.cancelPending != true \
              OR lastRunCompositeStatus.canceled = true OR lastRunCompositeStatus.status = 'CANCL'"
         );
     }

@@ -188,8 +188,7 @@ async fn a_question_is_pushed_down_whole() {
         sent.line,
         "GET /twsd/api/v2/plan/job?oql=name%20LIKE%20%27FIN_%40%27%20AND%20\
          lastRunCompositeStatus.status%20%3D%20%27HOLD%27%20AND%20\
-         lastRunCompositeStatus.canceled%20%21%3D%20true%20AND%20\
-         lastRunCompositeStatus.cancelPending%20%21%3D%20true%20\
+         lastRunCompositeStatus.canceled%20%21%3D%20true%20\
          ORDER%20BY%20name%20ASC%2C%20id%20ASC&limit=10&offset=20 HTTP/1.1"
     );
     assert_eq!(
