@@ -79,9 +79,8 @@ impl LoginService {
 
     /// Logs in whoever shows the right password.
     ///
-    /// Cancel safe: dropped before the password was found right, the attempt stays counted and nothing
-    /// else happened; dropped later, storing the session
-    /// and its audit row runs to its end.
+    /// Cancel safe: dropped before the password was looked at, the attempt stays counted and nothing else
+    /// happened; dropped later, storing the session and the audit row runs to its end.
     ///
     /// # Errors
     /// [`LoginError`]. A failed audit row is [`LoginError::Unavailable`], of a failed login too.
@@ -162,11 +161,14 @@ impl LoginService {
         }
     }
 
+    /// Runs to its end: hanging up at the right moment must not keep a guess out of the audit log.
     async fn record_failure(&self, address: IpAddr, kind: AuthEventKind) -> Result<(), LoginError> {
-        self.ports
-            .record(None, Some(address), kind)
-            .await
-            .map_err(unavailable)
+        let ports = self.ports.clone();
+        let work = async move {
+            let recorded = ports.record(None, Some(address), kind).await;
+            recorded.map_err(unavailable)
+        };
+        self.ports.to_the_end(work).await
     }
 
     /// Brings an old hash up to the cost of new ones. The login does not hang on it: the old hash is

@@ -463,6 +463,33 @@ async fn dropping_the_login_future_leaves_no_session_without_its_row() {
     ));
 }
 
+/// A guesser that hangs up as soon as its guess was looked at is in the audit log all the same.
+#[tokio::test]
+async fn dropping_the_login_future_hides_no_wrong_password() {
+    let mut mocks = Mocks::default();
+    mocks.reserves();
+    mocks.finds(None);
+    mocks.verifies(None, false);
+    let slow = Arc::new(SlowEvents::default());
+    let ports = AuthPorts {
+        events: Arc::clone(&slow) as _,
+        ..mocks.ports()
+    };
+    let tracker = ports.tracker.clone();
+    let service = login(ports);
+    let mut caller = JoinSet::new();
+    caller.spawn(async move { log_in(&service, "nobody").await });
+    slow.begun.notified().await;
+    caller.shutdown().await;
+    slow.go_on.notify_one();
+    tracker.close();
+    tracker.wait().await;
+    assert_eq!(
+        *slow.recorded.lock().unwrap(),
+        [AuthEventKind::LoginFailed { user: None }]
+    );
+}
+
 /// What cannot be asked is refused, and told apart from a bad token.
 #[tokio::test]
 async fn a_store_that_does_not_answer_proves_nobody() {
