@@ -101,19 +101,11 @@ function Outage({ problem, meta }) {
 }
 
 function Summary({ data }) {
-  const { t, tn, language } = useContext(Page);
+  const { t, language } = useContext(Page);
   const off = data.workstations_off ?? [];
   return html`
     <${Counts} data=${data} />
-    <section aria-labelledby="failed-title">
-      <h2 id="failed-title">${t("root_failures")} <span class="count">${number(data.failed.length, language)}</span></h2>
-      ${data.failed.length === 0
-        ? html`<p class="good"><${Icon} name="succeeded" />${t("no_failures")}</p>`
-        : html`
-            <p class="hint">${tn("victims_total", data.victims_total)}</p>
-            <${FailedTable} items=${data.failed} />
-          `}
-    </section>
+    <${Failures} data=${data} />
     <div class="lists">
       <${Section} id="late" title=${t("late")} count=${data.late.count} shown=${data.late.items.length}>
         ${data.late.items.map((job) => html`<${JobLine} key=${job.id} job=${job} kind="late" />`)}
@@ -175,6 +167,31 @@ function Summary({ data }) {
         )}
       <//>
     </div>
+  `;
+}
+
+/** Where to look first, and below it what failed only because something else did. */
+function Failures({ data }) {
+  const { t, tn, language } = useContext(Page);
+  const roots = data.failed.filter((one) => one.root !== false);
+  const others = data.failed.filter((one) => one.root === false);
+  const all = data.by_phase.failed ?? 0;
+  return html`
+    <section aria-labelledby="failed-title">
+      <h2 id="failed-title">${t("root_failures")} <span class="count">${number(roots.length, language)}</span></h2>
+      ${data.failed.length === 0
+        ? html`<p class="good"><${Icon} name="succeeded" />${t("no_failures")}</p>`
+        : html`
+            <p class="hint">${tn("victims_total", data.victims_total)}</p>
+            <${FailedTable} items=${roots} />
+          `}
+      ${others.length > 0 &&
+      html`<details class="others">
+        <summary>${tn("failed_after", others.length)}</summary>
+        <${FailedTable} items=${others} />
+      </details>`}
+      ${data.failed.length < all && html`<p class="hint">${t("shown_of", { shown: data.failed.length, count: all })}</p>`}
+    </section>
   `;
 }
 

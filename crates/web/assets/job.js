@@ -124,7 +124,7 @@ function Diagnosis({ id, open }) {
           <strong class="badge verdict-${data.verdict}">${t(`verdict_${data.verdict}`)}</strong>
           ${data.cause ? html`<span>${inLanguage(data.cause, language)}</span>` : html`<span>${t("no_cause")}</span>`}
         </p>
-        <p class="hint">${t(`transience_${data.transience}`)} · ${tn("victims_of", data.victims)}</p>
+        <p class="hint">${t(`transience_${data.transience}`)} · ${Number.isInteger(data.victims) ? tn("victims_of", data.victims) : t("victims_unknown")}</p>
         ${data.evidence.length > 0 &&
         html`
           <h4>${t("evidence")}</h4>

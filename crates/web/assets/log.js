@@ -9,6 +9,10 @@ import { Age, Note, ProblemNote, useLoad } from "./parts.js";
 /** Lines in a window, and how many of them stand before the first cited one. */
 const WINDOW = 200;
 const BEFORE = 30;
+/** Lines that the server searches at a time. */
+const SEARCHED = 2000;
+/** Matches that are listed. */
+const SHOWN = 40;
 
 /** @param {{job: any, route: any, open: (run: string | undefined, lines?: any) => void}} props */
 export function LogView({ job, route, open }) {
@@ -45,7 +49,7 @@ export function LogView({ job, route, open }) {
         <p class="hint">
           <${Age} meta=${data.meta} receivedAt=${receivedAt} />
           ${data.redacted > 0 && html` · ${t("redacted", { n: data.redacted })}`}
-          ${data.truncated && html` · ${t("truncated")}`}
+          ${data.truncated && html` · ${t("log_goes_on")}`}
         </p>
         ${data.lines.length === 0
           ? html`<${Note}>${from > 1 ? t("log_ends") : t("log_empty")}<//>`
@@ -60,7 +64,7 @@ export function LogView({ job, route, open }) {
         <div class="pager">
           ${from > 1 &&
           html`<button type="button" onClick=${() => setFrom(Math.max(1, from - WINDOW))}>${t("earlier_lines")}</button>`}
-          ${data.lines.length >= WINDOW &&
+          ${data.truncated && data.lines.length > 0 &&
           html`<button type="button" onClick=${() => setFrom(last + 1)}>${t("later_lines")}</button>`}
         </div>
       `}
@@ -71,22 +75,27 @@ export function LogView({ job, route, open }) {
 function Search({ job, run, open }) {
   const { t, tn, engine } = useContext(Page);
   const [text, setText] = useState("");
-  const [asked, setAsked] = useState("");
+  const [asked, setAsked] = useState({ search: "", from: 1 });
   const { data, problem, again } = useLoad(
     (signal) =>
-      asked
-        ? call("jobLog", { params: { id: job.id }, query: { engine: engine.name, run, search: asked }, signal })
+      asked.search
+        ? call("jobLog", {
+            params: { id: job.id },
+            query: { engine: engine.name, run, lines: SEARCHED, ...asked },
+            signal,
+          })
         : Promise.resolve(null),
-    [job.id, run, asked],
+    [job.id, run, asked.search, asked.from],
   );
   const matches = data?.matches ?? [];
+  const last = data ? data.from_line + data.lines.length - 1 : 0;
   return html`
     <form
       class="log-search"
       role="search"
       onSubmit=${(event) => {
         event.preventDefault();
-        setAsked(text.trim());
+        setAsked({ search: text.trim(), from: 1 });
       }}
     >
       <label for="log-search">${t("search_log")}</label>
@@ -100,10 +109,15 @@ function Search({ job, run, open }) {
       <button type="submit">${t("search")}</button>
     </form>
     ${problem && html`<${ProblemNote} problem=${problem} again=${again} />`}
-    <div role="status">${data && html`<p class="hint">${tn("matches", matches.length)}</p>`}</div>
+    <div role="status">${data &&
+      html`<p class="hint">${tn("matches", matches.length)} ${t("searched", { from: data.from_line, to: last })}</p>`}
+    </div>
+    ${data?.truncated &&
+    data.lines.length > 0 &&
+    html`<button type="button" onClick=${() => setAsked({ ...asked, from: last + 1 })}>${t("search_on")}</button>`}
     ${matches.length > 0 &&
     html`<ul class="matches">
-      ${matches.slice(0, 40).map(
+      ${matches.slice(0, SHOWN).map(
         (line) => html`
           <li key=${line}>
             <button type="button" class="link" onClick=${() => open(run, { from: line, to: line })}>
@@ -112,6 +126,7 @@ function Search({ job, run, open }) {
           </li>
         `,
       )}
+      ${matches.length > SHOWN && html`<li class="hint">${t("shown_of", { shown: SHOWN, count: matches.length })}</li>`}
     </ul>`}
   `;
 }
