@@ -25,7 +25,7 @@ struct Plan {
 
 const FULL: Plan = Plan {
     rounds: 5,
-    ops: 1_000_000,
+    ops: 500_000,
     draws: 1 << 20,
     callers: 1_000,
     cold_keys: 10_000,

@@ -79,7 +79,8 @@ pub(crate) trait Subject: Clone + Send + Sync + 'static {
 #[derive(Clone)]
 pub(crate) struct Ours {
     cache: Cache<Key, u64, Lost>,
-    cancel: CancellationToken,
+    /// Shared, since a clone of a token takes a lock, which is no part of a read.
+    cancel: Arc<CancellationToken>,
 }
 
 impl Subject for Ours {
@@ -98,7 +99,10 @@ impl Subject for Ours {
         let cancel = CancellationToken::new();
         let maintained = (cache.clone(), cancel.clone());
         drop(tracker.spawn(async move { maintained.0.run_maintenance(maintained.1).await }));
-        Self { cache, cancel }
+        Self {
+            cache,
+            cancel: Arc::new(cancel),
+        }
     }
 
     async fn read<F>(&self, key: &Key, fetch: F) -> usize

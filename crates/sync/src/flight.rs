@@ -4,8 +4,8 @@
 //! 2. `a_dropped_waiter_leaves_its_place`: the list is as long as the most waiters at one time.
 //! 3. `a_waiter_that_moves_is_woken_where_it_is`: the last waker of a waiter is the one that counts.
 //!
-//! A list of wakers and not a `Notify`: waking a thousand takes a third of the time, since nothing
-//! of the waiters themselves is touched.
+//! A list of wakers and not a `Notify`: a waiter is then two words, and needs no room of its own on
+//! the heap that would have to be walked to wake it.
 
 use std::future::Future;
 use std::pin::Pin;
