@@ -1,12 +1,62 @@
 //! Conversations, intents, evidence and answers over the plan and the documents.
+//!
+//! Invariants:
+//! - **The chat cannot act (I-08).** It holds reads alone; no type of this crate reaches an engine
+//!   with a write. A wish to act becomes a [`ProposalCard`] without a token, for a person to take to
+//!   the actions' two steps.
+//! - **No invented facts.** Each number about the plan stands in a [`Figure`] or a [`Citation`] with
+//!   its source and its age (I-15); without evidence the answer says what was looked at.
+//! - **Foreign text is data (I-13).** Words of logs and documents are quoted in excerpts and decide
+//!   nothing.
+//! - A conversation is its owner's alone (P1-08), and a turn that was not saved is visible (P2-04).
+//!
+//! ```
+//! use resync_chat::{Context, Intent, Language, Router, Vocabulary};
+//!
+//! let router = Router::default();
+//! let routing = router.route("por que o FIN_GL_POST falhou?", None, &Context::default());
+//! assert_eq!(routing.intent, Intent::WhyFailed);
+//! assert_eq!(routing.language, Language::Portuguese);
+//! assert_eq!(routing.entities.jobs[0].name, "FIN_GL_POST");
+//!
+//! let routing = router.route("don't cancel FIN_GL_POST", None, &Context::default());
+//! assert_ne!(routing.intent, Intent::Action);
+//! assert!(routing.entities.actions.is_empty());
+//! ```
 
+mod answer;
 mod context;
+#[cfg(feature = "contract")]
+pub mod contract;
+mod events;
 mod language;
+mod ports;
+mod reply;
 mod route;
+mod service;
 mod text;
+mod tools;
 mod vocabulary;
 
+pub use answer::{
+    Answer, CardImpact, Citation, Figure, FigureSource, FigureValue, MessageId, Mode, Needs, Place,
+    ProposalCard, SessionId, Timings, ToolUse,
+};
 pub use context::{Context, KnownJob, Pending, Standing};
+pub use events::{ChatEvent, events_of};
 pub use language::Language;
+#[cfg(any(test, feature = "mocks"))]
+pub use ports::MockConversationStore;
+pub use ports::{
+    ConversationError, ConversationStore, Message, Placed, Role, SessionSummary, Turn,
+};
 pub use route::{Entities, Intent, NamedJob, Router, Routing, UnknownName};
+pub use service::{
+    Ask, ChatConfig, ChatError, ChatParts, ChatService, HistoryPage, MAX_MESSAGE_CHARS,
+};
+pub use tools::{
+    EngineFacts, KnowledgeToolError, KnowledgeTools, PlanToolError, PlanTools, Seen,
+};
+#[cfg(any(test, feature = "mocks"))]
+pub use tools::{MockKnowledgeTools, MockPlanTools};
 pub use vocabulary::{JobRef, Vocabulary};

@@ -15,5 +15,6 @@ mod time;
 
 pub use entities::{Entities, NamedJob, UnknownName};
 pub use intent::Intent;
+pub(crate) use entities::is_message_id;
 pub use router::{Router, Routing};
 

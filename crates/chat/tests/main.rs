@@ -1,1 +1,4 @@
-//! Tests.
+//! The chat over a small plan.
+
+mod plan;
+mod routing;

@@ -348,7 +348,7 @@ fn add_job(entities: &mut Entities, name: &str, candidates: Vec<JobRef>) {
 }
 
 /// `AWSBHT002E`, `ORA-00060`, `SQL0911N`, `IEC030I`.
-fn is_message_id(raw: &str) -> bool {
+pub(crate) fn is_message_id(raw: &str) -> bool {
     let upper = raw.to_uppercase();
     if raw.contains('_') {
         return false;

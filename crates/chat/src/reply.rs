@@ -1,0 +1,299 @@
+//! Answers from templates: each intent has a file that gathers its evidence and words it.
+//!
+//! Invariants:
+//! - No evidence, no figure: what could not be read is said, and the answer is `incomplete`.
+//! - Text of logs and documents never decides what is said next and never becomes a step (I-13).
+
+mod act;
+mod desk;
+mod documents;
+mod draft;
+mod job;
+mod lists;
+mod talk;
+mod why;
+
+use std::sync::Arc;
+
+use resync_tws::model::Job;
+use resync_tws::{Meta, Snapshot};
+
+pub(crate) use desk::Desk;
+pub(crate) use draft::Draft;
+
+use crate::context::KnownJob;
+use crate::language::Language;
+use crate::route::{Entities, Intent, Routing};
+use crate::text;
+use crate::tools::{PlanToolError, Seen};
+use crate::vocabulary::JobRef;
+
+/// What an answer is made from.
+pub(crate) struct Question<'a> {
+    pub(crate) message: &'a str,
+    pub(crate) routing: &'a Routing,
+    pub(crate) snapshot: Result<&'a Seen<Snapshot>, PlanToolError>,
+    pub(crate) can_propose: bool,
+}
+
+/// What is remembered of an answer.
+#[derive(Debug, Default)]
+pub(crate) struct Remember {
+    /// The job that it was about.
+    pub(crate) job: Option<KnownJob>,
+    /// It asked which job is meant.
+    pub(crate) asked_which: bool,
+}
+
+/// The job that a question is about.
+enum Target {
+    One(KnownJob),
+    /// The answer has been given: asked which one, or said that there is none.
+    Answered(Remember),
+}
+
+/// How many items a list in the text shows.
+const SHOWN: usize = 10;
+
+/// Writes the answer into `draft`.
+pub(crate) async fn reply(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) -> Remember {
+    let intent = question.routing.intent;
+    match intent {
+        Intent::PlanSummary => lists::summary(desk, question, draft),
+        Intent::ListByStatus => lists::jobs(desk, question, draft),
+        Intent::WorkstationStatus => lists::workstations(desk, question, draft),
+        Intent::Knowledge => documents::answer(desk, question, draft).await,
+        Intent::Confirmation => talk::confirmation(draft),
+        Intent::Help => talk::help(draft),
+        Intent::Greeting => talk::greeting(draft),
+        Intent::Unclear => talk::unclear(question, draft),
+        Intent::Action => {
+            if !act::may(desk, question, draft) {
+                return Remember::default();
+            }
+            return about_job(desk, question, draft).await;
+        }
+        Intent::WhyFailed | Intent::WhyWaiting | Intent::JobStatus | Intent::JobLog | Intent::Impact => {
+            return about_job(desk, question, draft).await;
+        }
+    }
+    Remember::default()
+}
+
+async fn about_job(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) -> Remember {
+    let target = match target(desk, question, draft) {
+        Target::One(job) => job,
+        Target::Answered(remember) => {
+            if question.snapshot.is_err() && question.routing.intent == Intent::WhyFailed {
+                documents::instead(desk, question, draft).await;
+            }
+            return remember;
+        }
+    };
+    let job = match question.routing.intent {
+        Intent::WhyFailed | Intent::WhyWaiting => why::answer(desk, question, &target, draft).await,
+        Intent::JobLog => job::log(desk, &target, draft).await,
+        Intent::Impact => job::impact(desk, question, &target, draft),
+        Intent::Action => act::propose(desk, question, &target, draft).await,
+        _ => job::status(desk, &target, draft).await,
+    };
+    others_named(question, draft);
+    Remember { job: Some(job.unwrap_or(target)), asked_which: false }
+}
+
+/// Says that only the first of several jobs was answered.
+fn others_named(question: &Question<'_>, draft: &mut Draft) {
+    let others: Vec<String> =
+        question.routing.entities.jobs.iter().skip(1).map(|job| text::name(&job.name)).collect();
+    if !others.is_empty() {
+        let names = others.join(", ");
+        draft.new_line();
+        draft.tell(
+            &format!("One job at a time: ask again for {names}."),
+            &format!("Um job por vez: pergunte de novo sobre {names}."),
+        );
+    }
+}
+
+fn target(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) -> Target {
+    let entities = &question.routing.entities;
+    let snapshot = match question.snapshot {
+        Ok(snapshot) => snapshot,
+        Err(error) => {
+            // A job that was spoken of may still be in the cache.
+            if let Some(known) = &question.routing.reference {
+                return Target::One(known.clone());
+            }
+            engine_down(desk, error, draft);
+            return Target::Answered(Remember::default());
+        }
+    };
+    if let Some(named) = entities.jobs.first() {
+        let fitting = narrowed(&named.candidates, entities);
+        return match fitting.as_slice() {
+            [] => ask_which(draft, &named.candidates),
+            [one] => Target::One(known(one)),
+            several => ask_which(draft, several),
+        };
+    }
+    if let Some(unknown) = entities.unknown.first() {
+        not_in_plan(desk, &text::name(&unknown.text), &unknown.alike, draft);
+        return Target::Answered(Remember { job: None, asked_which: true });
+    }
+    if let Some(stream) = entities.streams.first() {
+        return of_stream(question, snapshot, stream, draft);
+    }
+    if let Some(known) = &question.routing.reference {
+        return Target::One(known.clone());
+    }
+    draft.tell("Which job do you mean? Write its name.", "Qual job? Escreva o nome dele.");
+    Target::Answered(Remember { job: None, asked_which: true })
+}
+
+/// The candidates that also fit the stream and the workstation of the message.
+fn narrowed(candidates: &[JobRef], entities: &Entities) -> Vec<JobRef> {
+    let fits = |names: &[String], name: Option<&str>| {
+        names.is_empty() || name.is_some_and(|name| names.iter().any(|known| known == name))
+    };
+    candidates
+        .iter()
+        .filter(|job| fits(&entities.streams, job.stream.as_deref()))
+        .filter(|job| fits(&entities.workstations, job.workstation.as_deref()))
+        .cloned()
+        .collect()
+}
+
+fn known(job: &JobRef) -> KnownJob {
+    KnownJob {
+        id: job.id.clone(),
+        name: job.name.clone(),
+        label: job.label.clone(),
+        standing: job.phase.into(),
+    }
+}
+
+pub(crate) fn known_job(job: &Job) -> KnownJob {
+    known(&JobRef::from(job))
+}
+
+/// Asks which of several jobs is meant, listing their labels.
+fn ask_which(draft: &mut Draft, jobs: &[JobRef]) -> Target {
+    draft.tell(
+        "More than one job has that name. Which one do you mean?",
+        "Há mais de um job com esse nome. De qual você fala?",
+    );
+    for job in jobs.iter().take(SHOWN) {
+        // Two days of one stream share a label; the id tells them apart.
+        let shared = jobs.iter().filter(|other| other.label == job.label).count() > 1;
+        let label = text::name(&job.label);
+        let option = if shared { format!("{label} ({})", job.id) } else { label };
+        draft.line(&option);
+        draft.clarify.push(if shared { job.id.to_string() } else { option });
+    }
+    if jobs.len() > SHOWN {
+        draft.tell("There are more; name the stream as well.", "Há mais; diga também o stream.");
+    }
+    Target::Answered(Remember { job: None, asked_which: true })
+}
+
+/// A question about a stream: the jobs of it that it can mean.
+fn of_stream(question: &Question<'_>, snapshot: &Seen<Snapshot>, stream: &str, draft: &mut Draft) -> Target {
+    let wanted = |job: &&Arc<Job>| match question.routing.intent {
+        Intent::WhyFailed => job.state().has_failed(),
+        Intent::WhyWaiting => crate::context::Standing::from(job.phase()) == crate::context::Standing::Waiting,
+        _ => true,
+    };
+    let jobs: Vec<JobRef> = snapshot
+        .value
+        .jobs
+        .iter()
+        .filter(|job| job.stream.name.as_deref() == Some(stream))
+        .filter(wanted)
+        .map(|job| JobRef::from(&**job))
+        .collect();
+    let name = text::name(stream);
+    match jobs.as_slice() {
+        [] => {
+            draft.tell(
+                &format!("No job of stream {name} is in that state."),
+                &format!("Nenhum job do stream {name} está nesse estado."),
+            );
+            Target::Answered(Remember::default())
+        }
+        [one] => Target::One(known(one)),
+        several => {
+            draft.tell(
+                &format!("{name} is a stream. Which of its jobs do you mean?"),
+                &format!("{name} é um stream. De qual job dele você fala?"),
+            );
+            for job in several.iter().take(SHOWN) {
+                let label = text::name(&job.label);
+                draft.line(&label);
+                draft.clarify.push(label);
+            }
+            Target::Answered(Remember { job: None, asked_which: true })
+        }
+    }
+}
+
+fn not_in_plan(desk: &Desk<'_>, name: &str, alike: &[String], draft: &mut Draft) {
+    let engine = engine_name(desk);
+    draft.tell(
+        &format!("Not found; looked at the names of the jobs, streams and workstations in the plan of {engine}: {name} is none of them."),
+        &format!("Não encontrado; foram vistos os nomes de jobs, streams e workstations do plano de {engine}: {name} não está entre eles."),
+    );
+    if !alike.is_empty() {
+        let names = alike.iter().map(|name| text::name(name)).collect::<Vec<_>>();
+        draft.tell(
+            &format!("Did you mean {}?", names.join(", ")),
+            &format!("Você quis dizer {}?", names.join(", ")),
+        );
+        draft.clarify.extend(names);
+    }
+}
+
+pub(crate) fn engine_name(desk: &Desk<'_>) -> String {
+    desk.engine.as_ref().map_or_else(String::new, |engine| text::name(engine.name.as_str()))
+}
+
+/// Says that the plan could not be read. No figure is given.
+fn engine_down(desk: &Desk<'_>, error: PlanToolError, draft: &mut Draft) {
+    draft.incomplete = true;
+    if desk.engine.is_none() {
+        draft.tell(
+            "No engine is configured, so I can say nothing about the plan.",
+            "Nenhum engine está configurado; não posso dizer nada sobre o plano.",
+        );
+        return;
+    }
+    let engine = engine_name(desk);
+    let (en, pt) = match error {
+        PlanToolError::Unreachable => ("cannot be reached", "está inacessível"),
+        PlanToolError::TimedOut => ("did not answer in time", "não respondeu a tempo"),
+        PlanToolError::Refused => ("refused Resync's credentials", "recusou as credenciais do Resync"),
+        PlanToolError::Unusable | PlanToolError::Gone | PlanToolError::NoLog => {
+            ("gave an answer that cannot be used", "deu uma resposta que não pode ser usada")
+        }
+    };
+    draft.tell(
+        &format!("The engine {engine} {en}, so I have no figures of the plan."),
+        &format!("O engine {engine} {pt}; não tenho dados do plano."),
+    );
+}
+
+/// The word for a count.
+fn plural<'a>(language: Language, count: usize, en: (&'a str, &'a str), pt: (&'a str, &'a str)) -> &'a str {
+    let pick = |(one, many): (&'a str, &'a str)| if count == 1 { one } else { many };
+    language.pick(pick(en), pick(pt))
+}
+
+/// The plan, or the sentence that there is none.
+fn plan<'a>(desk: &Desk<'_>, question: &Question<'a>, draft: &mut Draft) -> Option<(&'a Snapshot, &'a Meta)> {
+    match question.snapshot {
+        Ok(seen) => Some((&*seen.value, &seen.meta)),
+        Err(error) => {
+            engine_down(desk, error, draft);
+            None
+        }
+    }
+}

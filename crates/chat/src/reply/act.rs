@@ -1,0 +1,150 @@
+//! A wish to act becomes a card, and nothing more.
+//!
+//! Invariants (I-08, I-13):
+//! - A card comes from the person's own message alone; it holds no token and changes nothing.
+//! - The actions' own service decides again, on the job as it is then.
+
+use resync_tws::Text;
+use resync_tws::model::{ActionKind, Job, JobStatus, Phase};
+
+use super::draft::Fact;
+use super::{Desk, Draft, Question, engine_down, engine_name, job, known_job};
+use crate::answer::{CardImpact, Needs, ProposalCard};
+use crate::context::KnownJob;
+use crate::text;
+use crate::tools::PlanToolError;
+
+/// Whether a card can be made of the message at all; says why not.
+pub(super) fn may(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) -> bool {
+    let actions = &question.routing.entities.actions;
+    if actions.len() > 1 {
+        draft.tell("One action at a time. Which one?", "Uma ação por vez. Qual?");
+        draft.clarify.extend(actions.iter().map(|action| action.as_str().to_owned()));
+        return false;
+    }
+    let Some(action) = actions.first().copied() else {
+        draft.tell("Which action, and on which job?", "Qual ação, e em qual job?");
+        return false;
+    };
+    if !matches!(action, ActionKind::Rerun | ActionKind::Hold | ActionKind::Release | ActionKind::Cancel) {
+        draft.tell(
+            &format!("I do not prepare {} here; it is done on the job's page, where a person confirms it.", action.as_str()),
+            &format!("Não preparo {} aqui; é feito na página do job, onde uma pessoa confirma.", action.as_str()),
+        );
+        return false;
+    }
+    if !question.can_propose {
+        draft.tell("You do not have the permission to propose actions.", "Você não tem permissão para propor ações.");
+        return false;
+    }
+    if desk.engine.as_ref().is_some_and(|engine| engine.read_only) {
+        let engine = engine_name(desk);
+        draft.tell(
+            &format!("The engine {engine} is read-only here; no action is ever sent to it."),
+            &format!("O engine {engine} é somente leitura aqui; nenhuma ação é enviada a ele."),
+        );
+        return false;
+    }
+    true
+}
+
+pub(super) async fn propose(
+    desk: &Desk<'_>,
+    question: &Question<'_>,
+    target: &KnownJob,
+    draft: &mut Draft,
+) -> Option<KnownJob> {
+    let action = question.routing.entities.actions.first().copied()?;
+    let engine = desk.engine.as_ref()?.name.clone();
+    let seen = match desk.job(&target.id).await {
+        Ok(seen) => seen,
+        Err(PlanToolError::Gone) => {
+            job::gone(desk, target, draft);
+            return None;
+        }
+        Err(error) => {
+            engine_down(desk, error, draft);
+            return None;
+        }
+    };
+    let (view, meta) = (&*seen.value, &seen.meta);
+    let label = text::name(&view.job.label());
+    job::standing(&view.job, &view.state, meta, draft);
+    if !fits(&view.job, action) {
+        draft.tell(
+            &format!("That state does not allow {}, so no card was prepared.", action.as_str()),
+            &format!("Esse estado não permite {}; nenhum cartão foi preparado.", action.as_str()),
+        );
+        draft.say_age(meta);
+        return Some(known_job(&view.job));
+    }
+    let impact = impact(question, target, action, draft);
+    draft.tell(
+        &format!("I prepared {} of {label}. Nothing has been done: give a reason on the card, then confirm.", action.as_str()),
+        &format!("Preparei {} de {label}. Nada foi feito: informe o motivo no cartão e depois confirme.", action.as_str()),
+    );
+    draft.say_age(meta);
+    draft.proposal = Some(ProposalCard {
+        engine,
+        job_id: view.job.id.clone(),
+        label,
+        action,
+        state: text::name(view.state.as_str()),
+        impact,
+        needs: Needs::Reason,
+    });
+    Some(known_job(&view.job))
+}
+
+fn impact(question: &Question<'_>, target: &KnownJob, action: ActionKind, draft: &mut Draft) -> CardImpact {
+    let note = Some(note(action));
+    let Ok(snapshot) = question.snapshot else {
+        draft.incomplete = true;
+        draft.tell("Who waits for it could not be read.", "Não foi possível ler quem espera por ele.");
+        return CardImpact { blocked: 0, jobs: Vec::new(), note };
+    };
+    let victims = snapshot.value.victims(&target.id);
+    if !victims.is_empty() {
+        let fact = Fact::jobs("jobs that wait for it", "jobs que esperam por ele");
+        let count = draft.number(&snapshot.meta, &fact, victims.len());
+        draft.tell(&format!("Jobs that wait for it: {count}."), &format!("Jobs que esperam por ele: {count}."));
+    }
+    CardImpact {
+        blocked: victims.len(),
+        jobs: victims.iter().take(10).map(|job| text::name(&job.label())).collect(),
+        note,
+    }
+}
+
+fn note(action: ActionKind) -> Text {
+    let (en, pt) = match action {
+        ActionKind::Rerun => ("The job would run once more.", "O job seria executado mais uma vez."),
+        ActionKind::Hold => ("The job would not start until it is released.", "O job não iniciaria até ser liberado."),
+        ActionKind::Release => ("The job could start again.", "O job poderia iniciar de novo."),
+        ActionKind::Cancel => (
+            "The job would leave the plan, and jobs after it would not wait for it.",
+            "O job sairia do plano, e os jobs depois dele não esperariam por ele.",
+        ),
+        ActionKind::Kill | ActionKind::Confirm | ActionKind::Priority => {
+            ("It is done on the job's page.", "É feito na página do job.")
+        }
+    };
+    Text::new(en, pt)
+}
+
+/// Whether a card makes sense in that state, so that nobody is sent to a sure refusal. It is no
+/// permission: the service of the actions has the rules.
+fn fits(job: &Job, action: ActionKind) -> bool {
+    match action {
+        ActionKind::Rerun => {
+            let ended = matches!(job.status, JobStatus::Succ | JobStatus::Abend | JobStatus::Fail);
+            job.latest_run().is_some() && (ended || job.cancelled && job.phase() != Phase::Running)
+        }
+        ActionKind::Hold => {
+            matches!(job.state(), JobStatus::Hold | JobStatus::Ready | JobStatus::Fence)
+        }
+        ActionKind::Release => !job.state().has_ended() && job.priority == Some(0),
+        ActionKind::Cancel => !job.state().has_ended() && !job.cancel_pending,
+        ActionKind::Kill | ActionKind::Confirm | ActionKind::Priority => false,
+    }
+}

@@ -1,0 +1,163 @@
+//! Why a job failed or does not run: the diagnosis, its lines of the log, and the runbook for it.
+
+use resync_tws::model::Phase;
+use resync_tws::{Diagnosis, EvidenceKind, Meta, Transience, Verdict};
+
+use super::draft::{Fact, LogLines};
+use super::{Desk, Draft, Question, documents, engine_down, job, known_job};
+use crate::context::{KnownJob, Standing};
+use crate::route::Intent;
+use crate::text;
+use crate::tools::PlanToolError;
+
+/// How many steps the text shows.
+const STEPS: usize = 4;
+
+pub(super) async fn answer(
+    desk: &Desk<'_>,
+    question: &Question<'_>,
+    target: &KnownJob,
+    draft: &mut Draft,
+) -> Option<KnownJob> {
+    let seen = match desk.diagnosis(&target.id).await {
+        Ok(seen) => seen,
+        Err(PlanToolError::Gone) => {
+            job::gone(desk, target, draft);
+            return None;
+        }
+        Err(error) => {
+            engine_down(desk, error, draft);
+            let query = format!("{} {}", target.name, question.message);
+            documents::runbook(desk, &query, draft).await;
+            return None;
+        }
+    };
+    let (found, meta) = (&*seen.value, &seen.meta);
+    let state = found.job.state();
+    job::standing(&found.job, &state, meta, draft);
+    let standing = Standing::from(found.job.phase());
+    match standing {
+        Standing::Failed => failed(desk, found, meta, draft).await,
+        Standing::Waiting => waiting(found, meta, draft),
+        Standing::Other => neither(question, found, meta, draft),
+    }
+    draft.say_age(meta);
+    Some(known_job(&found.job))
+}
+
+async fn failed(desk: &Desk<'_>, found: &Diagnosis, meta: &Meta, draft: &mut Draft) {
+    let label = found.job.label();
+    let mut marks = Vec::new();
+    for evidence in found.evidence.iter().filter(|evidence| evidence.kind == EvidenceKind::Log) {
+        if let (Some(run), Some(from), Some(to)) = (&evidence.run, evidence.from_line, evidence.to_line) {
+            let lines = LogLines { label: &label, job: &found.job.id, run, from, to, text: &evidence.text };
+            marks.push(draft.cite_log(lines));
+        }
+    }
+    let marks = if marks.is_empty() { String::new() } else { format!(" {}", marks.join(" ")) };
+    cause(found, meta, &marks, draft);
+    blocks(found, meta, draft);
+    steps(found, meta, draft);
+    missing(found, meta, draft);
+    documents::runbook(desk, &query(found, draft), draft).await;
+}
+
+fn cause(found: &Diagnosis, meta: &Meta, marks: &str, draft: &mut Draft) {
+    let Some(cause) = &found.cause else {
+        draft.tell("No cause was found.", "Nenhuma causa foi encontrada.");
+        return;
+    };
+    let sure = match found.verdict {
+        Verdict::Confirmed => draft.language.pick("confirmed", "confirmada"),
+        Verdict::Likely => draft.language.pick("likely", "provável"),
+        Verdict::Unknown => draft.language.pick("unsure", "incerta"),
+    };
+    let sentence = resync_tws::Text::new(cause.en.clone(), cause.pt.clone());
+    let words = draft.sentence(meta, &Fact::new("cause", "causa", "diagnosis"), &sentence);
+    draft.new_line();
+    draft.tell(&format!("Cause ({sure}): {words}{marks}"), &format!("Causa ({sure}): {words}{marks}"));
+    match found.transience {
+        Transience::Transient => draft.tell("It may pass by itself.", "Pode passar sozinha."),
+        Transience::Persistent => draft.tell(
+            "It stays until something is repaired.",
+            "Permanece até que algo seja corrigido.",
+        ),
+        Transience::Unknown => {}
+    }
+}
+
+fn blocks(found: &Diagnosis, meta: &Meta, draft: &mut Draft) {
+    if found.victims == 0 {
+        return;
+    }
+    let fact = Fact { what: "diagnosis", ..Fact::jobs("jobs that wait for it", "jobs que esperam por ele") };
+    let count = draft.number(meta, &fact, found.victims);
+    let (en, pt) = if found.victims == 1 {
+        (format!("{count} job waits for it."), format!("{count} job espera por ele."))
+    } else {
+        (format!("{count} jobs wait for it."), format!("{count} jobs esperam por ele."))
+    };
+    draft.new_line();
+    draft.tell(&en, &pt);
+}
+
+/// The steps come from the table of known causes, never from the log.
+fn steps(found: &Diagnosis, meta: &Meta, draft: &mut Draft) {
+    if found.next_steps.is_empty() {
+        return;
+    }
+    draft.new_line();
+    draft.tell("Next steps:", "Próximos passos:");
+    for step in found.next_steps.iter().take(STEPS) {
+        let step = draft.sentence(meta, &Fact::new("next step", "próximo passo", "diagnosis"), step);
+        draft.line(&step);
+    }
+}
+
+fn missing(found: &Diagnosis, meta: &Meta, draft: &mut Draft) {
+    for text in &found.missing {
+        let sentence = draft.sentence(meta, &Fact::new("looked at", "examinado", "diagnosis"), text);
+        draft.new_line();
+        draft.say(&sentence);
+    }
+}
+
+/// What to look for in the runbooks: the job, the ids of messages in its log, its cause.
+fn query(found: &Diagnosis, draft: &Draft) -> String {
+    let mut words = vec![found.job.name.clone()];
+    for evidence in found.evidence.iter().filter(|evidence| evidence.kind == EvidenceKind::Log) {
+        let ids = text::tokens(&evidence.text).into_iter().map(|token| token.raw);
+        words.extend(ids.filter(|word| crate::route::is_message_id(word)).take(4));
+    }
+    if let Some(cause) = &found.cause {
+        words.push(draft.language.pick(&cause.en, &cause.pt).to_owned());
+    }
+    words.dedup();
+    words.join(" ")
+}
+
+fn waiting(found: &Diagnosis, meta: &Meta, draft: &mut Draft) {
+    if let Some(cause) = &found.cause {
+        let sentence = resync_tws::Text::new(cause.en.clone(), cause.pt.clone());
+        let words = draft.sentence(meta, &Fact::new("why it waits", "por que espera", "diagnosis"), &sentence);
+        draft.say(&words);
+    }
+    blocks(found, meta, draft);
+    steps(found, meta, draft);
+    missing(found, meta, draft);
+}
+
+fn neither(question: &Question<'_>, found: &Diagnosis, meta: &Meta, draft: &mut Draft) {
+    if question.routing.intent == Intent::WhyFailed {
+        draft.tell("It has not failed.", "Ele não falhou.");
+    } else if found.job.phase() == Phase::Running {
+        draft.tell("It is running, so it waits for nothing.", "Está em execução; não espera nada.");
+    } else {
+        draft.tell("It waits for nothing.", "Não espera nada.");
+    }
+    if let Some(cause) = &found.cause {
+        let sentence = resync_tws::Text::new(cause.en.clone(), cause.pt.clone());
+        let words = draft.sentence(meta, &Fact::new("note", "observação", "diagnosis"), &sentence);
+        draft.say(&words);
+    }
+}

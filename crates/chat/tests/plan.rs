@@ -1,0 +1,129 @@
+//! A small plan to ask about.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use resync_chat::Vocabulary;
+use resync_tws::Snapshot;
+use resync_tws::model::{
+    Dependency, DependencyKind, Job, JobId, JobStatus, LinkState, Run, RunId, StreamRef,
+    Workstation, WorkstationId,
+};
+
+/// 2026-03-02T00:00:00Z, where the manual clock starts.
+pub(crate) fn midnight() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_772_409_600, 0).unwrap()
+}
+
+pub(crate) fn job(workstation: &str, stream: &str, name: &str, status: JobStatus) -> Job {
+    Job {
+        id: JobId::parse(&format!("id-{stream}-{name}")).unwrap(),
+        name: name.to_owned(),
+        folder: Some("/".to_owned()),
+        workstation: Some(workstation.to_owned()),
+        stream: StreamRef {
+            id: None,
+            name: Some(stream.to_owned()),
+            workstation: Some(workstation.to_owned()),
+        },
+        status,
+        substatus: None,
+        cancelled: false,
+        cancel_pending: false,
+        priority: Some(10),
+        scheduled_at: Some(midnight() - TimeDelta::hours(3)),
+        deadline: None,
+        earliest_start: None,
+        estimated_seconds: Some(600),
+        late: false,
+        long_running: false,
+        critical: false,
+        requires_confirmation: false,
+        every: false,
+        recovery: None,
+        unresolved_dependencies: None,
+        runs: Vec::new(),
+        dependencies: Vec::new(),
+    }
+}
+
+pub(crate) fn run(status: JobStatus, return_code: Option<i32>) -> Run {
+    let ended = midnight() - TimeDelta::minutes(47);
+    Run {
+        id: RunId::parse("run-1").unwrap(),
+        number: Some(48_213),
+        workstation: Some("LX_PRD01".to_owned()),
+        status,
+        return_code,
+        submitted_at: Some(ended - TimeDelta::minutes(12)),
+        started_at: Some(ended - TimeDelta::minutes(12)),
+        ended_at: return_code.map(|_| ended),
+        elapsed_seconds: Some(720),
+        kind: Some("REGULAR".to_owned()),
+        last_in_chain: true,
+    }
+}
+
+fn after(job: &Job) -> Dependency {
+    Dependency {
+        id: Some(format!("dep-{}", job.name)),
+        satisfied: Some(false),
+        kind: DependencyKind::Job {
+            job_id: Some(job.id.clone()),
+            name: Some(job.name.clone()),
+            stream: job.stream.name.clone(),
+            workstation: job.workstation.clone(),
+        },
+    }
+}
+
+pub(crate) fn jobs() -> Vec<Job> {
+    let mut post = job("LX_PRD01", "FIN_EOD", "FIN_GL_POST", JobStatus::Abend);
+    post.runs = vec![run(JobStatus::Abend, Some(12))];
+    let mut balance = job("LX_PRD01", "FIN_EOD", "FIN_BAL", JobStatus::Hold);
+    balance.dependencies = vec![after(&post)];
+    balance.late = true;
+    let mut calc = job("LX_PRD02", "PAYROLL", "PAY_CALC", JobStatus::Hold);
+    calc.dependencies = vec![after(&balance)];
+    let mut payroll = job("LX_PRD02", "PAYROLL", "payroll", JobStatus::Fail);
+    payroll.runs = vec![run(JobStatus::Fail, None)];
+    let mut running = job("LX_PRD01", "HOUSE", "RUNNING", JobStatus::Exec);
+    running.runs = vec![run(JobStatus::Exec, None)];
+    let mut report = job("LX_PRD01", "HOUSE", "REPORT", JobStatus::Succ);
+    report.runs = vec![run(JobStatus::Succ, Some(0))];
+    vec![
+        post,
+        balance,
+        calc,
+        payroll,
+        running,
+        report,
+        job("LX_PRD01", "HOUSE", "CLEANUP", JobStatus::Succ),
+        job("LX_PRD01", "HOUSE", "HOLD_CHECK", JobStatus::Ready),
+        job("LX_PRD01", "DAILY_A", "TWIN_LOAD", JobStatus::Succ),
+        job("LX_PRD02", "DAILY_B", "TWIN_LOAD", JobStatus::Abend),
+    ]
+}
+
+fn workstation(name: &str, link: LinkState) -> Workstation {
+    Workstation {
+        id: WorkstationId::parse(name).unwrap(),
+        name: name.to_owned(),
+        folder: None,
+        kind: Some("AGENT".to_owned()),
+        os: Some("UNIX".to_owned()),
+        limit: Some(25),
+        fence: Some(0),
+        link,
+        jobman_up: Some(link == LinkState::Linked),
+        ignored: false,
+    }
+}
+
+pub(crate) fn snapshot() -> Snapshot {
+    let workstations =
+        vec![workstation("LX_PRD01", LinkState::Linked), workstation("LX_PRD02", LinkState::Unlinked)];
+    Snapshot::of(jobs(), Vec::new(), workstations)
+}
+
+pub(crate) fn vocabulary() -> Vocabulary {
+    Vocabulary::new(&jobs(), ["LX_PRD01", "LX_PRD02"])
+}
