@@ -2,3 +2,5 @@
 
 #[cfg(feature = "auth")]
 mod auth;
+#[cfg(feature = "tws")]
+mod tws;

@@ -206,3 +206,145 @@ impl Blocking {
 fn blocks(state: &JobStatus) -> bool {
     !matches!(state, JobStatus::Succ | JobStatus::Cancl | JobStatus::Suppr)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Dependency, StreamRef};
+    use crate::test_support::job;
+    use proptest::prelude::*;
+
+    fn waits(name: &str, status: JobStatus, on: &[&str]) -> Arc<Job> {
+        let mut job = job(name, status);
+        job.dependencies = on
+            .iter()
+            .map(|&on| Dependency {
+                id: None,
+                satisfied: Some(false),
+                kind: DependencyKind::Job {
+                    job_id: Some(JobId::parse(on).unwrap()),
+                    name: None,
+                    stream: None,
+                    workstation: None,
+                },
+            })
+            .collect();
+        Arc::new(job)
+    }
+
+    fn in_stream(job: &Arc<Job>, stream: &str) -> Arc<Job> {
+        let mut job = Job::clone(job);
+        job.stream = StreamRef {
+            id: Some(StreamId::parse(stream).unwrap()),
+            name: Some(stream.to_owned()),
+            workstation: Some("WS".to_owned()),
+        };
+        Arc::new(job)
+    }
+
+    #[test]
+    fn victims_are_those_that_wait_directly_or_through_others() {
+        let jobs = [
+            waits("A", JobStatus::Abend, &[]),
+            waits("B", JobStatus::Hold, &["A"]),
+            waits("C", JobStatus::Hold, &["B"]),
+            waits("D", JobStatus::Hold, &[]),
+            waits("E", JobStatus::Succ, &["A"]),
+            waits("F", JobStatus::Hold, &["E"]),
+        ];
+        let graph = Blocking::of(&jobs);
+        assert_eq!(graph.victims(0), [1, 2]);
+        assert_eq!(graph.victims(1), [2]);
+        assert_eq!(graph.victims(3), [0; 0]);
+    }
+
+    #[test]
+    fn a_met_dependency_blocks_nobody() {
+        let mut waiter = Job::clone(&waits("B", JobStatus::Hold, &["A"]));
+        waiter.dependencies[0].satisfied = Some(true);
+        let jobs = [waits("A", JobStatus::Abend, &[]), Arc::new(waiter)];
+        assert_eq!(Blocking::of(&jobs).victims(0), [0; 0]);
+    }
+
+    #[test]
+    fn a_wait_for_a_stream_is_a_wait_for_each_of_its_jobs() {
+        let mut waiter = job("W", JobStatus::Hold);
+        waiter.dependencies = vec![Dependency {
+            id: None,
+            satisfied: Some(false),
+            kind: DependencyKind::Stream {
+                stream_id: None,
+                name: Some("S1".to_owned()),
+                workstation: Some("WS".to_owned()),
+            },
+        }];
+        let jobs = [
+            in_stream(&waits("A", JobStatus::Abend, &[]), "S1"),
+            in_stream(&waits("B", JobStatus::Hold, &["A"]), "S1"),
+            Arc::new(waiter),
+            waits("X", JobStatus::Hold, &["W"]),
+        ];
+        let graph = Blocking::of(&jobs);
+        let mut victims = graph.victims(0);
+        victims.sort_unstable();
+        assert_eq!(victims, [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_failed_job_that_waits_for_a_failed_one_is_no_root() {
+        let jobs = [
+            waits("A", JobStatus::Abend, &[]),
+            waits("B", JobStatus::Hold, &["A"]),
+            waits("C", JobStatus::Fail, &["B"]),
+            waits("D", JobStatus::Abend, &[]),
+        ];
+        assert_eq!(Blocking::of(&jobs).roots(&[0, 2, 3]), [true, false, true]);
+    }
+
+    #[test]
+    fn a_circle_ends_and_leaves_its_jobs_as_roots() {
+        let jobs = [
+            waits("A", JobStatus::Abend, &["B"]),
+            waits("B", JobStatus::Abend, &["A"]),
+            waits("C", JobStatus::Hold, &["B", "C"]),
+        ];
+        let graph = Blocking::of(&jobs);
+        assert_eq!(graph.victims(0), [2]);
+        assert_eq!(graph.roots(&[0, 1]), [true, true]);
+    }
+
+    proptest! {
+        /// Any graph: the walk ends, and finds what a fixed point finds.
+        #[test]
+        fn victims_are_the_closure_of_waiting(
+            edges in proptest::collection::vec((0..12_usize, 0..12_usize), 0..40),
+            states in proptest::collection::vec(0..3_u8, 12),
+        ) {
+            let names: Vec<String> = (0..12).map(|n| format!("J{n}")).collect();
+            let jobs: Vec<Arc<Job>> = (0..12)
+                .map(|n| {
+                    let on = edges.iter().filter(|(_, to)| *to == n);
+                    let on: Vec<&str> = on.map(|(from, _)| names[*from].as_str()).collect();
+                    let status = match states[n] {
+                        0 => JobStatus::Hold,
+                        1 => JobStatus::Abend,
+                        _ => JobStatus::Succ,
+                    };
+                    waits(&names[n], status, &on)
+                })
+                .collect();
+            let mut reached = [false; 12];
+            reached[0] = true;
+            for _ in 0..12 {
+                for &(from, to) in &edges {
+                    reached[to] |= reached[from] && states[from] != 2;
+                }
+            }
+            let expected: Vec<usize> =
+                (1..12).filter(|&n| reached[n] && states[n] == 0).collect();
+            let mut victims = Blocking::of(&jobs).victims(0);
+            victims.sort_unstable();
+            prop_assert_eq!(victims, expected);
+        }
+    }
+}

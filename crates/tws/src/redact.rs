@@ -25,20 +25,25 @@ pub struct Redacted {
 
 /// The secret is the group `secret`; what surrounds it stays.
 const RULES: &[&str] = &[
-    // -- `password=…`, `"api_key": "…"`, `--token …`, `DB_PWD: …`; quoted values to their quote.
+    // -- `password=…`, `"api_key": "…"`, `DB_PWD: …`; quoted values to their quote.
+    // The name may be the end of a longer one, such as `PGPASSWORD`.
     r#"(?ix)
-    (?: \b | _ | - )
-    (?: password | passwd | passphrase | pwd | senha | pass
+    (?: password | passwd | passphrase | pwd | senha
       | (?: client | app | shared )? [_-]? secret (?: [_-]? (?: access )? [_-]? key )?
       | (?: api | access | auth | private | account | encryption | signing ) [_-]? key (?: [_-]? id )?
       | (?: access | auth | refresh | bearer | session | id | api | security | csrf )? [_-]? token
-      | sas | credential s? | storepass | keypass
+      | credentials? | storepass | keypass
     )
-    ["']? \s* (?: = | : | := | => | \s )\s* (?P<secret> "[^"]+" | '[^']+' | [^\s"'&;,)\]}]+ )"#,
-    // -- `Authorization: Basic …`, `Bearer …`.
-    r"(?ix) \b (?: bearer | basic | digest | negotiate | apikey ) \s+ (?P<secret> [A-Za-z0-9+/=_.~-]{8,} )",
-    // -- `Cookie: …`, `X-Api-Key: …`
-    r"(?ix) \b (?: set-cookie | cookie | x-api-key | x-auth-token | proxy-authorization ) \s* : \s* (?P<secret> \S.* )",
+    ["']? \s* (?: = | : | := | => ) \s* (?P<secret> "[^"]+" | '[^']+' | [^\s"'&;]+ )"#,
+    r#"(?ix) \b (?: pass | sas | sig ) = (?P<secret> "[^"]+" | '[^']+' | [^\s"'&;]+ )"#,
+    // -- `--token …`, `-password …`: a blank parts name and value only behind a dash.
+    r#"(?ix) (?: ^ | \s ) -{1,2} (?: [a-z]+ [_-] )*
+    (?: password | passwd | passphrase | pwd | pass | secret | token | storepass | keypass | api-?key )
+    \s+ (?P<secret> "[^"]+" | '[^']+' | [^\s"'-][^\s"']* )"#,
+    // -- Headers, whole; and `Bearer …` elsewhere.
+    r#"(?ix) \b authorization ["']? \s* [:=] \s* ["']? (?: [a-z]+ \s+ )? (?P<secret> [^\s"']+ )"#,
+    r#"(?ix) \b bearer \s+ (?P<secret> [^\s"']{16,} )"#,
+    r"(?ix) \b (?: set-cookie | cookie | x-api-key | x-auth-token ) \s* : \s* (?P<secret> \S.* )",
     // -- `scheme://user:secret@host`, also without a user.
     r#"(?ix) \b [a-z][a-z0-9+.-]* :// [^\s/:@"']* : (?P<secret> [^\s@"'][^\s"']* ) @ "#,
     // -- `sqlplus user/secret@service`, `curl -u user:secret`, `mysql -psecret`, `sshpass -p secret`.
@@ -49,7 +54,8 @@ const RULES: &[&str] = &[
     r"\b(?P<secret>eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?)",
     r"\b(?P<secret>(?:AKIA|ASIA)[A-Z0-9]{16})\b",
     r"\b(?P<secret>(?:ghp|gho|ghs|ghu|ghr|github_pat|glpat|xox[abprs]|sk|pk|rk)[_-][A-Za-z0-9_-]{16,})",
-    r"(?P<secret>-----BEGIN [A-Z ]*PRIVATE KEY-----.*)",
+    // -- A line of a key in text form, when the lines around it are not seen.
+    r"^\s*(?P<secret>[A-Za-z0-9+/]{60,}={0,2})\s*$",
 ];
 
 /// Constant data, no state; `every_rule_compiles` proves that none is dropped.
@@ -59,6 +65,26 @@ static COMPILED: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         .filter_map(|rule| Regex::new(rule).ok())
         .collect()
 });
+
+/// The lines without their secrets, and how many those were. Knows a private key over several lines.
+pub(crate) fn redact_lines(lines: &[String]) -> (Vec<String>, usize) {
+    let mut secrets = 0;
+    let mut in_key = false;
+    let clean = lines.iter().map(|line| {
+        let begins = line.contains("-----BEGIN ") && line.contains("PRIVATE KEY");
+        let inside = in_key || begins;
+        let ends = line.rfind("-----END ") > line.rfind("-----BEGIN ");
+        in_key = inside && !ends;
+        if !inside {
+            let clean = redact_line(line);
+            secrets += clean.secrets;
+            return clean.text;
+        }
+        secrets += usize::from(begins);
+        MASK.to_owned()
+    });
+    (clean.collect(), secrets)
+}
 
 /// The line without its secrets.
 #[must_use]
@@ -136,6 +162,9 @@ mod tests {
             "= JOB       : FINDB01#FIN_EOD[(2000 03/02/26),(0AAAAAAAAAAAAB5K)].FIN_GL_POST",
             "upstream says: no healthy backend; Retry-After 600",
             "connect pay_batch@HRP ...",
+            "pass 3 of 4: token expired, password is wrong for user fin",
+            "basic configuration loaded; bearer of bad news",
+            "--dry-run --verbose",
             "cp /opt/fin/in/a@b /mft/out",
             "",
         ] {
@@ -157,6 +186,23 @@ mod tests {
             "user=fin password=[redacted] token=[redacted] host=db"
         );
         assert_eq!(clean.secrets, 2);
+    }
+
+    #[test]
+    fn a_private_key_goes_with_all_its_lines() {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let log = lines(
+            "before\n-----BEGIN RSA PRIVATE KEY-----\nMIIEabc\n+short==\n-----END RSA PRIVATE KEY-----\nafter",
+        );
+        let (clean, secrets) = redact_lines(&log);
+        assert_eq!(
+            clean,
+            lines("before\n[redacted]\n[redacted]\n[redacted]\n[redacted]\nafter")
+        );
+        assert_eq!(secrets, 1);
+        // A range that begins inside the key.
+        let middle = vec!["A".repeat(64), "after".to_owned()];
+        assert_eq!(redact_lines(&middle).0, ["[redacted]", "after"]);
     }
 
     #[test]

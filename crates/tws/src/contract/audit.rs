@@ -1,5 +1,7 @@
 //! The laws of an audit.
 
+#![expect(clippy::unwrap_used, reason = "a law fails by panicking")]
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};

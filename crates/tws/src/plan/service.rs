@@ -31,7 +31,7 @@ use crate::model::{
     EngineInfo, EngineName, Job, JobId, JobQuery, LineRange, NeighbourDirection, RunId, Workstation,
 };
 use crate::ports::GatewayError;
-use crate::redact::redact_line;
+use crate::redact::redact_lines;
 
 /// How long a probe may take before the engine counts as unreachable.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -341,17 +341,12 @@ impl PlanService {
                 .job_log(&run, range)
                 .await?
                 .ok_or(ReadError::NoLog)?;
-            let mut redacted = 0;
-            let lines = log.lines.iter().map(|line| {
-                let clean = redact_line(line);
-                redacted += clean.secrets;
-                clean.text
-            });
+            let (lines, redacted) = redact_lines(&log.lines);
             fetched(LogView {
                 job_id,
                 run: log.run,
                 from_line: log.from_line,
-                lines: lines.collect(),
+                lines,
                 truncated: log.truncated,
                 redacted,
                 matches: None,

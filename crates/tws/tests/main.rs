@@ -1,0 +1,7 @@
+//! Stories of the plan over the ports in memory.
+
+mod acting;
+mod auditing;
+mod fixture;
+mod ledger;
+mod reading;
