@@ -17,9 +17,7 @@ use resync_tws::model::{
     Action, Command, ConfirmOutcome, EngineName, Job, JobId, JobQuery, JobSort, JobStatus,
     Justification, LineRange, NamePattern, NeighbourDirection, Priority, RunId,
 };
-use resync_tws::ports::{
-    ActionError, ActionGateway, GatewayError, LogGateway, PlanGateway,
-};
+use resync_tws::ports::{ActionError, ActionGateway, GatewayError, LogGateway, PlanGateway};
 
 /// What was tried, and how it went.
 #[derive(Default)]
@@ -140,11 +138,15 @@ async fn reads(client: &HwaClient, report: &mut Report) -> Result<Vec<Job>, BoxE
     });
     for query in queries()? {
         let wanted = query.status.clone();
-        report.right(format!("jobs {query:?}"), client.jobs(&query).await, |page| {
-            page.items
-                .iter()
-                .all(|job| wanted.is_empty() || wanted.contains(&job.state()))
-        });
+        report.right(
+            format!("jobs {query:?}"),
+            client.jobs(&query).await,
+            |page| {
+                page.items
+                    .iter()
+                    .all(|job| wanted.is_empty() || wanted.contains(&job.state()))
+            },
+        );
     }
     let all = JobQuery {
         limit: 1_000,
@@ -155,18 +157,28 @@ async fn reads(client: &HwaClient, report: &mut Report) -> Result<Vec<Job>, BoxE
             page.items.len() >= 100 && page.total == u64::try_from(page.items.len()).ok()
         })
         .map_or_else(Vec::new, |page| page.items);
-    report.right("streams", client.streams(0, 50).await, |page| !page.items.is_empty());
-    report.right("workstations", client.workstations().await, |all| !all.is_empty());
+    report.right("streams", client.streams(0, 50).await, |page| {
+        !page.items.is_empty()
+    });
+    report.right("workstations", client.workstations().await, |all| {
+        !all.is_empty()
+    });
     for job in jobs.iter().step_by(5) {
-        report.right(format!("job {}", job.label()), client.job(&job.id).await, |one| {
-            one.as_ref().is_some_and(|one| one.state() == job.state())
-        });
+        report.right(
+            format!("job {}", job.label()),
+            client.job(&job.id).await,
+            |one| one.as_ref().is_some_and(|one| one.state() == job.state()),
+        );
         for direction in [
             NeighbourDirection::Predecessors,
             NeighbourDirection::Successors,
         ] {
             let around = client.neighbours(&job.id, direction, 10).await;
-            report.right(format!("{direction:?} of {}", job.label()), around, Option::is_some);
+            report.right(
+                format!("{direction:?} of {}", job.label()),
+                around,
+                Option::is_some,
+            );
         }
     }
     for status in [JobStatus::Succ, JobStatus::Abend, JobStatus::Exec] {
@@ -213,7 +225,11 @@ async fn actions(client: &HwaClient, jobs: &[Job], report: &mut Report) -> Resul
             continue;
         };
         let end = client.act(&on(job, action), &why()).await;
-        report.check(format!("{action:?} of {}", job.label()), end == Ok(()), &end);
+        report.check(
+            format!("{action:?} of {}", job.label()),
+            end == Ok(()),
+            &end,
+        );
     }
     for action in [
         Action::Hold,
@@ -229,7 +245,11 @@ async fn actions(client: &HwaClient, jobs: &[Job], report: &mut Report) -> Resul
         };
         let end = client.act(&on(job, action), &why()).await;
         let refused = matches!(end, Err(ActionError::Refused(_)));
-        report.check(format!("{action:?} of an ended job is refused"), refused, &end);
+        report.check(
+            format!("{action:?} of an ended job is refused"),
+            refused,
+            &end,
+        );
     }
     let nobody = Command {
         job: JobId::parse("00000000-0000-3000-8000-00000000beef")?,
