@@ -2,5 +2,7 @@
 
 #[cfg(feature = "auth")]
 mod auth;
+#[cfg(feature = "chat")]
+mod chat;
 #[cfg(feature = "tws")]
 mod tws;

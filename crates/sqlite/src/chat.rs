@@ -1,1 +1,302 @@
-//! Ports of `resync-chat`.
+//! Conversations in SQLite.
+//!
+//! Invariants:
+//! - A turn is one transaction: the session, both messages and the context, or nothing.
+//! - Every statement on a session names its owner, so another user's reads as none.
+//! - Ids are 16-byte blobs, times milliseconds since 1970; context and answers are JSON.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use resync_chat::{
+    Context, ConversationError, ConversationStore, Message, MessageId, Placed, Role, SessionId,
+    SessionSummary, Turn,
+};
+use resync_kernel::UserId;
+use sqlx::SqliteConnection;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::{SqliteDatabase, SqliteError};
+
+/// Conversations in the tables `chat_sessions` and `chat_messages`.
+#[derive(Debug, Clone)]
+pub struct SqliteConversationStore {
+    database: SqliteDatabase,
+}
+
+impl SqliteConversationStore {
+    /// The conversations of `database`.
+    #[must_use]
+    pub const fn new(database: SqliteDatabase) -> Self {
+        Self { database }
+    }
+}
+
+/// Carries the port's error through a write.
+struct Failed(ConversationError);
+
+impl From<SqliteError> for Failed {
+    fn from(error: SqliteError) -> Self {
+        Self(ConversationError::Unavailable(error.into()))
+    }
+}
+
+impl From<sqlx::Error> for Failed {
+    fn from(error: sqlx::Error) -> Self {
+        SqliteError::from(error).into()
+    }
+}
+
+impl From<Failed> for ConversationError {
+    fn from(Failed(error): Failed) -> Self {
+        error
+    }
+}
+
+fn unavailable(error: sqlx::Error) -> ConversationError {
+    Failed::from(error).into()
+}
+
+fn corrupt(table: &'static str, column: &'static str, id: Uuid) -> ConversationError {
+    ConversationError::Corrupt { table, column, id: id.to_string() }
+}
+
+/// A number for SQLite, whose integers have a sign.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[derive(sqlx::FromRow)]
+struct MessageRow {
+    place: i64,
+    id: Uuid,
+    role: String,
+    text: String,
+    at_ms: i64,
+    answer: Option<String>,
+}
+
+impl TryFrom<MessageRow> for Placed {
+    type Error = ConversationError;
+
+    fn try_from(row: MessageRow) -> Result<Self, ConversationError> {
+        let broken = |column| corrupt("chat_messages", column, row.id);
+        let role = match row.role.as_str() {
+            "user" => Role::User,
+            "assistant" => Role::Assistant,
+            _ => return Err(broken("role")),
+        };
+        let answer = row.answer.as_deref().map(serde_json::from_str).transpose();
+        Ok(Self {
+            place: u64::try_from(row.place).map_err(|_| broken("place"))?,
+            message: Message {
+                message_id: MessageId(row.id),
+                role,
+                at: DateTime::from_timestamp_millis(row.at_ms).ok_or_else(|| broken("at_ms"))?,
+                answer: answer.map_err(|_| broken("answer"))?,
+                text: row.text,
+            },
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct SessionRow {
+    id: Uuid,
+    title: String,
+    updated_at_ms: i64,
+    messages: i64,
+}
+
+impl TryFrom<SessionRow> for SessionSummary {
+    type Error = ConversationError;
+
+    fn try_from(row: SessionRow) -> Result<Self, ConversationError> {
+        let broken = |column| corrupt("chat_sessions", column, row.id);
+        Ok(Self {
+            updated_at: DateTime::from_timestamp_millis(row.updated_at_ms)
+                .ok_or_else(|| broken("updated_at_ms"))?,
+            messages: u64::try_from(row.messages).map_err(|_| broken("messages"))?,
+            id: SessionId(row.id),
+            title: row.title,
+        })
+    }
+}
+
+async fn append(connection: &mut SqliteConnection, turn: &Turn) -> Result<(), Failed> {
+    let owner: Option<Uuid> = sqlx::query_scalar("SELECT owner_id FROM chat_sessions WHERE id = ?")
+        .bind(turn.session.0)
+        .fetch_optional(&mut *connection)
+        .await?;
+    if owner.is_some_and(|owner| owner != turn.owner.0) {
+        return Err(Failed(ConversationError::UnknownSession));
+    }
+    let stored: Option<i64> =
+        sqlx::query_scalar("SELECT place FROM chat_messages WHERE session_id = ? AND id = ?")
+            .bind(turn.session.0)
+            .bind(turn.answer.message_id.0)
+            .fetch_optional(&mut *connection)
+            .await?;
+    if stored.is_some() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO chat_sessions (id, owner_id, title, updated_at_ms, context)
+         VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET
+             updated_at_ms = max(updated_at_ms, excluded.updated_at_ms),
+             context = excluded.context",
+    )
+    .bind(turn.session.0)
+    .bind(turn.owner.0)
+    .bind(&turn.title)
+    .bind(turn.answer.at.timestamp_millis())
+    .bind(Json(&turn.context))
+    .execute(&mut *connection)
+    .await?;
+    for message in [&turn.question, &turn.answer] {
+        insert(connection, turn.session, message).await?;
+    }
+    Ok(())
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    session: SessionId,
+    message: &Message,
+) -> Result<(), Failed> {
+    let role = match message.role {
+        Role::User => "user",
+        Role::Assistant => "assistant",
+    };
+    sqlx::query(
+        "INSERT INTO chat_messages (session_id, place, id, role, text, at_ms, answer)
+         SELECT ?1, coalesce(max(place), 0) + 1, ?2, ?3, ?4, ?5, ?6
+         FROM chat_messages WHERE session_id = ?1",
+    )
+    .bind(session.0)
+    .bind(message.message_id.0)
+    .bind(role)
+    .bind(&message.text)
+    .bind(message.at.timestamp_millis())
+    .bind(message.answer.as_ref().map(Json))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn delete(
+    connection: &mut SqliteConnection,
+    owner: UserId,
+    session: SessionId,
+) -> Result<Option<u64>, Failed> {
+    let messages: Option<i64> = sqlx::query_scalar(
+        "SELECT (SELECT count(*) FROM chat_messages WHERE session_id = chat_sessions.id)
+         FROM chat_sessions WHERE id = ? AND owner_id = ?",
+    )
+    .bind(session.0)
+    .bind(owner.0)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(messages) = messages else {
+        return Ok(None);
+    };
+    // The messages go with their session.
+    sqlx::query("DELETE FROM chat_sessions WHERE id = ? AND owner_id = ?")
+        .bind(session.0)
+        .bind(owner.0)
+        .execute(connection)
+        .await?;
+    let broken = |_| Failed(corrupt("chat_sessions", "messages", session.0));
+    u64::try_from(messages).map(Some).map_err(broken)
+}
+
+#[async_trait]
+impl ConversationStore for SqliteConversationStore {
+    async fn append(&self, turn: &Turn) -> Result<(), ConversationError> {
+        let turn = turn.clone();
+        let work = self
+            .database
+            .write(move |tx| Box::pin(async move { append(tx, &turn).await }));
+        Ok(work.await?)
+    }
+
+    async fn context(
+        &self,
+        owner: UserId,
+        session: SessionId,
+    ) -> Result<Option<Context>, ConversationError> {
+        let found: Option<String> =
+            sqlx::query_scalar("SELECT context FROM chat_sessions WHERE id = ? AND owner_id = ?")
+                .bind(session.0)
+                .bind(owner.0)
+                .fetch_optional(self.database.reader())
+                .await
+                .map_err(unavailable)?;
+        found
+            .map(|json| serde_json::from_str(&json))
+            .transpose()
+            .map_err(|_| corrupt("chat_sessions", "context", session.0))
+    }
+
+    async fn messages(
+        &self,
+        owner: UserId,
+        session: SessionId,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<Option<Vec<Placed>>, ConversationError> {
+        let rows: Vec<MessageRow> = sqlx::query_as(
+            "SELECT place, chat_messages.id, role, text, at_ms, answer
+             FROM chat_messages JOIN chat_sessions ON chat_sessions.id = session_id
+             WHERE session_id = ? AND owner_id = ? AND place > ?
+             ORDER BY place LIMIT ?",
+        )
+        .bind(session.0)
+        .bind(owner.0)
+        .bind(signed(after.unwrap_or(0)))
+        .bind(limit)
+        .fetch_all(self.database.reader())
+        .await
+        .map_err(unavailable)?;
+        if rows.is_empty() && self.context(owner, session).await?.is_none() {
+            return Ok(None);
+        }
+        rows.into_iter().map(Placed::try_from).collect::<Result<_, _>>().map(Some)
+    }
+
+    async fn sessions(
+        &self,
+        owner: UserId,
+        before: Option<(DateTime<Utc>, SessionId)>,
+        limit: u32,
+    ) -> Result<Vec<SessionSummary>, ConversationError> {
+        let (at, id) = before.map_or((i64::MAX, Uuid::max()), |(at, id)| (at.timestamp_millis(), id.0));
+        let rows: Vec<SessionRow> = sqlx::query_as(
+            "SELECT id, title, updated_at_ms,
+                 (SELECT count(*) FROM chat_messages WHERE session_id = chat_sessions.id) AS messages
+             FROM chat_sessions
+             WHERE owner_id = ? AND (updated_at_ms, id) < (?, ?)
+             ORDER BY updated_at_ms DESC, id DESC LIMIT ?",
+        )
+        .bind(owner.0)
+        .bind(at)
+        .bind(id)
+        .bind(limit)
+        .fetch_all(self.database.reader())
+        .await
+        .map_err(unavailable)?;
+        rows.into_iter().map(SessionSummary::try_from).collect()
+    }
+
+    async fn delete(
+        &self,
+        owner: UserId,
+        session: SessionId,
+    ) -> Result<Option<u64>, ConversationError> {
+        let work = self
+            .database
+            .write(move |tx| Box::pin(async move { delete(tx, owner, session).await }));
+        Ok(work.await?)
+    }
+}

@@ -15,3 +15,6 @@ mod rag;
 #[cfg(feature = "tws")]
 #[expect(clippy::unwrap_used, reason = "a fixture that cannot be made fails its test")]
 mod tws;
+#[cfg(feature = "chat")]
+#[expect(clippy::unwrap_used, reason = "a fixture that cannot be made fails its test")]
+mod chat;

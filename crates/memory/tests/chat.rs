@@ -1,0 +1,7 @@
+//! Conversations in memory.
+
+use resync_memory::chat::InMemoryConversationStore;
+
+mod laws {
+    resync_chat::conversation_store_contract!(((), super::InMemoryConversationStore::default()));
+}
