@@ -30,7 +30,7 @@ pub(crate) async fn list(
     let before = query
         .cursor
         .as_deref()
-        .map(|cursor| Cursor::decode::<u64>(cursor))
+        .map(Cursor::decode::<u64>)
         .transpose()
         .map_err(|_| Problem::invalid("?cursor", "is not a cursor that we gave"))?;
     let page = app.audit.list(before, query.limit()?.get()).await?;

@@ -20,64 +20,64 @@ use crate::state::App;
 /// The body of `POST auth/login`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct LoginRequest {
+pub(crate) struct LoginRequest {
     /// The user's name; its case does not matter.
-    pub username: String,
+    pub(crate) username: String,
     /// The password, at most 72 bytes.
     #[schema(value_type = String)]
-    pub password: SecretString,
+    pub(crate) password: SecretString,
 }
 
 /// The answer of `POST auth/login`. The token is in the cookie and nowhere else.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct LoginAnswer {
+pub(crate) struct LoginAnswer {
     /// Always `true`.
-    pub success: bool,
+    pub(crate) success: bool,
     /// Who signed in.
-    pub user: UserAnswer,
+    pub(crate) user: UserAnswer,
     /// When the session ends.
-    pub expires_at: DateTime<Utc>,
+    pub(crate) expires_at: DateTime<Utc>,
 }
 
 /// A user, to themselves.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct UserAnswer {
+pub(crate) struct UserAnswer {
     /// The user's id.
-    pub id: Uuid,
+    pub(crate) id: Uuid,
     /// The user's name.
-    pub username: String,
+    pub(crate) username: String,
     /// `viewer`, `operator`, `admin` or `service`.
     #[schema(value_type = String)]
-    pub role: Role,
+    pub(crate) role: Role,
     /// What the role allows.
-    pub permissions: Vec<String>,
+    pub(crate) permissions: Vec<String>,
 }
 
 /// The answer of `GET auth/verify`.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct VerifyAnswer {
+pub(crate) struct VerifyAnswer {
     /// Always `true`; a session that is not valid is a 401.
-    pub valid: bool,
+    pub(crate) valid: bool,
     /// The user's id.
-    pub id: Uuid,
+    pub(crate) id: Uuid,
     /// The user's name.
-    pub username: String,
+    pub(crate) username: String,
     /// The role.
     #[schema(value_type = String)]
-    pub role: Role,
+    pub(crate) role: Role,
     /// What the role allows.
-    pub permissions: Vec<String>,
+    pub(crate) permissions: Vec<String>,
     /// When the session ends.
-    pub expires_at: DateTime<Utc>,
+    pub(crate) expires_at: DateTime<Utc>,
 }
 
 /// The answer of `POST auth/logout` and `auth/logout-all`.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct LogoutAnswer {
+pub(crate) struct LogoutAnswer {
     /// The cookies are gone.
-    pub success: bool,
+    pub(crate) success: bool,
     /// The session is dead. `false` when the store did not take it: then only the cookie is gone.
-    pub revoked: bool,
+    pub(crate) revoked: bool,
 }
 
 fn permissions(principal: &Principal) -> Vec<String> {

@@ -32,21 +32,21 @@ pub(crate) struct StatsAnswer {
 /// What to drop: each field that is set must match; an empty object is everything.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct InvalidateRequest {
+pub(crate) struct InvalidateRequest {
     /// Of this engine.
-    pub engine: Option<String>,
+    pub(crate) engine: Option<String>,
     /// `job_status`, `job_logs`, `graph`, `static` or `default`.
     #[schema(value_type = Option<String>)]
-    pub category: Option<Category>,
+    pub(crate) category: Option<Category>,
     /// Of this question, such as `snapshot`, `job/<id>` or `log/<run>`.
-    pub key: Option<String>,
+    pub(crate) key: Option<String>,
 }
 
 /// How much was dropped.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct InvalidateAnswer {
+pub(crate) struct InvalidateAnswer {
     /// Entries.
-    pub removed: usize,
+    pub(crate) removed: usize,
 }
 
 /// `GET cache/stats`

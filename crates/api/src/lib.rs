@@ -6,6 +6,18 @@
 //! - [`serve::serve`] is our own accept loop, with the timers that `axum::serve` lacks.
 //! - Nothing here is a global; everything a handler needs is in [`state::App`], built once by the server.
 
+mod audit;
+mod auth;
+mod cache;
+mod chat;
 pub mod edge;
+pub mod openapi;
+mod page;
 pub mod problem;
+mod rag;
+pub mod routes;
 pub mod serve;
+pub mod state;
+mod system;
+mod tws;
+pub mod ws;

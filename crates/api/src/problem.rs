@@ -20,8 +20,13 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 /// An answer that says what was wrong.
+// Boxed, so that a `Result` that seldom holds one stays small.
 #[derive(Debug, Clone)]
-pub struct Problem {
+pub struct Problem(pub(crate) Box<Said>);
+
+/// What a problem says.
+#[derive(Debug, Clone)]
+pub(crate) struct Said {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
     pub(crate) title: &'static str,
@@ -72,7 +77,7 @@ impl Problem {
     /// A problem of this kind, with nothing said about this time.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
-        Self {
+        Self(Box::new(Said {
             status,
             code,
             title,
@@ -81,7 +86,7 @@ impl Problem {
             retry_after: None,
             members: Map::new(),
             source: None,
-        }
+        }))
     }
 
     /// 400 for a request that is malformed somewhere.
@@ -132,68 +137,68 @@ impl Problem {
     /// Says what happened this time.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+        self.0.detail = Some(detail.into());
         self
     }
 
     /// Adds a wrong place.
     #[must_use]
     pub fn error(mut self, pointer: String, detail: String) -> Self {
-        self.errors.push(FieldError { pointer, detail });
+        self.0.errors.push(FieldError { pointer, detail });
         self
     }
 
     /// Adds `Retry-After`, in whole seconds, at least 1.
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
-        self.retry_after = Some(after);
+        self.0.retry_after = Some(after);
         self
     }
 
     /// Adds a member of its own to the body.
     #[must_use]
     pub fn member(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.members.insert(name.to_owned(), value.into());
+        self.0.members.insert(name.to_owned(), value.into());
         self
     }
 
     /// Keeps the cause for the log; it never reaches the client.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<BoxError>) -> Self {
-        self.source = Some(Arc::new(source.into()));
+        self.0.source = Some(Arc::new(source.into()));
         self
     }
 
     /// The status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     /// The kind of problem, for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.code
+        self.0.code
     }
 
     pub(crate) fn body(&self, instance: &str, request_id: &str) -> ProblemBody {
         ProblemBody {
-            r#type: format!("urn:resync:problem:{}", self.code),
-            title: self.title.to_owned(),
-            status: self.status.as_u16(),
-            detail: self.detail.clone(),
+            r#type: format!("urn:resync:problem:{}", self.0.code),
+            title: self.0.title.to_owned(),
+            status: self.0.status.as_u16(),
+            detail: self.0.detail.clone(),
             instance: instance.to_owned(),
-            code: self.code.to_owned(),
+            code: self.0.code.to_owned(),
             request_id: request_id.to_owned(),
-            errors: self.errors.clone(),
-            members: self.members.clone(),
+            errors: self.0.errors.clone(),
+            members: self.0.members.clone(),
         }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = self.status.into_response();
+        let mut response = self.0.status.into_response();
         response.extensions_mut().insert(self);
         response
     }

@@ -20,37 +20,37 @@ use crate::state::App;
 
 /// The answer to an upload.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct UploadAnswer {
+pub(crate) struct UploadAnswer {
     /// The document.
-    pub id: Uuid,
+    pub(crate) id: Uuid,
     /// How far it is; ask `rag/documents/{id}` until it is `ready` or `failed`.
-    pub stage: String,
+    pub(crate) stage: String,
 }
 
 /// A document.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct DocumentDto {
+pub(crate) struct DocumentDto {
     /// The document's id.
-    pub id: Uuid,
+    pub(crate) id: Uuid,
     /// The uploaded file's name.
-    pub source: String,
+    pub(crate) source: String,
     /// Its first heading, or the file's name.
-    pub title: String,
+    pub(crate) title: String,
     /// The collection it was put into.
-    pub collection: Option<String>,
+    pub(crate) collection: Option<String>,
     /// Its tags.
-    pub tags: Vec<String>,
+    pub(crate) tags: Vec<String>,
     /// `received`, `text`, `chunks`, `vectors`, `ready` or `failed`.
-    pub stage: String,
+    pub(crate) stage: String,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
     /// Characters of its text.
-    pub chars: u64,
+    pub(crate) chars: u64,
     /// Pieces that can be found.
-    pub chunks: u32,
+    pub(crate) chunks: u32,
     /// When it was uploaded.
-    pub created_at: DateTime<Utc>,
+    pub(crate) created_at: DateTime<Utc>,
 }
 
 impl From<Document> for DocumentDto {
@@ -72,75 +72,75 @@ impl From<Document> for DocumentDto {
 
 /// A page of documents.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct DocumentPage {
+pub(crate) struct DocumentPage {
     /// The documents, newest first.
-    pub items: Vec<DocumentDto>,
+    pub(crate) items: Vec<DocumentDto>,
     /// Where the next page begins.
-    pub next_cursor: Option<String>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// A document's text.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct TextAnswer {
+pub(crate) struct TextAnswer {
     /// The document.
-    pub id: Uuid,
+    pub(crate) id: Uuid,
     /// The uploaded file's name.
-    pub source: String,
+    pub(crate) source: String,
     /// The whole text, as spans count it.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// The answer to a deletion.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct DeleteAnswer {
+pub(crate) struct DeleteAnswer {
     /// Always `true`; a document that is not there is a 404.
-    pub deleted: bool,
+    pub(crate) deleted: bool,
 }
 
 /// The hits of a search.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SearchAnswer {
+pub(crate) struct SearchAnswer {
     /// The hits, best first.
-    pub items: Vec<HitDto>,
+    pub(crate) items: Vec<HitDto>,
     /// Whether they are likely to hold an answer.
-    pub answerable: bool,
+    pub(crate) answerable: bool,
     /// How long it took, in milliseconds.
-    pub took_ms: u64,
+    pub(crate) took_ms: u64,
 }
 
 /// One hit.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct HitDto {
+pub(crate) struct HitDto {
     /// The document.
-    pub document_id: Uuid,
+    pub(crate) document_id: Uuid,
     /// The uploaded file's name.
-    pub source: String,
+    pub(crate) source: String,
     /// The document's title.
-    pub title: String,
+    pub(crate) title: String,
     /// The headings above the section, outermost first.
-    pub heading_path: Vec<String>,
+    pub(crate) heading_path: Vec<String>,
     /// The section.
-    pub text: String,
+    pub(crate) text: String,
     /// Where it stands.
-    pub span: SpanDto,
+    pub(crate) span: SpanDto,
     /// BM25; comparable within one search only.
-    pub score: f32,
+    pub(crate) score: f32,
     /// Why it was found, when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub explanation: Option<String>,
+    pub(crate) explanation: Option<String>,
 }
 
 /// A place in a document: code points from 0, lines from 1, ends included for lines only.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SpanDto {
+pub(crate) struct SpanDto {
     /// The first character.
-    pub start_char: u64,
+    pub(crate) start_char: u64,
     /// One past the last character.
-    pub end_char: u64,
+    pub(crate) end_char: u64,
     /// The first line.
-    pub start_line: u64,
+    pub(crate) start_line: u64,
     /// The last line.
-    pub end_line: u64,
+    pub(crate) end_line: u64,
 }
 
 impl From<Span> for SpanDto {
@@ -171,17 +171,17 @@ impl From<SearchHit> for HitDto {
 
 /// How much there is to search.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct StatsAnswer {
+pub(crate) struct StatsAnswer {
     /// All documents.
-    pub documents: u64,
+    pub(crate) documents: u64,
     /// Those that can be found.
-    pub ready: u64,
+    pub(crate) ready: u64,
     /// Those that failed.
-    pub failed: u64,
+    pub(crate) failed: u64,
     /// Pieces.
-    pub chunks: u64,
+    pub(crate) chunks: u64,
     /// Characters.
-    pub chars: u64,
+    pub(crate) chars: u64,
 }
 
 /// The query of a search.

@@ -4,6 +4,8 @@
 //! 2. The guard of a row is the layer around its handler, so the table cannot say one thing and the
 //!    router do another (I-01).
 
+use std::convert::Infallible;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
@@ -236,8 +238,8 @@ pub fn router(app: App, pages: Router) -> Router {
         };
         let handler = route
             .handler
-            .layer(from_fn_with_state((app.clone(), route.guard), guard))
-            .layer(DefaultBodyLimit::disable())
+            .layer::<_, Infallible>(from_fn_with_state((app.clone(), route.guard), guard))
+            .layer::<_, Infallible>(DefaultBodyLimit::disable())
             .layer(RequestBodyLimitLayer::new(limit));
         router = router.route(route.path, handler);
     }

@@ -11,44 +11,44 @@ use crate::state::App;
 
 /// The answer of `GET /healthz`.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct HealthAnswer {
+pub(crate) struct HealthAnswer {
     /// Always `ok`: a process that cannot say so says nothing.
-    pub status: &'static str,
+    pub(crate) status: &'static str,
 }
 
 /// The answer of `GET /readyz`.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ReadyAnswer {
+pub(crate) struct ReadyAnswer {
     /// `ready`, `degraded` (an engine is away) or `unavailable` (the database is, or it is shutting down).
-    pub status: &'static str,
+    pub(crate) status: &'static str,
     /// What was looked at.
-    pub checks: ReadyChecks,
+    pub(crate) checks: ReadyChecks,
 }
 
 /// What readiness looked at.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ReadyChecks {
+pub(crate) struct ReadyChecks {
     /// The store, which is required.
-    pub database: Check,
+    pub(crate) database: Check,
     /// The engines, which are reported.
-    pub engines: Vec<EngineCheck>,
+    pub(crate) engines: Vec<EngineCheck>,
 }
 
 /// One thing looked at.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Check {
+pub(crate) struct Check {
     /// `ok` or `unavailable`.
-    pub status: &'static str,
+    pub(crate) status: &'static str,
 }
 
 /// One engine looked at.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct EngineCheck {
+pub(crate) struct EngineCheck {
     /// The engine's name.
-    pub name: String,
+    pub(crate) name: String,
     /// As in `tws/engines`.
     #[schema(value_type = String)]
-    pub status: EngineState,
+    pub(crate) status: EngineState,
 }
 
 /// `GET /healthz`: knows nothing of any dependency (I-17).

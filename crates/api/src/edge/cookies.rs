@@ -45,12 +45,12 @@ impl CookieStyle {
     pub(crate) fn set(self, headers: &mut HeaderMap, token: &SecretString, csrf: &SecretString, lasts: Duration) {
         let seconds = lasts.as_secs();
         let secure = self.secure();
-        self.append(headers, format!(
+        append(headers, format!(
             "{}={}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}",
             self.session(),
             token.expose_secret()
         ));
-        self.append(headers, format!(
+        append(headers, format!(
             "{}={}; Path=/; Max-Age={seconds}; SameSite=Lax{secure}",
             self.csrf(),
             csrf.expose_secret()
@@ -61,16 +61,16 @@ impl CookieStyle {
     pub(crate) fn clear(self, headers: &mut HeaderMap) {
         let secure = self.secure();
         for (name, http_only) in [(self.session(), "; HttpOnly"), (self.csrf(), "")] {
-            self.append(headers, format!("{name}=; Path=/; Max-Age=0{http_only}; SameSite=Lax{secure}"));
+            append(headers, format!("{name}=; Path=/; Max-Age=0{http_only}; SameSite=Lax{secure}"));
         }
     }
+}
 
-    fn append(self, headers: &mut HeaderMap, text: String) {
-        // Tokens are base64url with dots, so the text always is a header value.
-        if let Ok(mut value) = HeaderValue::try_from(text) {
-            value.set_sensitive(true);
-            headers.append(SET_COOKIE, value);
-        }
+fn append(headers: &mut HeaderMap, text: String) {
+    // Tokens are base64url with dots, so the text always is a header value.
+    if let Ok(mut value) = HeaderValue::try_from(text) {
+        value.set_sensitive(true);
+        headers.append(SET_COOKIE, value);
     }
 }
 

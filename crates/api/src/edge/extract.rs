@@ -186,43 +186,43 @@ mod tests {
     #[test]
     fn a_wrong_type_names_the_place_and_not_the_value() {
         let problem = refused(br#"{"username":"ana","password":12345678}"#);
-        assert_eq!(problem.errors[0].pointer, "/password");
-        assert_eq!(problem.errors[0].detail, "expected a string");
+        assert_eq!(problem.0.errors[0].pointer, "/password");
+        assert_eq!(problem.0.errors[0].detail, "expected a string");
         assert!(!format!("{problem:?}").contains("12345678"));
     }
 
     #[test]
     fn an_unknown_field_names_what_is_known() {
         let problem = refused(br#"{"username":"ana","password":"x","hunter2":"y"}"#);
-        assert!(problem.errors[0].detail.contains("`username`"), "{problem:?}");
+        assert!(problem.0.errors[0].detail.contains("`username`"), "{problem:?}");
     }
 
     #[test]
     fn a_missing_field_is_named() {
-        assert_eq!(refused(br#"{"username":"ana"}"#).errors[0].detail, "the field `password` is missing");
+        assert_eq!(refused(br#"{"username":"ana"}"#).0.errors[0].detail, "the field `password` is missing");
     }
 
     #[test]
     fn malformed_json_names_line_and_column() {
         let problem = refused(b"{\n \"username\": }");
-        assert_eq!(problem.detail.unwrap(), "the body is not JSON: malformed at line 2, column 14");
+        assert_eq!(problem.0.detail.unwrap(), "the body is not JSON: malformed at line 2, column 14");
     }
 
     #[test]
     fn bytes_that_are_no_utf_8_are_named_by_their_place() {
         let problem = refused(b"{\"username\":\"\xff\"}");
-        assert_eq!(problem.detail.unwrap(), "the body is not UTF-8 at byte 13");
+        assert_eq!(problem.0.detail.unwrap(), "the body is not UTF-8 at byte 13");
     }
 
     #[test]
     fn deep_nesting_is_refused_and_does_not_overflow() {
         let body = "[".repeat(400_000);
-        assert_eq!(refused(body.as_bytes()).status, StatusCode::BAD_REQUEST);
+        assert_eq!(refused(body.as_bytes()).0.status, StatusCode::BAD_REQUEST);
     }
 
     #[test]
     fn text_after_the_value_is_refused() {
-        assert_eq!(refused(br#"{"username":"a","password":"b"} x"#).code, "bad-request");
+        assert_eq!(refused(br#"{"username":"a","password":"b"} x"#).0.code, "bad-request");
     }
 
     #[derive(Debug, PartialEq, Deserialize)]
@@ -256,10 +256,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_wrong_unknown_or_double_parameter_is_named() {
-        assert_eq!(query("limit=many").await.unwrap_err().errors[0].pointer, "?limit");
-        assert_eq!(query("sort=age").await.unwrap_err().errors[0].pointer, "?sort");
-        assert!(query("colour=red").await.unwrap_err().errors[0].detail.contains("unknown field"));
-        assert_eq!(query("limit=1&limit=2").await.unwrap_err().errors[0].detail, "the field `limit` stands twice");
-        assert_eq!(query("limit=%ff").await.unwrap_err().errors[0].pointer, "?limit");
+        assert_eq!(query("limit=many").await.unwrap_err().0.errors[0].pointer, "?limit");
+        assert_eq!(query("sort=age").await.unwrap_err().0.errors[0].pointer, "?sort");
+        assert!(query("colour=red").await.unwrap_err().0.errors[0].detail.contains("unknown field"));
+        assert_eq!(query("limit=1&limit=2").await.unwrap_err().0.errors[0].detail, "the field `limit` stands twice");
+        assert_eq!(query("limit=%ff").await.unwrap_err().0.errors[0].pointer, "?limit");
     }
 }

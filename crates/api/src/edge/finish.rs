@@ -59,10 +59,10 @@ fn with_problem_body(mut response: Response, path: &str, id: &RequestId) -> Resp
     let status = response.status();
     let problem = response.extensions_mut().remove::<Problem>().unwrap_or_else(|| of_status(status));
     if status.is_server_error() {
-        let source = problem.source.as_ref().map(|source| chain(source.as_ref().as_ref()));
+        let source = problem.0.source.as_ref().map(|source| chain(source.as_ref().as_ref()));
         tracing::error!(
             http.status = status.as_u16(),
-            problem.code = problem.code,
+            problem.code = problem.0.code,
             error = source,
             "the request failed"
         );
@@ -72,7 +72,7 @@ fn with_problem_body(mut response: Response, path: &str, id: &RequestId) -> Resp
     parts.headers.remove(axum::http::header::CONTENT_LENGTH);
     parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     parts.headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    if let Some(after) = problem.retry_after {
+    if let Some(after) = problem.0.retry_after {
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
         parts.headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     }
@@ -96,7 +96,7 @@ fn of_status(status: StatusCode) -> Problem {
         status if status.is_client_error() => {
             Problem::new(status, "bad-request", "The request is malformed")
         }
-        status => Problem { status, ..Problem::internal() },
+        status => Problem::new(status, "internal", "Something went wrong inside Resync"),
     }
 }
 
@@ -127,6 +127,7 @@ fn secure(headers: &mut HeaderMap) {
 }
 
 /// Turns a panic into a 500; for `CatchPanicLayer::custom`.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the payload over")]
 #[must_use]
 pub fn on_panic(payload: Box<dyn Any + Send + 'static>) -> Response {
     let text = payload

@@ -45,23 +45,24 @@ impl Guard {
 /// The layer around every handler of the table.
 pub(crate) async fn guard(
     State((app, guard)): State<(App, Guard)>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
-    match admit(&app, guard, &request).await {
+    let (mut parts, body) = request.into_parts();
+    match admit(&app, guard, &parts).await {
         Ok(principal) => {
             if let Some(principal) = principal {
-                request.extensions_mut().insert(principal);
+                parts.extensions.insert(principal);
             }
-            next.run(request).await
+            next.run(Request::from_parts(parts, body)).await
         }
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn admit(app: &App, guard: Guard, request: &Request) -> Result<Option<Principal>, Problem> {
-    let headers = request.headers();
-    let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+async fn admit(app: &App, guard: Guard, request: &Parts) -> Result<Option<Principal>, Problem> {
+    let headers = &request.headers;
+    let changes = !matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS);
     let permission = match guard {
         Guard::Public => {
             if changes && !app.edge.origins.allow_anonymous(headers) {

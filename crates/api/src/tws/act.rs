@@ -24,19 +24,19 @@ use crate::state::App;
 /// The body of either call: a reason proposes, a token confirms.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ActRequest {
+pub(crate) struct ActRequest {
     /// Why, 1 to 500 characters; goes to the engine's own audit.
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
     /// A ticket number, 1 to 64 visible ASCII characters.
-    pub ticket: Option<String>,
+    pub(crate) ticket: Option<String>,
     /// For `priority`: 0 to 101.
-    pub priority: Option<u8>,
+    pub(crate) priority: Option<u8>,
     /// For `confirm`: `succ` or `abend`.
     #[schema(value_type = Option<String>)]
-    pub status: Option<ConfirmOutcome>,
+    pub(crate) status: Option<ConfirmOutcome>,
     /// The token of the first call's answer; nothing else stands beside it.
     #[schema(value_type = Option<String>)]
-    pub confirmation_token: Option<SecretString>,
+    pub(crate) confirmation_token: Option<SecretString>,
 }
 
 /// The query of both calls.

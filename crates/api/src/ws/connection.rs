@@ -140,9 +140,8 @@ where
                     }
                 },
                 _ = look.tick() => match conversation.still_allowed().await {
-                    Ok(true) => None,
                     Ok(false) => Some(End::Close(1008, "Session ended")),
-                    Err(_) => None,
+                    Ok(true) | Err(_) => None,
                 },
                 () = sleep_until(idle_at), if answering.is_none() => Some(End::Close(1000, "Idle timeout")),
             };
@@ -245,10 +244,10 @@ fn error_event(code: &str, title: &str) -> Value {
 fn problem_event(problem: &Problem) -> Value {
     json!({
         "type": "error",
-        "code": problem.code,
-        "title": problem.title,
-        "detail": problem.detail,
-        "errors": problem.errors,
+        "code": problem.0.code,
+        "title": problem.0.title,
+        "detail": problem.0.detail,
+        "errors": problem.0.errors,
     })
 }
 
