@@ -11,24 +11,24 @@ use crate::{
 };
 
 /// 20:00 in Rome: the night begins.
-const EVENING: i64 = 1_772_478_000;
+pub(super) const EVENING: i64 = 1_772_478_000;
 
-fn engine(seed: u64, jobs: usize, start: i64) -> Engine {
+pub(super) fn engine(seed: u64, jobs: usize, start: i64) -> Engine {
     Engine::new(Setup { seed, jobs, start })
 }
 
-fn find(engine: &Engine, name: &str) -> JobKey {
+pub(super) fn find(engine: &Engine, name: &str) -> JobKey {
     let mut jobs = engine.plan.jobs.iter();
     jobs.find(|(_, job)| job.model.name == name)
         .map(|(key, _)| key)
         .unwrap()
 }
 
-fn pass(engine: &mut Engine, seconds: i64) {
+pub(super) fn pass(engine: &mut Engine, seconds: i64) {
     engine.advance_to(engine.now() + seconds);
 }
 
-fn act(engine: &mut Engine, command: Command) -> Result<(), String> {
+pub(super) fn act(engine: &mut Engine, command: Command) -> Result<(), String> {
     engine
         .accept(command, By::default())
         .map_err(|refusal| refusal.0)

@@ -12,6 +12,8 @@ mod fate;
 mod laws;
 mod progress;
 mod queue;
+#[cfg(test)]
+mod rules;
 mod truth;
 
 pub(crate) use action::{Command, RerunDetails};

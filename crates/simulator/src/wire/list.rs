@@ -32,9 +32,6 @@ pub(super) fn select<K: Copy + PartialEq>(
     source: &Source<'_, K>,
     all: impl Iterator<Item = K>,
 ) -> Result<Vec<K>, Answer> {
-    if let Some(plan) = request.query("plan_id").filter(|plan| *plan != "current") {
-        return Err(super::missing(&format!("there is no plan {plan}")));
-    }
     let query = oql::parse(request.query("oql").unwrap_or_default())
         .and_then(|query| oql::check(&query, source.schema).map(|()| query))
         .map_err(|error| wrong_query(&error.to_string()))?;

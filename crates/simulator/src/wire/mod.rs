@@ -7,6 +7,7 @@
 
 mod joblog;
 mod list;
+mod places;
 mod quirk;
 mod read;
 mod status;

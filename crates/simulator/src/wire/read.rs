@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Quirk, Request, Settings, bad, joblog, list, missing, quirk, status::common_status,
-    values, view, view::Scope,
+    Answer, Quirk, Request, Settings, bad, joblog, list, missing, places, quirk,
+    status::common_status, values, view, view::Scope,
 };
 use crate::{
     engine::Engine,
@@ -21,6 +21,11 @@ pub(super) fn get(
     settings: &Settings,
     request: &Request,
 ) -> Result<Answer, Answer> {
+    // Plans before the present one are not kept.
+    let plan = request.query("plan_id").filter(|plan| *plan != "current");
+    if let Some(plan) = plan.filter(|plan| *plan != engine.plan.id) {
+        return Err(missing(&format!("there is no plan {plan}")));
+    }
     let segments: Vec<&str> = request.segments.iter().map(String::as_str).collect();
     let body = match *segments.as_slice() {
         ["engine", "info"] => engine_info(),
@@ -65,14 +70,14 @@ pub(super) fn get(
             let mut keys = engine.catalogue.stations.iter();
             let found = keys.find(|(_, station)| station.id() == id);
             let (key, _) = found.ok_or_else(|| missing(&format!("no workstation {id}")))?;
-            view::station(engine, key, request.role)
+            places::station(engine, key, request.role)
         }
         ["plan", "resource"] => return resources(engine, settings, request),
         ["plan", "resource", id] => {
             let mut keys = engine.catalogue.resources.keys();
-            let found = keys.find(|key| view::resource_id(engine, *key) == id);
+            let found = keys.find(|key| places::resource_id(engine, *key) == id);
             let key = found.ok_or_else(|| missing(&format!("no resource {id}")))?;
-            view::resource(engine, key, request.role)
+            places::resource(engine, key, request.role)
         }
         _ => return Err(missing("there is no such path")),
     };
@@ -144,7 +149,7 @@ fn stations(engine: &Engine, settings: &Settings, request: &Request) -> Result<A
     };
     let rows = list::select(request, &source, engine.catalogue.stations.keys())?;
     list::page(engine, settings, request, &rows, |key| {
-        view::station(engine, key, request.role)
+        places::station(engine, key, request.role)
     })
 }
 
@@ -154,7 +159,7 @@ fn resources(engine: &Engine, settings: &Settings, request: &Request) -> Result<
         values: &|key, field| values::of_resource(engine, key, field),
         by_id: &|id| {
             let mut keys = engine.catalogue.resources.keys();
-            keys.find(|key| view::resource_id(engine, *key) == id)
+            keys.find(|key| places::resource_id(engine, *key) == id)
         },
         path: &|key| {
             let resource = &engine.catalogue.resources[key];
@@ -164,7 +169,7 @@ fn resources(engine: &Engine, settings: &Settings, request: &Request) -> Result<
     };
     let rows = list::select(request, &source, engine.catalogue.resources.keys())?;
     list::page(engine, settings, request, &rows, |key| {
-        view::resource(engine, key, request.role)
+        places::resource(engine, key, request.role)
     })
 }
 

@@ -3,6 +3,7 @@
 //! A field of the schema that an object does not have has no value; it is never a guess.
 
 use super::{
+    places,
     status::{common_status, stream_common, substatus},
     view,
 };
@@ -192,7 +193,7 @@ pub(super) fn of_station(engine: &Engine, key: StationKey, field: &str) -> Vec<S
         "folder" => text("/"),
         "type" => text(station.kind),
         "domainName" => text("MASTERDM"),
-        "activeStates" => view::active_states(engine, key)
+        "activeStates" => places::active_states(engine, key)
             .into_iter()
             .map(Scalar::from)
             .collect(),
@@ -205,7 +206,7 @@ pub(super) fn of_resource(engine: &Engine, key: ResourceKey, field: &str) -> Vec
     let resource = &engine.catalogue.resources[key];
     let station = engine.catalogue.stations[resource.station].path();
     match field {
-        "id" => text(&view::resource_id(engine, key)),
+        "id" => text(&places::resource_id(engine, key)),
         "key" => text(&format!("{station}#/{}", resource.name)),
         "name" => text(&resource.name),
         "folder" => text("/"),

@@ -10,7 +10,7 @@ use crate::{
     engine::{Command, Engine, RerunDetails},
     names::Secs,
     table::{JobKey, StationKey},
-    wire::view,
+    wire::places,
 };
 
 pub(super) fn put(
@@ -58,7 +58,7 @@ pub(super) fn put(
         }
         ["plan", "resource", id, "action", "update-quantity"] => {
             let mut keys = engine.catalogue.resources.keys();
-            let found = keys.find(|key| view::resource_id(engine, *key) == id);
+            let found = keys.find(|key| places::resource_id(engine, *key) == id);
             let key = found.ok_or_else(|| missing(&format!("no resource {id}")))?;
             (
                 Command::Quantity(key, required(request, "quantity")?),

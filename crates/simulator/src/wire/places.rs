@@ -1,0 +1,121 @@
+//! Workstations and resources as JSON.
+
+use serde_json::{Value, json};
+
+use super::{
+    Role,
+    view::{Fields, actions, engine_id, folder_id},
+};
+use crate::{
+    engine::Engine,
+    names::{ZONE, id, iso},
+    table::{ResourceKey, StationKey},
+};
+
+pub(super) fn active_states(engine: &Engine, key: StationKey) -> Vec<&'static str> {
+    let station = &engine.catalogue.stations[key];
+    let mut states = Vec::new();
+    if station.is_master() {
+        states.extend(["MASTER", "MANAGER", "FULLY_LINKED", "EVT_PROC_RUNNING"]);
+    }
+    if station.linked {
+        states.push("LINKED");
+    }
+    if station.running {
+        states.push("JOBMAN_UP");
+    }
+    if station.linked && station.kind == "FTA" {
+        states.extend(["WRITER_UP", "IS_INITED"]);
+    }
+    states
+}
+
+pub(super) fn station(engine: &Engine, key: StationKey, role: Role) -> Value {
+    let station = &engine.catalogue.stations[key];
+    let path = station.path();
+    let mut fields = Fields::of(json!({
+        "engineId": engine_id(),
+        "id": station.id(),
+        "persistentId": station.id(),
+        "planId": engine.plan.id,
+        "folderId": folder_id("/"),
+        "folder": "/",
+        "name": station.name,
+        "key": path,
+        "runNumber": engine.plan.run_number,
+        "activeStates": active_states(engine, key),
+        "activeFlags": ["AUTO_LINK"],
+        "type": station.kind,
+        "os": station.os,
+        "timeZone": ZONE.name(),
+        "nodeName": format!("{}.bank.example", station.name.to_lowercase()),
+        "tcpPort": if station.kind == "AGENT" { 31114 } else { 31111 },
+        "domainName": "MASTERDM",
+        "limit": station.limit,
+        "fence": station.fence,
+        "version": "10.1.0.01",
+        "timeStarted": iso(engine.plan.start),
+        "securityLevel": "HTTPS",
+        "ignore": false,
+        "archived": false,
+    }));
+    if station.kind == "AGENT" {
+        fields.put(
+            "agentId",
+            id("agent", &station.name).replace('-', "").to_uppercase(),
+        );
+        fields.put("hostWorkstation", "/MDM_DWB");
+    }
+    let keys: &[&str] = match (role, station.linked) {
+        (Role::Viewer, _) => &[],
+        (_, true) => &["unlink", "start", "stop", "update-limit", "update-fence"],
+        (_, false) => &["link", "start", "stop", "update-limit", "update-fence"],
+    };
+    fields.put("actions", actions(keys));
+    fields.value()
+}
+
+pub(super) fn resource_id(engine: &Engine, key: ResourceKey) -> String {
+    id("resource", &engine.catalogue.resources[key].name)
+}
+
+pub(super) fn resource(engine: &Engine, key: ResourceKey, role: Role) -> Value {
+    let resource = &engine.catalogue.resources[key];
+    let station = &engine.catalogue.stations[resource.station];
+    let holders = resource.holders.iter().map(|(job, quantity)| {
+        let job = &engine.plan.jobs[*job];
+        let stream = &engine.plan.streams[job.stream];
+        json!({
+            "jobStreamId": stream.id,
+            "jobStream": stream.path,
+            "jobId": job.id,
+            "job": job.model.name,
+            "jobKey": job.path,
+            "quantity": quantity,
+            "shared": false,
+        })
+    });
+    let keys: &[&str] = if role == Role::Viewer {
+        &[]
+    } else {
+        &["update-quantity"]
+    };
+    json!({
+        "engineId": engine_id(),
+        "id": resource_id(engine, key),
+        "persistentId": resource_id(engine, key),
+        "folderId": folder_id("/"),
+        "folder": "/",
+        "name": resource.name,
+        "key": format!("{}#/{}", station.path(), resource.name),
+        "workstationId": station.id(),
+        "workstation": station.path(),
+        "quantity": resource.quantity,
+        "quantityInUse": resource.used,
+        "quantityAvailable": resource.available(),
+        "holders": holders.collect::<Vec<_>>(),
+        "status": if resource.available() > 0 { "AVAILABLE" } else { "NOT_AVAILABLE" },
+        "archived": false,
+        "actions": actions(keys),
+    })
+}
