@@ -86,7 +86,7 @@ impl InMemoryAuditLog {
 
 fn has_outcome(rows: &[SealedRow], intent: &SealedRow) -> bool {
     rows.iter().any(|row| {
-        row.action == AuditAction::ActionOutcome
+        row.is(AuditAction::ActionOutcome)
             && row.action_id.is_some()
             && row.action_id == intent.action_id
     })
@@ -102,7 +102,7 @@ impl AuditLog for InMemoryAuditLog {
         let mut rows = lock(&self.rows);
         let tip = rows.last().map_or_else(Tip::default, SealedRow::tip);
         let row = SealedRow::seal(&tip, &entry)?;
-        if row.action == AuditAction::ActionOutcome && has_outcome(&rows, &row) {
+        if row.is(AuditAction::ActionOutcome) && has_outcome(&rows, &row) {
             return Err(AuditError::OutcomeExists);
         }
         rows.push(row.clone());
@@ -128,7 +128,7 @@ impl AuditLog for InMemoryAuditLog {
         let rows = lock(&self.rows);
         let open = rows
             .iter()
-            .filter(|row| row.action == AuditAction::ActionIntent && !has_outcome(&rows, row));
+            .filter(|row| row.is(AuditAction::ActionIntent) && !has_outcome(&rows, row));
         Ok(open.take(first(limit)).cloned().collect())
     }
 }

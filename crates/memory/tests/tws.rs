@@ -1,3 +1,4 @@
+use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use resync_memory::tws::{InMemoryAuditLog, InMemoryProposalStore};
@@ -5,8 +6,8 @@ use resync_memory::tws::{InMemoryAuditLog, InMemoryProposalStore};
 mod proposals {
     use super::*;
 
-    async fn fresh() -> (Arc<InMemoryProposalStore>, ()) {
-        (Arc::default(), ())
+    fn fresh() -> Ready<(Arc<InMemoryProposalStore>, ())> {
+        ready((Arc::default(), ()))
     }
 
     resync_tws::proposal_store_contract!(fresh());
@@ -15,8 +16,8 @@ mod proposals {
 mod audit {
     use super::*;
 
-    async fn fresh() -> (Arc<InMemoryAuditLog>, ()) {
-        (Arc::default(), ())
+    fn fresh() -> Ready<(Arc<InMemoryAuditLog>, ())> {
+        ready((Arc::default(), ()))
     }
 
     resync_tws::audit_log_contract!(fresh());

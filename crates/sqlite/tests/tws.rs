@@ -14,7 +14,9 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 async fn open(folder: &Path) -> SqliteDatabase {
-    SqliteDatabase::open(folder.join("resync.db")).await.unwrap()
+    SqliteDatabase::open(folder.join("resync.db"))
+        .await
+        .unwrap()
 }
 
 async fn run(database: &SqliteDatabase, sql: &'static str) -> Result<(), SqliteError> {
@@ -90,7 +92,10 @@ async fn a_used_proposal_stays_used_over_a_restart() {
     database.close().await;
 
     let store = SqliteProposalStore::new(open(folder.path()).await);
-    assert_eq!(store.redeem(id, now).await.unwrap(), Redemption::AlreadyUsed);
+    assert_eq!(
+        store.redeem(id, now).await.unwrap(),
+        Redemption::AlreadyUsed
+    );
 }
 
 #[tokio::test]
@@ -113,7 +118,11 @@ async fn no_statement_changes_or_removes_a_row_of_the_audit() {
         assert!(run(&database, sql).await.is_err(), "{sql}");
     }
     let verdict = audit.verify().await.unwrap();
-    let whole = AuditVerdict { valid: true, rows: 2, first_broken: None };
+    let whole = AuditVerdict {
+        valid: true,
+        rows: 2,
+        first_broken: None,
+    };
     assert_eq!(verdict, whole);
 }
 
@@ -132,10 +141,16 @@ async fn who_gets_around_the_triggers_is_shown_by_the_chain() {
         for name in ["maria", "joana", "ana"] {
             log_in(&audit, name).await;
         }
-        run(&database, "DROP TRIGGER audit_no_update").await.unwrap();
+        run(&database, "DROP TRIGGER audit_no_update")
+            .await
+            .unwrap();
         run(&database, sql).await.unwrap();
         let verdict = audit.verify().await.unwrap();
-        let broken = AuditVerdict { valid: false, rows: 1, first_broken: Some(2) };
+        let broken = AuditVerdict {
+            valid: false,
+            rows: 1,
+            first_broken: Some(2),
+        };
         assert_eq!(verdict, broken, "{sql}");
     }
     let folder = tempfile::tempdir().unwrap();
@@ -144,8 +159,12 @@ async fn who_gets_around_the_triggers_is_shown_by_the_chain() {
     for name in ["maria", "joana", "ana"] {
         log_in(&audit, name).await;
     }
-    run(&database, "DROP TRIGGER audit_no_delete").await.unwrap();
-    run(&database, "DELETE FROM audit WHERE seq = 2").await.unwrap();
+    run(&database, "DROP TRIGGER audit_no_delete")
+        .await
+        .unwrap();
+    run(&database, "DELETE FROM audit WHERE seq = 2")
+        .await
+        .unwrap();
     assert_eq!(audit.verify().await.unwrap().first_broken, Some(3));
 }
 
@@ -163,9 +182,17 @@ async fn the_chain_goes_on_over_a_restart() {
         Arc::new(ManualClock::default()),
         ids,
     );
-    assert_eq!(first.get_version_num(), 7, "the second process does not reuse the first id");
+    assert_eq!(
+        first.get_version_num(),
+        7,
+        "the second process does not reuse the first id"
+    );
     log_in(&audit, "joana").await;
-    let whole = AuditVerdict { valid: true, rows: 2, first_broken: None };
+    let whole = AuditVerdict {
+        valid: true,
+        rows: 2,
+        first_broken: None,
+    };
     assert_eq!(audit.verify().await.unwrap(), whole);
     let page = audit.list(None, 1).await.unwrap();
     assert_eq!(page.items[0].event.actor, "joana");

@@ -18,7 +18,9 @@ use resync_tws::{
     CacheStatus, ConfirmError, ConfirmRequest, ProposeError, ProposeRequest, ReadError, Ticket,
 };
 
-use crate::fixture::{Stores, World, actor, confirmation, ended, id, name, token, waiting};
+use crate::fixture::{
+    Stores, World, actor, confirmation, ended, id, name, request, token, waiting,
+};
 
 fn failed() -> Vec<Job> {
     let dependency = Dependency {
@@ -47,7 +49,7 @@ async fn a_rerun_is_proposed_confirmed_sent_once_seen_and_audited() {
     let world = World::new(failed());
     let request = ProposeRequest {
         ticket: Some(Ticket::parse("INC-4711").unwrap()),
-        ..world.request("a", Action::Rerun)
+        ..request("a", Action::Rerun)
     };
     let proposal = world.actions.propose(request).await.unwrap();
     assert_eq!(proposal.target.label, "WS#STREAM.A");
@@ -255,7 +257,7 @@ async fn a_token_dies_with_its_use_and_after_five_minutes() {
     assert!(matches!(again, Err(ConfirmError::Used)));
 
     let late = token(world.propose("b", Action::Hold).await.unwrap());
-    world.clock.advance(Duration::from_secs(300));
+    world.clock.advance(Duration::from_mins(5));
     let result = world.confirm("b", Action::Hold, &late).await;
     assert!(matches!(result, Err(ConfirmError::Expired)));
     assert_eq!(world.engine.acted().len(), 1);
@@ -290,13 +292,13 @@ async fn what_may_not_be_done_is_not_proposed() {
     assert!(matches!(unknown, ProposeError::UnknownJob(_)));
     let view = ProposeRequest {
         engine: Some(name("view")),
-        ..world.request("a", Action::Rerun)
+        ..request("a", Action::Rerun)
     };
     let read_only = world.actions.propose(view).await.unwrap_err();
     assert!(matches!(read_only, ProposeError::ReadOnly));
     let nobody = ProposeRequest {
         engine: Some(name("x")),
-        ..world.request("a", Action::Rerun)
+        ..request("a", Action::Rerun)
     };
     let unknown = world.actions.propose(nobody).await.unwrap_err();
     assert!(matches!(unknown, ProposeError::UnknownEngine(_)));
@@ -316,7 +318,7 @@ async fn a_dry_run_ends_at_the_impact() {
     let world = World::new(failed());
     let dry = ProposeRequest {
         dry_run: true,
-        ..world.request("a", Action::Rerun)
+        ..request("a", Action::Rerun)
     };
     let proposal = world.actions.propose(dry).await.unwrap();
     assert!(proposal.handle.is_none());

@@ -132,20 +132,7 @@ impl World {
         job: &str,
         action: Action,
     ) -> Result<Proposal, ProposeError> {
-        self.actions.propose(self.request(job, action)).await
-    }
-
-    pub(crate) fn request(&self, job: &str, action: Action) -> ProposeRequest {
-        ProposeRequest {
-            actor: actor(1, "s1"),
-            engine: Some(name("prod")),
-            job: id(job),
-            action,
-            reason: Reason::parse("disk cleaned").unwrap(),
-            ticket: None,
-            request_id: Some("req-1".to_owned()),
-            dry_run: false,
-        }
+        self.actions.propose(request(job, action)).await
     }
 
     pub(crate) async fn confirm(
@@ -176,6 +163,20 @@ impl World {
             .iter()
             .map(|row| row.event.outcome)
             .collect()
+    }
+}
+
+/// The proposal of user 1 in session `s1`.
+pub(crate) fn request(job: &str, action: Action) -> ProposeRequest {
+    ProposeRequest {
+        actor: actor(1, "s1"),
+        engine: Some(name("prod")),
+        job: id(job),
+        action,
+        reason: Reason::parse("disk cleaned").unwrap(),
+        ticket: None,
+        request_id: Some("req-1".to_owned()),
+        dry_run: false,
     }
 }
 

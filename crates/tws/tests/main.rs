@@ -1,4 +1,9 @@
 //! Stories of the plan over the ports in memory.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a fixture that cannot be made fails its test"
+)]
 
 mod acting;
 mod auditing;

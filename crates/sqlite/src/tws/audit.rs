@@ -1,7 +1,7 @@
 //! The audit in SQLite. Triggers refuse to change or remove a row; the chain shows who did it anyway.
 
 use async_trait::async_trait;
-use resync_tws::ports::{AuditEntry, AuditError, AuditId, AuditLog, BrokenRow, SealedRow, Tip};
+use resync_tws::ports::{AuditEntry, AuditError, AuditId, AuditLog, SealedRow, Tip};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -30,12 +30,10 @@ impl TryFrom<Row> for SealedRow {
 
     fn try_from(row: Row) -> Result<Self, AuditError> {
         let seq = u64::try_from(row.seq).map_err(|error| AuditError::Unavailable(error.into()))?;
-        // A word that we never write was put there by someone else.
-        let action = serde_json::from_value(row.action.into()).map_err(|_| BrokenRow { seq })?;
         Ok(Self {
             seq,
             id: AuditId(row.id),
-            action,
+            action: row.action,
             action_id: row.action_id,
             body: row.body,
             prev_hash: row.prev_hash,

@@ -171,7 +171,7 @@ mod tests {
             &actor(1, "s1"),
             &stored
         ));
-        let changes: [fn(&mut StoredProposal); 7] = [
+        let edits: [fn(&mut StoredProposal); 7] = [
             |p| p.engine = EngineName::parse("test").unwrap(),
             |p| p.job = JobId::parse("job-2").unwrap(),
             |p| {
@@ -184,9 +184,9 @@ mod tests {
             |p| p.ticket = Some("INC-1".to_owned()),
             |p| p.expires_at += chrono::Duration::seconds(1),
         ];
-        for change in changes {
+        for edit in edits {
             let mut changed = stored.clone();
-            change(&mut changed);
+            edit(&mut changed);
             assert!(
                 !proves(&key, &token, &actor(1, "s1"), &changed),
                 "{changed:?}"

@@ -175,8 +175,8 @@ pub struct SealedRow {
     pub seq: u64,
     /// Its id.
     pub id: AuditId,
-    /// Which action, for look-ups; the text is what counts.
-    pub action: AuditAction,
+    /// The word of the action, for look-ups; the text is what counts.
+    pub action: String,
     /// Joins an outcome to its intent, for look-ups.
     pub action_id: Option<Uuid>,
     /// Canonical JSON of number, id and event: the fields in the order of their declaration.
@@ -234,6 +234,12 @@ fn hash_of(prev_hash: &str, body: &str) -> String {
 }
 
 impl SealedRow {
+    /// Whether it is a row of that action, by its look-up word.
+    #[must_use]
+    pub fn is(&self, action: AuditAction) -> bool {
+        self.action == action.as_str()
+    }
+
     /// Ties `entry` to the end of the chain. An adapter calls it where it appends, so that no two rows
     /// are tied to one end.
     ///
@@ -254,7 +260,7 @@ impl SealedRow {
         Ok(Self {
             seq,
             id: entry.id,
-            action: event.action,
+            action: event.action.as_str().to_owned(),
             action_id: event.action_id,
             hash: hash_of(&tip.hash, &body),
             prev_hash: tip.hash.clone(),
@@ -274,7 +280,7 @@ impl SealedRow {
         let body: Body = serde_json::from_str(&self.body).map_err(|_| broken)?;
         let in_place = body.seq == self.seq && body.id == self.id;
         let as_looked_up =
-            body.event.action == self.action && body.event.action_id == self.action_id;
+            body.event.action.as_str() == self.action && body.event.action_id == self.action_id;
         if !in_place || !as_looked_up {
             return Err(broken);
         }
@@ -377,7 +383,7 @@ mod tests {
         };
         assert_eq!(moved.open(), Err(BrokenRow { seq: 2 }));
         let hidden = SealedRow {
-            action: AuditAction::Logout,
+            action: "auth.logout".to_owned(),
             ..row.clone()
         };
         assert!(hidden.open().is_err());
