@@ -469,6 +469,32 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 mod tests {
     use super::*;
 
+    fn config() -> HwaConfig {
+        HwaConfig::new(
+            resync_tws::model::EngineName::parse("PROD").unwrap(),
+            "https://master/twsd/api/v2",
+            Credentials::ApiKey("abc".into()),
+        )
+    }
+
+    #[test]
+    fn a_ca_file_without_a_certificate_is_refused() {
+        for pem in ["", "garbage", "-----BEGIN CERTIFICATE-----\nAAAA\n"] {
+            let mut config = config();
+            config.ca_pem = Some(pem.as_bytes().to_vec());
+            let refused = Transport::new(config);
+            assert!(matches!(refused, Err(HwaConfigError::CaFile(_))), "{pem}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_of_zero_is_refused() {
+        let mut config = config();
+        config.timeout = Duration::ZERO;
+        let refused = Transport::new(config);
+        assert!(matches!(refused, Err(HwaConfigError::Timeout)));
+    }
+
     #[test]
     fn a_date_to_retry_after_is_measured_against_the_answers_own_date() {
         let mut headers = HeaderMap::new();

@@ -3,12 +3,11 @@
 //! An adapter's tests name a way to a fresh [`Stage`], and each macro gives one named test for each
 //! law:
 //!
-//! ```ignore
+//! ```text
 //! resync_tws::plan_gateway_contract!(stage());
 //! resync_tws::log_gateway_contract!(stage());
 //! resync_tws::action_gateway_contract!(stage());
 //! ```
-//!
 #![expect(
     clippy::expect_used,
     clippy::panic,
