@@ -207,3 +207,45 @@ fn an_agent_that_is_lost_while_starting_sends_the_job_back() {
     pass(&mut engine, 20);
     assert_eq!(engine.plan.jobs[key].status(), Status::Exec);
 }
+
+#[test]
+fn every_move_between_statuses_is_one_of_the_table() {
+    let mut engine = engine(42, 2000, EVENING);
+    for (name, action) in [("FIN_GL_EXTRACT", true), ("PAY_EXTRACT", false)] {
+        let key = find(&engine, name);
+        let command = if action {
+            Command::Hold(key)
+        } else {
+            Command::Cancel(key)
+        };
+        act(&mut engine, command).unwrap();
+    }
+    pass(&mut engine, 18 * 3600);
+    let legal = [
+        "HOLD to READY",
+        "READY to HOLD",
+        "READY to INTRO",
+        "INTRO to READY",
+        "INTRO to EXEC",
+        "INTRO to FAIL",
+        "EXEC to SUCC",
+        "EXEC to ABEND",
+        "EXEC to PEND",
+        "HOLD to SUPPR",
+        "READY to SUPPR",
+    ];
+    let moves = engine
+        .journal()
+        .filter(|entry| entry.object.contains('.') && entry.what.contains(" to "));
+    let mut seen = std::collections::BTreeSet::new();
+    for entry in moves {
+        assert!(
+            legal.contains(&entry.what.as_str()),
+            "{}: {}",
+            entry.object,
+            entry.what
+        );
+        seen.insert(entry.what.clone());
+    }
+    assert!(seen.len() >= 7, "{seen:?}");
+}
