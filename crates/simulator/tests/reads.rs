@@ -228,14 +228,13 @@ async fn the_scope_leaves_out_what_it_names() {
 async fn the_reason_to_wait_is_told() {
     let stage = stage().await;
     let why = |job: &Value| text(job, "/lastRunCompositeStatus/substatus").to_owned();
-    let waits = |name| async move { name };
     for (name, expected) in [
         ("FIN_INT_CALC", "HOLD_WAITING_FOR_PREDECESSOR"),
         ("PAY_APPROVE_TOTALS", "HOLD_WAITING_FOR_PROMPT"),
         ("DWH_STAGE_CARDS", "READY_WAITING_FOR_AGENT"),
         ("MAKEPLAN", "HOLD_WAITING_FOR_TIME"),
     ] {
-        assert_eq!(why(&stage.job(waits(name).await).await), expected, "{name}");
+        assert_eq!(why(&stage.job(name).await), expected, "{name}");
     }
     let running = stage
         .list("/plan/job", "lastRunCompositeStatus.status = 'EXEC'")
