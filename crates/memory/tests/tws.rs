@@ -1,7 +1,114 @@
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
-use resync_memory::tws::{InMemoryAuditLog, InMemoryProposalStore};
+use resync_memory::tws::{InMemoryAuditLog, InMemoryProposalStore, ScriptedEngine};
+use resync_tws::contract::Stage;
+use resync_tws::model::{
+    Dependency, DependencyKind, Job, JobId, JobStatus, JobStream, LinkState, RunId, StreamId,
+    Workstation, WorkstationId,
+};
+
+fn job(number: usize) -> Job {
+    let status = if number < 3 {
+        JobStatus::Succ
+    } else {
+        JobStatus::Hold
+    };
+    let mut job = Job {
+        folder: Some(
+            if number.is_multiple_of(2) {
+                "/FIN/"
+            } else {
+                "/DWH/"
+            }
+            .to_owned(),
+        ),
+        workstation: Some(
+            if number.is_multiple_of(3) {
+                "WS1"
+            } else {
+                "WS2"
+            }
+            .to_owned(),
+        ),
+        priority: Some(10 + u8::try_from(number % 4).unwrap()),
+        ..ScriptedEngine::plain_job(&format!("fin_job_{number:02}"), status.clone())
+    };
+    job.stream.name = Some(if number < 6 { "EARLY" } else { "LATE" }.to_owned());
+    if number < 3 {
+        let run = ScriptedEngine::plain_run(&format!("run-{number}"), status, Some(0));
+        job.runs.push(run);
+    }
+    if number > 0 {
+        let before = format!("fin_job_{:02}", number - 1);
+        job.dependencies.push(Dependency {
+            id: None,
+            satisfied: Some(number <= 3),
+            kind: DependencyKind::Job {
+                job_id: Some(JobId::parse(&before).unwrap()),
+                name: Some(before),
+                stream: None,
+                workstation: None,
+            },
+        });
+    }
+    job
+}
+
+fn stream(name: &str) -> JobStream {
+    JobStream {
+        id: StreamId::parse(name).unwrap(),
+        name: name.to_owned(),
+        folder: None,
+        workstation: None,
+        status: JobStatus::Exec,
+        scheduled_at: None,
+        deadline: None,
+        priority: None,
+        limit: None,
+    }
+}
+
+fn station(name: &str) -> Workstation {
+    Workstation {
+        id: WorkstationId::parse(name).unwrap(),
+        name: name.to_owned(),
+        folder: None,
+        kind: None,
+        os: None,
+        limit: None,
+        fence: None,
+        link: LinkState::Linked,
+        jobman_up: None,
+        ignored: false,
+    }
+}
+
+/// A plan of twelve jobs, of which each waits for the one before it.
+fn stage() -> Ready<Stage> {
+    let engine = Arc::new(ScriptedEngine::with_jobs((0..12).map(job).collect()));
+    engine.set_version("10.1");
+    for number in 0..3 {
+        let lines = (1..=5).map(|line| format!("line {line}")).collect();
+        engine.set_log(RunId::parse(&format!("run-{number}")).unwrap(), lines);
+    }
+    engine.set_streams(vec![stream("EARLY"), stream("LATE")]);
+    engine.set_workstations(vec![station("WS1"), station("WS2")]);
+    ready(Stage {
+        plan: engine.clone(),
+        logs: engine.clone(),
+        actions: engine,
+        keep: Box::new(()),
+    })
+}
+
+mod engine {
+    use super::stage;
+
+    resync_tws::plan_gateway_contract!(stage());
+    resync_tws::log_gateway_contract!(stage());
+    resync_tws::action_gateway_contract!(stage());
+}
 
 mod proposals {
     use super::*;

@@ -146,9 +146,7 @@ impl AuditService {
         let mut written = 0;
         loop {
             let intents = self.log.unfinished(BATCH).await?;
-            if intents.is_empty() {
-                return Ok(written);
-            }
+            let before = written;
             for intent in intents {
                 let intent = intent.open()?;
                 let event = AuditEvent {
@@ -165,6 +163,10 @@ impl AuditService {
                     Err(AuditError::OutcomeExists) => {}
                     Err(error) => return Err(error),
                 }
+            }
+            // Nothing was left, or another writes the rest.
+            if written == before {
+                return Ok(written);
             }
         }
     }

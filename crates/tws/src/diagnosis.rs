@@ -14,8 +14,11 @@ use crate::model::{Job, JobStatus, RunId};
 use crate::plan::{JobView, LogView, ReadError};
 use crate::text::Text;
 
-/// How many lines a piece of evidence holds.
+/// How many lines a piece of evidence holds before and behind the one that names the cause, itself
+/// counted in both.
 const CONTEXT: usize = 2;
+/// How near to its end a line must stand to be what a run died of, and not something it got over.
+const LAST_LINES: usize = 50;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -114,9 +117,10 @@ pub(crate) struct Facts<'a> {
 }
 
 /// A line of the log that names a cause.
-struct Match<'a> {
-    cause: &'a causes::Known,
+struct Match {
+    cause: &'static causes::Known,
     at: usize,
+    at_the_end: bool,
 }
 
 pub(crate) fn diagnose(facts: &Facts<'_>) -> Diagnosis {
@@ -142,17 +146,25 @@ pub(crate) fn diagnose(facts: &Facts<'_>) -> Diagnosis {
     if let (Err(error), true) = (&facts.log, needs_log) {
         found.missing.push(missing_log(error));
     }
+    if *state == JobStatus::Succ {
+        // What a job met and got over explains nothing.
+        return well_ended(found, facts);
+    }
     let in_log = facts
         .log
         .ok()
         .and_then(|log| best_match(log).map(|found| (log, found)));
     if let Some((log, matched)) = in_log {
-        found.take(matched.cause, Verdict::Confirmed);
+        // A run that goes on may get over it, too.
+        let sure = matched.at_the_end && state.has_ended();
+        let verdict = if sure {
+            Verdict::Confirmed
+        } else {
+            Verdict::Likely
+        };
+        found.take(matched.cause, verdict);
         found.evidence.push(log_evidence(log, matched.at));
         return found;
-    }
-    if *state == JobStatus::Succ {
-        return well_ended(found, facts);
     }
     if !state.has_ended() {
         return waiting(found, facts);
@@ -177,21 +189,20 @@ impl Diagnosis {
     }
 }
 
-/// The cause of most weight; of equals the last one, since the end of a log is where a job died.
-fn best_match(log: &LogView) -> Option<Match<'static>> {
-    let lowered: Vec<String> = log.lines.iter().map(|line| line.to_lowercase()).collect();
-    let mut best: Option<Match<'static>> = None;
-    for (at, line) in lowered.iter().enumerate() {
-        for cause in causes::KNOWN.iter().filter(|known| known.is_in(line)) {
-            if best
-                .as_ref()
-                .is_none_or(|best| cause.weight >= best.cause.weight)
-            {
-                best = Some(Match { cause, at });
-            }
-        }
-    }
-    best
+/// The best sign: one near the end beats an earlier one, then the weight of its cause, then the later
+/// line, since the end of a log is where a job died.
+fn best_match(log: &LogView) -> Option<Match> {
+    let the_end = log.lines.len().saturating_sub(LAST_LINES);
+    let matches = log.lines.iter().enumerate().flat_map(|(at, line)| {
+        let line = line.to_lowercase();
+        let known = causes::KNOWN.iter().filter(move |known| known.is_in(&line));
+        known.map(move |cause| Match {
+            cause,
+            at,
+            at_the_end: at >= the_end,
+        })
+    });
+    matches.max_by_key(|found| (found.at_the_end, found.cause.weight, found.at))
 }
 
 fn log_evidence(log: &LogView, at: usize) -> Evidence {
@@ -245,6 +256,13 @@ fn well_ended(mut found: Diagnosis, facts: &Facts<'_>) -> Diagnosis {
     if let Some(code) = code.filter(|&code| code != 0) {
         found.take(&causes::MAPPED, Verdict::Confirmed);
         found.evidence.push(code_evidence(facts.view, code));
+        let warned = facts.log.ok().and_then(|log| {
+            let warns = |line: &String| line.to_lowercase().contains("warning");
+            Some((log, log.lines.iter().rposition(warns)?))
+        });
+        if let Some((log, at)) = warned {
+            found.evidence.push(log_evidence(log, at));
+        }
     } else {
         found.missing.push(Text::new(
             "The job ended well; there is nothing to explain.",

@@ -445,8 +445,19 @@ impl ActionGateway for ScriptedEngine {
             None | Some(ActionError::OutcomeUnknown(_)) => {}
             Some(error) => return Err(error.clone()),
         }
-        if !state.jobs.iter().any(|job| job.id == command.job) {
+        let Some(job) = state.jobs.iter().find(|job| job.id == command.job) else {
             return Err(ActionError::UnknownJob);
+        };
+        match command.action {
+            Action::Rerun if command.run.is_none() => {
+                let error = GatewayError::Rejected("a rerun needs a run".into());
+                return Err(ActionError::NotDone(error));
+            }
+            Action::Rerun | Action::Confirm { .. } => {}
+            _ if job.state().has_ended() => {
+                return Err(ActionError::Refused("the job has ended".into()));
+            }
+            _ => {}
         }
         if state.effects_late > 0 {
             state.waiting.push(command.clone());

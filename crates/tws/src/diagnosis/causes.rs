@@ -582,18 +582,6 @@ pub(super) const KNOWN: &[Known] = &[
             "Descubra quem ou o que a encerrou, e por quê, antes de reexecutar.",
         )],
     },
-    Known {
-        code: "finished-with-warnings",
-        signs: &[&["finished with warnings"]],
-        weight: 1,
-        transience: Unknown,
-        en: "The job finished with warnings.",
-        pt: "O job terminou com avisos.",
-        steps: &[(
-            "Look at the warnings in the log; nothing needs to be rerun.",
-            "Veja os avisos no log; nada precisa ser reexecutado.",
-        )],
-    },
 ];
 
 /// The cause that a return code alone speaks for.

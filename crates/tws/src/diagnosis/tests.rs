@@ -377,11 +377,40 @@ fn a_return_code_alone_makes_a_cause_likely() {
 
 #[test]
 fn a_mapped_return_code_of_a_job_that_ended_well_is_explained() {
-    let log = log(&["backed up 1,204,118 files, 611.2 GB"]);
+    let log = log(&[
+        "warning: 14 files changed while being read, 2 files skipped (in use)",
+        "finished with warnings, exit 4",
+    ]);
     let found = of(&view(JobStatus::Succ, Some(4)), Ok(&log));
     assert_eq!(found.cause.unwrap().code, "mapped-return-code");
+    assert_eq!(found.evidence[1].text, "4");
+    assert_eq!(found.evidence[2].to_line, Some(102));
     let found = of(&view(JobStatus::Succ, Some(0)), Ok(&log));
     assert_eq!(found.cause, None);
+}
+
+#[test]
+fn what_a_job_got_over_is_not_what_it_died_of() {
+    let mut lines = vec!["connect to 203.0.113.40 port 22: Connection refused, retry"];
+    lines.extend(vec!["went on"; 100]);
+    let early = log(&lines);
+    let found = of(&view(JobStatus::Succ, Some(0)), Ok(&early));
+    assert_eq!((found.verdict, found.cause), (Verdict::Unknown, None));
+    let found = of(&view(JobStatus::Abend, Some(1)), Ok(&early));
+    assert_eq!(found.verdict, Verdict::Likely);
+    lines.push("cat: /mft/in/a.dat: No such file or directory");
+    let late = log(&lines);
+    let found = of(&view(JobStatus::Abend, Some(1)), Ok(&late));
+    assert_eq!(found.verdict, Verdict::Confirmed);
+    assert_eq!(found.cause.unwrap().code, "input-missing");
+}
+
+#[test]
+fn a_job_that_still_runs_has_no_confirmed_cause() {
+    let log = log(&["waiting on lock held by session 902 (user ANALYST) since 02:58"]);
+    let found = of(&view(JobStatus::Exec, None), Ok(&log));
+    assert_eq!(found.verdict, Verdict::Likely);
+    assert_eq!(found.cause.unwrap().code, "waits-for-lock");
 }
 
 #[test]

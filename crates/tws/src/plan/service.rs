@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use tracing::instrument;
 
 use super::cache::{Answer, PlanValue, live};
+use super::snapshot::off_the_workers;
 use super::waiting::why_waiting;
 use super::{
     CachePolicy, EngineHealth, EngineState, FoundJobs, JobPage, JobView, Live, LogRequest, LogView,
@@ -341,7 +342,9 @@ impl PlanService {
                 .job_log(&run, range)
                 .await?
                 .ok_or(ReadError::NoLog)?;
-            let (lines, redacted) = redact_lines(&log.lines);
+            let raw = log.lines;
+            // Some thousand lines against a dozen patterns must not hold up the answers of others.
+            let (lines, redacted) = off_the_workers(move || redact_lines(&raw)).await?;
             fetched(LogView {
                 job_id,
                 run: log.run,

@@ -6,6 +6,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use resync_sync::FetchLost;
+
 use super::{ReadError, Summary};
 use crate::blocking::Blocking;
 use crate::engines::Engine;
@@ -105,15 +107,22 @@ impl Snapshot {
                 Ok(engine.plan.workstations().await?)
             },)?;
         // A plan may be large, and its graph must not hold up the answers of others.
-        let built = tokio::task::spawn_blocking(move || Self::of(jobs, streams, workstations));
-        built.await.map_err(|error| {
-            ReadError::Lost(if error.is_panic() {
-                resync_sync::FetchLost::Panicked
-            } else {
-                resync_sync::FetchLost::Cancelled
-            })
-        })
+        off_the_workers(move || Self::of(jobs, streams, workstations)).await
     }
+}
+
+/// Runs what takes long on a thread of its own.
+pub(super) async fn off_the_workers<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ReadError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| {
+        ReadError::Lost(if error.is_panic() {
+            FetchLost::Panicked
+        } else {
+            FetchLost::Cancelled
+        })
+    })
 }
 
 async fn all_jobs(engine: &Engine) -> Result<Vec<Job>, ReadError> {
