@@ -11,8 +11,8 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use resync_rag::{DocumentId, Span};
-use resync_tws::model::{ActionKind, EngineName, JobId, RunId};
 use resync_tws::Text;
+use resync_tws::model::{ActionKind, EngineName, JobId, RunId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 

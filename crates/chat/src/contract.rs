@@ -64,7 +64,11 @@ pub fn session(n: u128) -> SessionId {
 /// Turn number `n` of that session; ids, times and texts follow from `n`.
 #[must_use]
 pub fn turn(owner: UserId, session: SessionId, n: u32) -> Turn {
-    let id = |part: u128| MessageId(Uuid::from_u128(session.0.as_u128() << 32 | u128::from(n) << 4 | part));
+    let id = |part: u128| {
+        MessageId(Uuid::from_u128(
+            session.0.as_u128() << 32 | u128::from(n) << 4 | part,
+        ))
+    };
     let at = DateTime::from_timestamp(1_772_409_600 + i64::from(n), 0).unwrap_or_default();
     let text = format!("Não há espaço; resposta {n}");
     let answer = Answer {
@@ -85,7 +89,10 @@ pub fn turn(owner: UserId, session: SessionId, n: u32) -> Turn {
         timings: Timings { total_ms: 12 },
         language: Language::Portuguese,
     };
-    let context = Context { language: Some(Language::Portuguese), ..Context::default() };
+    let context = Context {
+        language: Some(Language::Portuguese),
+        ..Context::default()
+    };
     Turn {
         owner,
         session,
@@ -117,7 +124,11 @@ async fn all(
 }
 
 fn texts(placed: Option<Vec<Placed>>) -> Vec<String> {
-    placed.into_iter().flatten().map(|placed| placed.message.text).collect()
+    placed
+        .into_iter()
+        .flatten()
+        .map(|placed| placed.message.text)
+        .collect()
 }
 
 /// Both messages, the whole answer and the context come back as they were given.
@@ -131,7 +142,10 @@ pub async fn a_turn_reads_back_whole(store: &dyn ConversationStore) -> Outcome {
     let messages: Option<Vec<_>> =
         placed.map(|placed| placed.into_iter().map(|placed| placed.message).collect());
     assert_eq!(messages, Some(vec![turn.question, turn.answer]));
-    assert_eq!(store.context(user(1), session(1)).await?, Some(turn.context));
+    assert_eq!(
+        store.context(user(1), session(1)).await?,
+        Some(turn.context)
+    );
     Ok(())
 }
 
@@ -145,14 +159,22 @@ pub async fn a_session_keeps_its_order_and_its_title(store: &dyn ConversationSto
     for turn in &turns {
         store.append(turn).await?;
     }
-    let wanted: Vec<_> =
-        turns.iter().flat_map(|turn| [turn.question.text.clone(), turn.answer.text.clone()]).collect();
+    let wanted: Vec<_> = turns
+        .iter()
+        .flat_map(|turn| [turn.question.text.clone(), turn.answer.text.clone()])
+        .collect();
     assert_eq!(texts(all(store, user(1), session(1)).await?), wanted);
     let sessions = store.sessions(user(1), None, 10).await?;
     assert_eq!(sessions.len(), 1);
     for found in sessions {
-        assert_eq!((found.id, found.title.as_str(), found.messages), (session(1), "title 1", 6));
-        assert_eq!(Some(found.updated_at), turns.last().map(|turn| turn.answer.at));
+        assert_eq!(
+            (found.id, found.title.as_str(), found.messages),
+            (session(1), "title 1", 6)
+        );
+        assert_eq!(
+            Some(found.updated_at),
+            turns.last().map(|turn| turn.answer.at)
+        );
     }
     Ok(())
 }
@@ -192,7 +214,10 @@ pub async fn another_users_session_is_not_there(store: &dyn ConversationStore) -
 pub async fn another_user_cannot_write_into_a_session(store: &dyn ConversationStore) -> Outcome {
     store.append(&turn(user(1), session(1), 1)).await?;
     let refused = store.append(&turn(user(2), session(1), 2)).await;
-    assert!(matches!(refused, Err(ConversationError::UnknownSession)), "{refused:?}");
+    assert!(
+        matches!(refused, Err(ConversationError::UnknownSession)),
+        "{refused:?}"
+    );
     assert_eq!(texts(all(store, user(1), session(1)).await?).len(), 2);
     assert!(store.sessions(user(2), None, 10).await?.is_empty());
     Ok(())
@@ -239,7 +264,10 @@ pub async fn pages_of_messages_do_not_overlap(store: &dyn ConversationStore) -> 
     assert_eq!(whole.len(), 10);
     let (mut paged, mut after): (Vec<Placed>, Option<u64>) = (Vec::new(), None);
     loop {
-        let page = store.messages(user(1), session(1), after, 3).await?.unwrap_or_default();
+        let page = store
+            .messages(user(1), session(1), after, 3)
+            .await?
+            .unwrap_or_default();
         assert!(page.len() <= 3);
         let Some(last) = page.last() else { break };
         after = Some(last.place);
@@ -280,8 +308,12 @@ pub async fn sessions_come_last_written_first_and_page(store: &dyn ConversationS
 pub async fn concurrent_turns_all_stay(store: &dyn ConversationStore) -> Outcome {
     let turns = [1, 2, 3, 4].map(|n| turn(user(1), session(1), n));
     let [a, b, c, d] = &turns;
-    let saved =
-        tokio::join!(store.append(a), store.append(b), store.append(c), store.append(d));
+    let saved = tokio::join!(
+        store.append(a),
+        store.append(b),
+        store.append(c),
+        store.append(d)
+    );
     (saved.0?, saved.1?, saved.2?, saved.3?);
     let placed = all(store, user(1), session(1)).await?.unwrap_or_default();
     assert_eq!(placed.len(), 8);

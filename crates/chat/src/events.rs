@@ -48,13 +48,18 @@ pub fn events_of(answer: &Answer) -> Vec<ChatEvent> {
         session_id: answer.session_id,
         message_id: answer.message_id,
     }];
-    let deltas = sentences(&answer.answer).into_iter().map(|delta| ChatEvent::Stream { delta });
+    let deltas = sentences(&answer.answer)
+        .into_iter()
+        .map(|delta| ChatEvent::Stream { delta });
     events.extend(deltas);
     let citations = answer.citations.iter().cloned();
     events.extend(citations.map(|citation| ChatEvent::Citation { citation }));
     let proposal = answer.proposal.iter().cloned();
     events.extend(proposal.map(|proposal| ChatEvent::Proposal { proposal }));
-    events.push(ChatEvent::Message { is_final: true, answer: Box::new(answer.clone()) });
+    events.push(ChatEvent::Message {
+        is_final: true,
+        answer: Box::new(answer.clone()),
+    });
     events
 }
 

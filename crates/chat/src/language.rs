@@ -105,13 +105,22 @@ mod tests {
 
     #[test]
     fn a_tie_is_the_sessions_language_else_english() {
-        assert_eq!(Language::detect("status FIN_GL_POST", None), Language::English);
+        assert_eq!(
+            Language::detect("status FIN_GL_POST", None),
+            Language::English
+        );
         let last = Some(Language::Portuguese);
-        assert_eq!(Language::detect("status FIN_GL_POST", last), Language::Portuguese);
+        assert_eq!(
+            Language::detect("status FIN_GL_POST", last),
+            Language::Portuguese
+        );
     }
 
     #[test]
     fn the_name_of_a_job_does_not_vote() {
-        assert_eq!(Language::detect("log DE_O_QUE_NAO", None), Language::English);
+        assert_eq!(
+            Language::detect("log DE_O_QUE_NAO", None),
+            Language::English
+        );
     }
 }

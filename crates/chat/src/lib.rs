@@ -54,9 +54,7 @@ pub use route::{Entities, Intent, NamedJob, Router, Routing, UnknownName};
 pub use service::{
     Ask, ChatConfig, ChatError, ChatParts, ChatService, HistoryPage, MAX_MESSAGE_CHARS,
 };
-pub use tools::{
-    EngineFacts, KnowledgeToolError, KnowledgeTools, PlanToolError, PlanTools, Seen,
-};
+pub use tools::{EngineFacts, KnowledgeToolError, KnowledgeTools, PlanToolError, PlanTools, Seen};
 #[cfg(any(test, feature = "mocks"))]
 pub use tools::{MockKnowledgeTools, MockPlanTools};
 pub use vocabulary::{JobRef, Vocabulary};

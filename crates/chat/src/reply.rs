@@ -73,7 +73,11 @@ pub(crate) async fn reply(desk: &Desk<'_>, question: &Question<'_>, draft: &mut 
             }
             return about_job(desk, question, draft).await;
         }
-        Intent::WhyFailed | Intent::WhyWaiting | Intent::JobStatus | Intent::JobLog | Intent::Impact => {
+        Intent::WhyFailed
+        | Intent::WhyWaiting
+        | Intent::JobStatus
+        | Intent::JobLog
+        | Intent::Impact => {
             return about_job(desk, question, draft).await;
         }
     }
@@ -98,13 +102,22 @@ async fn about_job(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) 
         _ => job::status(desk, &target, draft).await,
     };
     others_named(question, draft);
-    Remember { job: Some(job.unwrap_or(target)), asked_which: false }
+    Remember {
+        job: Some(job.unwrap_or(target)),
+        asked_which: false,
+    }
 }
 
 /// Says that only the first of several jobs was answered.
 fn others_named(question: &Question<'_>, draft: &mut Draft) {
-    let others: Vec<String> =
-        question.routing.entities.jobs.iter().skip(1).map(|job| text::name(&job.name)).collect();
+    let others: Vec<String> = question
+        .routing
+        .entities
+        .jobs
+        .iter()
+        .skip(1)
+        .map(|job| text::name(&job.name))
+        .collect();
     if !others.is_empty() {
         let names = others.join(", ");
         draft.new_line();
@@ -138,7 +151,10 @@ fn target(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) -> Target
     }
     if let Some(unknown) = entities.unknown.first() {
         not_in_plan(desk, &text::name(&unknown.text), &unknown.alike, draft);
-        return Target::Answered(Remember { job: None, asked_which: true });
+        return Target::Answered(Remember {
+            job: None,
+            asked_which: true,
+        });
     }
     if let Some(stream) = entities.streams.first() {
         return of_stream(question, snapshot, stream, draft);
@@ -146,8 +162,14 @@ fn target(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) -> Target
     if let Some(known) = &question.routing.reference {
         return Target::One(known.clone());
     }
-    draft.tell("Which job do you mean? Write its name.", "Qual job? Escreva o nome dele.");
-    Target::Answered(Remember { job: None, asked_which: true })
+    draft.tell(
+        "Which job do you mean? Write its name.",
+        "Qual job? Escreva o nome dele.",
+    );
+    Target::Answered(Remember {
+        job: None,
+        asked_which: true,
+    })
 }
 
 /// The candidates that also fit the stream and the workstation of the message.
@@ -186,21 +208,40 @@ fn ask_which(draft: &mut Draft, jobs: &[JobRef]) -> Target {
         // Two days of one stream share a label; the id tells them apart.
         let shared = jobs.iter().filter(|other| other.label == job.label).count() > 1;
         let label = text::name(&job.label);
-        let option = if shared { format!("{label} ({})", job.id) } else { label };
+        let option = if shared {
+            format!("{label} ({})", job.id)
+        } else {
+            label
+        };
         draft.line(&option);
-        draft.clarify.push(if shared { job.id.to_string() } else { option });
+        draft
+            .clarify
+            .push(if shared { job.id.to_string() } else { option });
     }
     if jobs.len() > SHOWN {
-        draft.tell("There are more; name the stream as well.", "Há mais; diga também o stream.");
+        draft.tell(
+            "There are more; name the stream as well.",
+            "Há mais; diga também o stream.",
+        );
     }
-    Target::Answered(Remember { job: None, asked_which: true })
+    Target::Answered(Remember {
+        job: None,
+        asked_which: true,
+    })
 }
 
 /// A question about a stream: the jobs of it that it can mean.
-fn of_stream(question: &Question<'_>, snapshot: &Seen<Snapshot>, stream: &str, draft: &mut Draft) -> Target {
+fn of_stream(
+    question: &Question<'_>,
+    snapshot: &Seen<Snapshot>,
+    stream: &str,
+    draft: &mut Draft,
+) -> Target {
     let wanted = |job: &&Arc<Job>| match question.routing.intent {
         Intent::WhyFailed => job.state().has_failed(),
-        Intent::WhyWaiting => crate::context::Standing::from(job.phase()) == crate::context::Standing::Waiting,
+        Intent::WhyWaiting => {
+            crate::context::Standing::from(job.phase()) == crate::context::Standing::Waiting
+        }
         _ => true,
     };
     let jobs: Vec<JobRef> = snapshot
@@ -231,7 +272,10 @@ fn of_stream(question: &Question<'_>, snapshot: &Seen<Snapshot>, stream: &str, d
                 draft.line(&label);
                 draft.clarify.push(label);
             }
-            Target::Answered(Remember { job: None, asked_which: true })
+            Target::Answered(Remember {
+                job: None,
+                asked_which: true,
+            })
         }
     }
 }
@@ -243,7 +287,10 @@ fn not_in_plan(desk: &Desk<'_>, name: &str, alike: &[String], draft: &mut Draft)
         &format!("Não encontrado; foram vistos os nomes de jobs, streams e workstations do plano de {engine}: {name} não está entre eles."),
     );
     if !alike.is_empty() {
-        let names = alike.iter().map(|name| text::name(name)).collect::<Vec<_>>();
+        let names = alike
+            .iter()
+            .map(|name| text::name(name))
+            .collect::<Vec<_>>();
         draft.tell(
             &format!("Did you mean {}?", names.join(", ")),
             &format!("Você quis dizer {}?", names.join(", ")),
@@ -253,7 +300,9 @@ fn not_in_plan(desk: &Desk<'_>, name: &str, alike: &[String], draft: &mut Draft)
 }
 
 pub(crate) fn engine_name(desk: &Desk<'_>) -> String {
-    desk.engine.as_ref().map_or_else(String::new, |engine| text::name(engine.name.as_str()))
+    desk.engine
+        .as_ref()
+        .map_or_else(String::new, |engine| text::name(engine.name.as_str()))
 }
 
 /// Says that the plan could not be read. No figure is given.
@@ -270,10 +319,14 @@ fn engine_down(desk: &Desk<'_>, error: PlanToolError, draft: &mut Draft) {
     let (en, pt) = match error {
         PlanToolError::Unreachable => ("cannot be reached", "está inacessível"),
         PlanToolError::TimedOut => ("did not answer in time", "não respondeu a tempo"),
-        PlanToolError::Refused => ("refused Resync's credentials", "recusou as credenciais do Resync"),
-        PlanToolError::Unusable | PlanToolError::Gone | PlanToolError::NoLog => {
-            ("gave an answer that cannot be used", "deu uma resposta que não pode ser usada")
-        }
+        PlanToolError::Refused => (
+            "refused Resync's credentials",
+            "recusou as credenciais do Resync",
+        ),
+        PlanToolError::Unusable | PlanToolError::Gone | PlanToolError::NoLog => (
+            "gave an answer that cannot be used",
+            "deu uma resposta que não pode ser usada",
+        ),
     };
     draft.tell(
         &format!("The engine {engine} {en}, so I have no figures of the plan."),
@@ -282,13 +335,22 @@ fn engine_down(desk: &Desk<'_>, error: PlanToolError, draft: &mut Draft) {
 }
 
 /// The word for a count.
-fn plural<'a>(language: Language, count: usize, en: (&'a str, &'a str), pt: (&'a str, &'a str)) -> &'a str {
+fn plural<'a>(
+    language: Language,
+    count: usize,
+    en: (&'a str, &'a str),
+    pt: (&'a str, &'a str),
+) -> &'a str {
     let pick = |(one, many): (&'a str, &'a str)| if count == 1 { one } else { many };
     language.pick(pick(en), pick(pt))
 }
 
 /// The plan, or the sentence that there is none.
-fn plan<'a>(desk: &Desk<'_>, question: &Question<'a>, draft: &mut Draft) -> Option<(&'a Snapshot, &'a Meta)> {
+fn plan<'a>(
+    desk: &Desk<'_>,
+    question: &Question<'a>,
+    draft: &mut Draft,
+) -> Option<(&'a Snapshot, &'a Meta)> {
     match question.snapshot {
         Ok(seen) => Some((&*seen.value, &seen.meta)),
         Err(error) => {

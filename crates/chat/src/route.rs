@@ -13,8 +13,7 @@ pub(crate) mod lexicon;
 mod router;
 mod time;
 
+pub(crate) use entities::is_message_id;
 pub use entities::{Entities, NamedJob, UnknownName};
 pub use intent::Intent;
-pub(crate) use entities::is_message_id;
 pub use router::{Router, Routing};
-

@@ -47,7 +47,9 @@ pub struct ChatConfig {
 
 impl Default for ChatConfig {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(25) }
+        Self {
+            deadline: Duration::from_secs(25),
+        }
     }
 }
 
@@ -135,7 +137,9 @@ pub struct ChatService {
 
 impl fmt::Debug for ChatService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChatService").field("config", &self.parts.config).finish_non_exhaustive()
+        f.debug_struct("ChatService")
+            .field("config", &self.parts.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -143,7 +147,11 @@ impl ChatService {
     /// The service. It starts nothing.
     #[must_use]
     pub fn new(parts: ChatParts) -> Self {
-        Self { parts, router: Arc::new(Router::default()), names: Arc::default() }
+        Self {
+            parts,
+            router: Arc::new(Router::default()),
+            names: Arc::default(),
+        }
     }
 
     /// Answers a message and saves the turn.
@@ -160,14 +168,16 @@ impl ChatService {
         let message = checked(&ask.message)?;
         let clock = &self.parts.clock;
         let (start, at) = (clock.monotonic(), clock.now());
-        let deadline = Instant::now() + self.parts.config.deadline;
+        let (begun, whole) = (Instant::now(), self.parts.config.deadline);
         let mut context = self.remembered(ask.user, ask.session_id).await?;
         let engine = self.engine(ask.engine.as_ref(), &context)?;
         let desk = Desk {
             plan: &*self.parts.plan,
             knowledge: &*self.parts.knowledge,
             clock: &**clock,
-            deadline,
+            // An engine that hangs must leave the documents some time to answer instead.
+            plan_deadline: begun + whole * 3 / 5,
+            deadline: begun + whole,
             engine,
             used: Mutex::default(),
         };
@@ -189,7 +199,9 @@ impl ChatService {
         let took = clock.monotonic() - start;
         let mut answer = Answer {
             answer: draft.text(),
-            session_id: ask.session_id.unwrap_or_else(|| SessionId(self.parts.ids.next())),
+            session_id: ask
+                .session_id
+                .unwrap_or_else(|| SessionId(self.parts.ids.next())),
             message_id: MessageId(self.parts.ids.next()),
             mode: Mode::Deterministic,
             intent: routing.intent,
@@ -202,7 +214,9 @@ impl ChatService {
             tools_used: used(&desk),
             incomplete: draft.incomplete,
             saved: true,
-            timings: Timings { total_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX) },
+            timings: Timings {
+                total_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            },
             language: routing.language,
         };
         let question = Message {
@@ -255,7 +269,10 @@ impl ChatService {
             Ok(Ok(Some(context))) => Ok(context),
             Ok(Ok(None) | Err(ConversationError::UnknownSession)) => Err(ChatError::UnknownSession),
             Ok(Err(error)) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a conversation cannot be read");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a conversation cannot be read"
+                );
                 Ok(Context::default())
             }
             Err(_) => {
@@ -290,14 +307,20 @@ impl ChatService {
         }
         let snapshot = Arc::clone(&seen.value);
         let read = move || {
-            let workstations = snapshot.workstations.iter().map(|station| station.name.as_str());
+            let workstations = snapshot
+                .workstations
+                .iter()
+                .map(|station| station.name.as_str());
             Vocabulary::new(snapshot.jobs.iter().map(|job| &**job), workstations)
         };
         let names = if seen.value.jobs.len() > LARGE_PLAN {
             match tokio::task::spawn_blocking(read).await {
                 Ok(names) => names,
                 Err(error) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "the names of a plan were not read");
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "the names of a plan were not read"
+                    );
                     Vocabulary::default()
                 }
             }
@@ -311,7 +334,13 @@ impl ChatService {
     }
 
     /// Saves the turn, once more when the first try failed. Says whether it was saved (P2-04).
-    async fn save(&self, owner: UserId, question: Message, answer: &Answer, context: Context) -> bool {
+    async fn save(
+        &self,
+        owner: UserId,
+        question: Message,
+        answer: &Answer,
+        context: Context,
+    ) -> bool {
         let turn = Turn {
             owner,
             session: answer.session_id,
@@ -348,7 +377,9 @@ fn checked(message: &str) -> Result<&str, ChatError> {
         return Err(ChatError::EmptyMessage);
     }
     if message.chars().count() > MAX_MESSAGE_CHARS {
-        return Err(ChatError::TooLong { max: MAX_MESSAGE_CHARS });
+        return Err(ChatError::TooLong {
+            max: MAX_MESSAGE_CHARS,
+        });
     }
     Ok(message)
 }
@@ -362,7 +393,11 @@ fn title(message: &str) -> String {
 }
 
 fn used(desk: &Desk<'_>) -> Vec<ToolUse> {
-    let mut used = desk.used.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let mut used = desk
+        .used
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
     // Calls that ran at once end in any order.
     used.sort();
     used
@@ -397,10 +432,16 @@ mod tests {
 
     #[test]
     fn a_message_is_1_to_4000_characters() {
-        assert!(matches!(checked(" \u{200b}\n"), Err(ChatError::EmptyMessage)));
+        assert!(matches!(
+            checked(" \u{200b}\n"),
+            Err(ChatError::EmptyMessage)
+        ));
         assert!(checked(&"é".repeat(MAX_MESSAGE_CHARS)).is_ok());
         let long = "é".repeat(MAX_MESSAGE_CHARS + 1);
-        assert!(matches!(checked(&long), Err(ChatError::TooLong { max: 4_000 })));
+        assert!(matches!(
+            checked(&long),
+            Err(ChatError::TooLong { max: 4_000 })
+        ));
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn is_hidden(c: char) -> bool {
 /// Foreign text of several lines: line ends kept, a tab becomes a blank, hidden characters removed,
 /// cut after `max_chars` characters with an ellipsis.
 pub(crate) fn excerpt(text: &str, max_chars: usize) -> String {
-    let kept: String = text
+    let kept: String = without_colours(text)
         .chars()
         .map(|c| if c == '\t' { ' ' } else { c })
         .filter(|c| *c == '\n' || !is_hidden(*c))
@@ -71,6 +71,21 @@ pub(crate) fn name(text: &str) -> String {
         .filter(|c| !is_hidden(*c))
         .collect();
     cut(kept.trim(), 160)
+}
+
+/// `text` without the sequences that colour a terminal.
+fn without_colours(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let mut kept = parts.next().unwrap_or("").to_owned();
+    for part in parts {
+        let ends = part.find(|c: char| !c.is_ascii_digit() && !matches!(c, ';' | '?'));
+        let rest = ends.and_then(|at| part.get(at..)).unwrap_or("");
+        kept.push_str(
+            rest.strip_prefix(|c: char| c.is_ascii_alphabetic())
+                .unwrap_or(rest),
+        );
+    }
+    kept
 }
 
 fn cut(text: &str, max_chars: usize) -> String {
@@ -111,7 +126,7 @@ mod tests {
     #[test]
     fn an_excerpt_has_no_control_character_but_line_ends() {
         let text = excerpt("a\u{1b}[31mb\u{202e}\u{0}c\td\ne\r\n", 100);
-        assert_eq!(text, "a[31mbc d\ne");
+        assert_eq!(text, "abc d\ne");
         assert_eq!(excerpt("ééééé", 3), "ééé…");
         assert_eq!(name("x\ny\u{7}"), "x y");
     }

@@ -27,7 +27,10 @@ pub struct Seen<V> {
 
 impl<V> Clone for Seen<V> {
     fn clone(&self) -> Self {
-        Self { value: Arc::clone(&self.value), meta: self.meta.clone() }
+        Self {
+            value: Arc::clone(&self.value),
+            meta: self.meta.clone(),
+        }
     }
 }
 

@@ -64,9 +64,15 @@ impl Vocabulary {
         for job in jobs {
             let known = JobRef::from(job);
             if let Some(stream) = &known.stream {
-                names.streams.entry(key(stream)).or_insert_with(|| stream.clone());
+                names
+                    .streams
+                    .entry(key(stream))
+                    .or_insert_with(|| stream.clone());
             }
-            for workstation in [&job.workstation, &job.stream.workstation].into_iter().flatten() {
+            for workstation in [&job.workstation, &job.stream.workstation]
+                .into_iter()
+                .flatten()
+            {
                 names.add_workstation(workstation);
             }
             names.ids.insert(key(job.id.as_str()), known.clone());
@@ -79,7 +85,9 @@ impl Vocabulary {
     }
 
     fn add_workstation(&mut self, name: &str) {
-        self.workstations.entry(key(name)).or_insert_with(|| name.to_owned());
+        self.workstations
+            .entry(key(name))
+            .or_insert_with(|| name.to_owned());
     }
 
     /// The jobs of that name; more than one when several streams or days have it.
@@ -128,7 +136,10 @@ impl Vocabulary {
     pub fn alike(&self, name: &str) -> Vec<String> {
         let wanted = key(name);
         let mut found: BTreeSet<(u64, &str)> = BTreeSet::new();
-        let jobs = self.jobs.iter().filter_map(|(key, jobs)| Some((key, jobs.first()?.name.as_str())));
+        let jobs = self
+            .jobs
+            .iter()
+            .filter_map(|(key, jobs)| Some((key, jobs.first()?.name.as_str())));
         let others = self.streams.iter().chain(&self.workstations);
         for (candidate, written) in jobs.chain(others.map(|(key, name)| (key, name.as_str()))) {
             let likeness = likeness(&wanted, candidate);
@@ -208,18 +219,30 @@ pub(crate) mod tests {
 
     #[test]
     fn names_are_found_in_any_case_and_come_back_as_written() {
-        let jobs = [job("FIN_GL_POST", "FIN_EOD", "LX_PRD01"), job("cleanup", "HOUSE", "LX_PRD01")];
+        let jobs = [
+            job("FIN_GL_POST", "FIN_EOD", "LX_PRD01"),
+            job("cleanup", "HOUSE", "LX_PRD01"),
+        ];
         let names = Vocabulary::new(&jobs, ["LX_PRD02"]);
-        assert_eq!(names.jobs("fin_gl_post")[0].label, "LX_PRD01#FIN_EOD.FIN_GL_POST");
+        assert_eq!(
+            names.jobs("fin_gl_post")[0].label,
+            "LX_PRD01#FIN_EOD.FIN_GL_POST"
+        );
         assert_eq!(names.workstation("lx_prd02"), Some("LX_PRD02"));
         assert_eq!(names.stream("Fin_Eod"), Some("FIN_EOD"));
         assert!(names.has_exactly("cleanup") && !names.has_exactly("CLEANUP"));
-        assert_eq!(names.by_id("id-LX_PRD01-HOUSE-cleanup").unwrap().name, "cleanup");
+        assert_eq!(
+            names.by_id("id-LX_PRD01-HOUSE-cleanup").unwrap().name,
+            "cleanup"
+        );
     }
 
     #[test]
     fn a_slip_of_the_pen_is_offered_and_a_stranger_is_not() {
-        let jobs = [job("FIN_GL_POST", "FIN_EOD", "LX_PRD01"), job("PAY_CALC", "PAYROLL", "LX_PRD01")];
+        let jobs = [
+            job("FIN_GL_POST", "FIN_EOD", "LX_PRD01"),
+            job("PAY_CALC", "PAYROLL", "LX_PRD01"),
+        ];
         let names = Vocabulary::new(&jobs, []);
         assert_eq!(names.alike("FIN_GL_PSOT"), ["FIN_GL_POST"]);
         assert_eq!(names.alike("PAYROL"), ["PAYROLL"]);

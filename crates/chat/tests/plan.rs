@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use resync_chat::Vocabulary;
-use resync_tws::Snapshot;
 use resync_tws::model::{
     Dependency, DependencyKind, Job, JobId, JobStatus, LinkState, Run, RunId, StreamRef,
     Workstation, WorkstationId,
@@ -45,10 +44,10 @@ pub(crate) fn job(workstation: &str, stream: &str, name: &str, status: JobStatus
     }
 }
 
-pub(crate) fn run(status: JobStatus, return_code: Option<i32>) -> Run {
+pub(crate) fn run(job: &str, status: JobStatus, return_code: Option<i32>) -> Run {
     let ended = midnight() - TimeDelta::minutes(47);
     Run {
-        id: RunId::parse("run-1").unwrap(),
+        id: RunId::parse(&format!("run-{job}")).unwrap(),
         number: Some(48_213),
         workstation: Some("LX_PRD01".to_owned()),
         status,
@@ -77,18 +76,18 @@ fn after(job: &Job) -> Dependency {
 
 pub(crate) fn jobs() -> Vec<Job> {
     let mut post = job("LX_PRD01", "FIN_EOD", "FIN_GL_POST", JobStatus::Abend);
-    post.runs = vec![run(JobStatus::Abend, Some(12))];
+    post.runs = vec![run("FIN_GL_POST", JobStatus::Abend, Some(12))];
     let mut balance = job("LX_PRD01", "FIN_EOD", "FIN_BAL", JobStatus::Hold);
     balance.dependencies = vec![after(&post)];
     balance.late = true;
     let mut calc = job("LX_PRD02", "PAYROLL", "PAY_CALC", JobStatus::Hold);
     calc.dependencies = vec![after(&balance)];
     let mut payroll = job("LX_PRD02", "PAYROLL", "payroll", JobStatus::Fail);
-    payroll.runs = vec![run(JobStatus::Fail, None)];
+    payroll.runs = vec![run("payroll", JobStatus::Fail, None)];
     let mut running = job("LX_PRD01", "HOUSE", "RUNNING", JobStatus::Exec);
-    running.runs = vec![run(JobStatus::Exec, None)];
+    running.runs = vec![run("RUNNING", JobStatus::Exec, None)];
     let mut report = job("LX_PRD01", "HOUSE", "REPORT", JobStatus::Succ);
-    report.runs = vec![run(JobStatus::Succ, Some(0))];
+    report.runs = vec![run("REPORT", JobStatus::Succ, Some(0))];
     vec![
         post,
         balance,
@@ -118,10 +117,11 @@ fn workstation(name: &str, link: LinkState) -> Workstation {
     }
 }
 
-pub(crate) fn snapshot() -> Snapshot {
-    let workstations =
-        vec![workstation("LX_PRD01", LinkState::Linked), workstation("LX_PRD02", LinkState::Unlinked)];
-    Snapshot::of(jobs(), Vec::new(), workstations)
+pub(crate) fn workstations() -> Vec<Workstation> {
+    vec![
+        workstation("LX_PRD01", LinkState::Linked),
+        workstation("LX_PRD02", LinkState::Unlinked),
+    ]
 }
 
 pub(crate) fn vocabulary() -> Vocabulary {

@@ -5,13 +5,24 @@ use resync_tws::model::ActionKind;
 
 use crate::plan::vocabulary;
 
-/// The table is right in at least this share; see the README.
-const ACCURACY: f64 = 0.97;
+const TUNED: &str = include_str!("utterances.tsv");
+const HELD_OUT: &str = include_str!("held_out.tsv");
+/// At least this share of each table is understood; the README names the figures.
+const TUNED_SHARE: f64 = 0.98;
+const HELD_OUT_SHARE: f64 = 0.88;
 
 fn names_of(routing: &resync_chat::Routing) -> Vec<String> {
     let jobs = routing.entities.jobs.iter().map(|job| job.name.clone());
-    let unknown = routing.entities.unknown.iter().map(|unknown| unknown.text.clone());
-    let actions = routing.entities.actions.iter().map(|action| action.as_str().to_owned());
+    let unknown = routing
+        .entities
+        .unknown
+        .iter()
+        .map(|unknown| unknown.text.clone());
+    let actions = routing
+        .entities
+        .actions
+        .iter()
+        .map(|action| action.as_str().to_owned());
     jobs.chain(unknown)
         .chain(actions)
         .chain(routing.entities.streams.clone())
@@ -34,30 +45,52 @@ fn wrong(router: &Router, names: &Vocabulary, line: &str) -> Option<String> {
     let found = names_of(&routing);
     let name_fits = name == "-" || found.iter().any(|found| found == name);
     (!intent_fits || !name_fits).then(|| {
-        format!("{text:?}: {is} {found:?}, wanted {intent} {name}; {:?}", routing.evidence)
+        format!(
+            "{text:?}: {is} {found:?}, wanted {intent} {name}; {:?}",
+            routing.evidence
+        )
     })
 }
 
-fn lines() -> impl Iterator<Item = &'static str> {
-    include_str!("utterances.tsv").lines().filter(|line| !line.starts_with('#'))
+fn share_of(table: &'static str, least: f64) -> usize {
+    let (router, names) = (Router::default(), vocabulary());
+    let wrong: Vec<String> = lines(table)
+        .filter_map(|line| wrong(&router, &names, line))
+        .collect();
+    let total = lines(table).count();
+    #[expect(clippy::cast_precision_loss, reason = "a few hundred lines")]
+    let accuracy = 1.0 - wrong.len() as f64 / total as f64;
+    assert!(
+        accuracy >= least,
+        "{accuracy:.3} of {total}\n{}",
+        wrong.join("\n")
+    );
+    total
+}
+
+fn lines(table: &'static str) -> impl Iterator<Item = &'static str> {
+    table.lines().filter(|line| !line.starts_with('#'))
 }
 
 #[test]
 fn the_table_of_messages_is_understood() {
-    let (router, names) = (Router::default(), vocabulary());
-    let wrong: Vec<String> = lines().filter_map(|line| wrong(&router, &names, line)).collect();
-    let total = lines().count();
-    assert!(total >= 120, "{total}");
-    #[expect(clippy::cast_precision_loss, reason = "a few hundred lines")]
-    let accuracy = 1.0 - wrong.len() as f64 / total as f64;
-    assert!(accuracy >= ACCURACY, "{accuracy:.3} of {total}\n{}", wrong.join("\n"));
+    assert!(share_of(TUNED, TUNED_SHARE) >= 120);
+}
+
+#[test]
+fn messages_that_nothing_was_tuned_to_are_understood() {
+    assert!(share_of(HELD_OUT, HELD_OUT_SHARE) >= 50);
 }
 
 /// I-08: of the messages that negate or only ask about a command, not one prepares an action.
 #[test]
 fn no_negated_command_is_an_action() {
     let (router, names) = (Router::default(), vocabulary());
-    for line in lines().filter(|line| line.starts_with('!')) {
+    for line in [TUNED, HELD_OUT]
+        .into_iter()
+        .flat_map(lines)
+        .filter(|line| line.starts_with('!'))
+    {
         assert_eq!(wrong(&router, &names, line), None);
     }
 }
@@ -65,7 +98,7 @@ fn no_negated_command_is_an_action() {
 #[test]
 fn routing_is_the_same_every_time() {
     let (router, names) = (Router::default(), vocabulary());
-    for line in lines() {
+    for line in lines(TUNED) {
         let first = router.route(line, Some(&names), &Context::default());
         assert_eq!(router.route(line, Some(&names), &Context::default()), first);
     }
@@ -86,15 +119,21 @@ fn entities_come_in_normal_form() {
         ("time", "last_night"),
         ("workstation", "LX_PRD01"),
     ];
-    let wanted: Vec<_> =
-        wanted.iter().map(|(kind, value)| ((*kind).to_owned(), vec![(*value).to_owned()])).collect();
+    let wanted: Vec<_> = wanted
+        .iter()
+        .map(|(kind, value)| ((*kind).to_owned(), vec![(*value).to_owned()]))
+        .collect();
     assert_eq!(found, wanted);
 }
 
 #[test]
 fn a_name_that_is_nearly_one_of_the_plan_is_offered_and_not_taken() {
     let (router, names) = (Router::default(), vocabulary());
-    let routing = router.route("why did FIN_GL_PSOT fail?", Some(&names), &Context::default());
+    let routing = router.route(
+        "why did FIN_GL_PSOT fail?",
+        Some(&names),
+        &Context::default(),
+    );
     assert_eq!(routing.intent, Intent::WhyFailed);
     assert!(routing.entities.jobs.is_empty());
     assert_eq!(routing.entities.unknown[0].alike[0], "FIN_GL_POST");
@@ -112,7 +151,11 @@ fn without_the_plan_a_name_stands_as_written() {
 #[test]
 fn two_commands_are_both_seen() {
     let (router, names) = (Router::default(), vocabulary());
-    let routing = router.route("hold PAY_CALC and cancel it", Some(&names), &Context::default());
+    let routing = router.route(
+        "hold PAY_CALC and cancel it",
+        Some(&names),
+        &Context::default(),
+    );
     assert_eq!(routing.entities.actions.len(), 2);
     assert!(routing.entities.actions.contains(&ActionKind::Hold));
 }

@@ -18,15 +18,26 @@ use crate::tools::PlanToolError;
 pub(super) fn may(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) -> bool {
     let actions = &question.routing.entities.actions;
     if actions.len() > 1 {
-        draft.tell("One action at a time. Which one?", "Uma ação por vez. Qual?");
-        draft.clarify.extend(actions.iter().map(|action| action.as_str().to_owned()));
+        draft.tell(
+            "One action at a time. Which one?",
+            "Uma ação por vez. Qual?",
+        );
+        draft
+            .clarify
+            .extend(actions.iter().map(|action| action.as_str().to_owned()));
         return false;
     }
     let Some(action) = actions.first().copied() else {
-        draft.tell("Which action, and on which job?", "Qual ação, e em qual job?");
+        draft.tell(
+            "Which action, and on which job?",
+            "Qual ação, e em qual job?",
+        );
         return false;
     };
-    if !matches!(action, ActionKind::Rerun | ActionKind::Hold | ActionKind::Release | ActionKind::Cancel) {
+    if !matches!(
+        action,
+        ActionKind::Rerun | ActionKind::Hold | ActionKind::Release | ActionKind::Cancel
+    ) {
         draft.tell(
             &format!("I do not prepare {} here; it is done on the job's page, where a person confirms it.", action.as_str()),
             &format!("Não preparo {} aqui; é feito na página do job, onde uma pessoa confirma.", action.as_str()),
@@ -34,7 +45,10 @@ pub(super) fn may(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) -
         return false;
     }
     if !question.can_propose {
-        draft.tell("You do not have the permission to propose actions.", "Você não tem permissão para propor ações.");
+        draft.tell(
+            "You do not have the permission to propose actions.",
+            "Você não tem permissão para propor ações.",
+        );
         return false;
     }
     if desk.engine.as_ref().is_some_and(|engine| engine.read_only) {
@@ -72,8 +86,14 @@ pub(super) async fn propose(
     job::standing(&view.job, &view.state, meta, draft);
     if !fits(&view.job, action) {
         draft.tell(
-            &format!("That state does not allow {}, so no card was prepared.", action.as_str()),
-            &format!("Esse estado não permite {}; nenhum cartão foi preparado.", action.as_str()),
+            &format!(
+                "That state does not allow {}, so no card was prepared.",
+                action.as_str()
+            ),
+            &format!(
+                "Esse estado não permite {}; nenhum cartão foi preparado.",
+                action.as_str()
+            ),
         );
         draft.say_age(meta);
         return Some(known_job(&view.job));
@@ -96,31 +116,59 @@ pub(super) async fn propose(
     Some(known_job(&view.job))
 }
 
-fn impact(question: &Question<'_>, target: &KnownJob, action: ActionKind, draft: &mut Draft) -> CardImpact {
+fn impact(
+    question: &Question<'_>,
+    target: &KnownJob,
+    action: ActionKind,
+    draft: &mut Draft,
+) -> CardImpact {
     let note = Some(note(action));
     let Ok(snapshot) = question.snapshot else {
         draft.incomplete = true;
-        draft.tell("Who waits for it could not be read.", "Não foi possível ler quem espera por ele.");
-        return CardImpact { blocked: 0, jobs: Vec::new(), note };
+        draft.tell(
+            "Who waits for it could not be read.",
+            "Não foi possível ler quem espera por ele.",
+        );
+        return CardImpact {
+            blocked: 0,
+            jobs: Vec::new(),
+            note,
+        };
     };
     let victims = snapshot.value.victims(&target.id);
     if !victims.is_empty() {
         let fact = Fact::jobs("jobs that wait for it", "jobs que esperam por ele");
         let count = draft.number(&snapshot.meta, &fact, victims.len());
-        draft.tell(&format!("Jobs that wait for it: {count}."), &format!("Jobs que esperam por ele: {count}."));
+        draft.tell(
+            &format!("Jobs that wait for it: {count}."),
+            &format!("Jobs que esperam por ele: {count}."),
+        );
     }
     CardImpact {
         blocked: victims.len(),
-        jobs: victims.iter().take(10).map(|job| text::name(&job.label())).collect(),
+        jobs: victims
+            .iter()
+            .take(10)
+            .map(|job| text::name(&job.label()))
+            .collect(),
         note,
     }
 }
 
 fn note(action: ActionKind) -> Text {
     let (en, pt) = match action {
-        ActionKind::Rerun => ("The job would run once more.", "O job seria executado mais uma vez."),
-        ActionKind::Hold => ("The job would not start until it is released.", "O job não iniciaria até ser liberado."),
-        ActionKind::Release => ("The job could start again.", "O job poderia iniciar de novo."),
+        ActionKind::Rerun => (
+            "The job would run once more.",
+            "O job seria executado mais uma vez.",
+        ),
+        ActionKind::Hold => (
+            "The job would not start until it is released.",
+            "O job não iniciaria até ser liberado.",
+        ),
+        ActionKind::Release => (
+            "The job could start again.",
+            "O job poderia iniciar de novo.",
+        ),
         ActionKind::Cancel => (
             "The job would leave the plan, and jobs after it would not wait for it.",
             "O job sairia do plano, e os jobs depois dele não esperariam por ele.",
@@ -137,11 +185,17 @@ fn note(action: ActionKind) -> Text {
 fn fits(job: &Job, action: ActionKind) -> bool {
     match action {
         ActionKind::Rerun => {
-            let ended = matches!(job.status, JobStatus::Succ | JobStatus::Abend | JobStatus::Fail);
+            let ended = matches!(
+                job.status,
+                JobStatus::Succ | JobStatus::Abend | JobStatus::Fail
+            );
             job.latest_run().is_some() && (ended || job.cancelled && job.phase() != Phase::Running)
         }
         ActionKind::Hold => {
-            matches!(job.state(), JobStatus::Hold | JobStatus::Ready | JobStatus::Fence)
+            matches!(
+                job.state(),
+                JobStatus::Hold | JobStatus::Ready | JobStatus::Fence
+            )
         }
         ActionKind::Release => !job.state().has_ended() && job.priority == Some(0),
         ActionKind::Cancel => !job.state().has_ended() && !job.cancel_pending,

@@ -16,6 +16,9 @@ pub(crate) struct Desk<'a> {
     pub(crate) plan: &'a dyn PlanTools,
     pub(crate) knowledge: &'a dyn KnowledgeTools,
     pub(crate) clock: &'a dyn Clock,
+    /// When the plan as a whole must be there.
+    pub(crate) plan_deadline: Instant,
+    /// When everything must be there.
     pub(crate) deadline: Instant,
     /// The engine that is asked; `None` when none is configured.
     pub(crate) engine: Option<EngineFacts>,
@@ -31,21 +34,29 @@ impl Desk<'_> {
             took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             cache: cache.map(str::to_owned),
         };
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).push(used);
+        self.used
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(used);
     }
 
     async fn asked<V>(
         &self,
         name: &str,
+        until: Instant,
         call: impl Future<Output = Result<Seen<V>, PlanToolError>>,
     ) -> Result<Seen<V>, PlanToolError> {
         let since = self.clock.monotonic();
-        let timed = tokio::time::timeout_at(self.deadline, call).await;
+        let timed = tokio::time::timeout_at(until, call).await;
         let found = timed.unwrap_or(Err(PlanToolError::TimedOut));
         let cache = found.as_ref().ok().map(|seen| seen.meta.cache.as_str());
         self.note(name, since, cache);
         if let Err(error) = &found {
-            tracing::debug!(tool = name, error = error as &dyn std::error::Error, "a tool gave no answer");
+            tracing::debug!(
+                tool = name,
+                error = error as &dyn std::error::Error,
+                "a tool gave no answer"
+            );
         }
         found
     }
@@ -56,22 +67,30 @@ impl Desk<'_> {
 
     pub(crate) async fn snapshot(&self) -> Result<Seen<Snapshot>, PlanToolError> {
         let engine = &self.engine()?.name;
-        self.asked("snapshot", self.plan.snapshot(engine)).await
+        self.asked("snapshot", self.plan_deadline, self.plan.snapshot(engine))
+            .await
     }
 
     pub(crate) async fn job(&self, id: &JobId) -> Result<Seen<JobView>, PlanToolError> {
         let engine = &self.engine()?.name;
-        self.asked("job", self.plan.job(engine, id)).await
+        self.asked("job", self.deadline, self.plan.job(engine, id))
+            .await
     }
 
     pub(crate) async fn diagnosis(&self, id: &JobId) -> Result<Seen<Diagnosis>, PlanToolError> {
         let engine = &self.engine()?.name;
-        self.asked("diagnosis", self.plan.diagnosis(engine, id)).await
+        self.asked("diagnosis", self.deadline, self.plan.diagnosis(engine, id))
+            .await
     }
 
-    pub(crate) async fn log(&self, id: &JobId, request: LogRequest) -> Result<Seen<LogView>, PlanToolError> {
+    pub(crate) async fn log(
+        &self,
+        id: &JobId,
+        request: LogRequest,
+    ) -> Result<Seen<LogView>, PlanToolError> {
         let engine = &self.engine()?.name;
-        self.asked("log", self.plan.log(engine, id, request)).await
+        self.asked("log", self.deadline, self.plan.log(engine, id, request))
+            .await
     }
 
     /// The best sections for `text`; `None` when the documents cannot be searched.
@@ -82,7 +101,10 @@ impl Desk<'_> {
         match found {
             Ok(Ok(results)) => Some(results),
             Ok(Err(error)) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the documents cannot be searched");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the documents cannot be searched"
+                );
                 None
             }
             Err(_) => {

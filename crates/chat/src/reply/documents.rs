@@ -7,6 +7,8 @@ use crate::text;
 
 /// How many sections an answer shows.
 const SECTIONS: usize = 3;
+/// A section is shown beside the best one when its score is at least this share of the best.
+const NEAR: f32 = 0.6;
 
 /// Answers a question for a procedure or a meaning.
 pub(super) async fn answer(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) {
@@ -19,30 +21,48 @@ pub(super) async fn answer(desk: &Desk<'_>, question: &Question<'_>, draft: &mut
         return;
     }
     draft.tell("From your documents:", "Dos seus documentos:");
-    for hit in results.items.iter().take(SECTIONS) {
+    let best = results.items.first().map_or(0.0, |hit| hit.score);
+    // A section far behind the best one answers something else.
+    let near = results.items.iter().filter(|hit| hit.score >= best * NEAR);
+    for hit in near.take(SECTIONS) {
         let mark = draft.cite_document(hit);
         draft.line(&format!("{} {mark}", place(hit)));
     }
-    draft.tell("The sections are quoted below as they stand there.", "As seções estão citadas abaixo como estão lá.");
+    draft.tell(
+        "The sections are quoted below as they stand there.",
+        "As seções estão citadas abaixo como estão lá.",
+    );
 }
 
 /// The runbook when the plan cannot be read.
 pub(super) async fn instead(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) {
-    runbook(desk, question.message, draft).await;
+    let names: Vec<String> = question
+        .routing
+        .entities
+        .jobs
+        .iter()
+        .map(|job| job.name.clone())
+        .collect();
+    runbook(desk, question.message, &names, draft).await;
 }
 
-/// Adds the best section for `query`, when the documents have one.
-pub(super) async fn runbook(desk: &Desk<'_>, query: &str, draft: &mut Draft) {
+/// Adds the best section for `query`: one that answers it, or else one that names one of `keys`, the
+/// job or a message of its log.
+pub(super) async fn runbook(desk: &Desk<'_>, query: &str, keys: &[String], draft: &mut Draft) {
     let Some(results) = desk.search(query, SECTIONS).await else {
         unavailable(draft);
         return;
     };
     draft.new_line();
-    match results.items.first().filter(|_| results.answerable) {
+    let best = results.items.first().filter(|_| results.answerable);
+    match best.or_else(|| results.items.iter().find(|hit| names_any(hit, keys))) {
         Some(hit) => {
             let mark = draft.cite_document(hit);
             let place = place(hit);
-            draft.tell(&format!("Runbook: {place} {mark}"), &format!("Runbook: {place} {mark}"));
+            draft.tell(
+                &format!("Runbook: {place} {mark}"),
+                &format!("Runbook: {place} {mark}"),
+            );
         }
         None => draft.tell(
             "No runbook was found; looked in the documents.",
@@ -51,15 +71,29 @@ pub(super) async fn runbook(desk: &Desk<'_>, query: &str, draft: &mut Draft) {
     }
 }
 
+fn names_any(hit: &SearchHit, keys: &[String]) -> bool {
+    let text = std::iter::once(&hit.title)
+        .chain(&hit.heading_path)
+        .chain([&hit.text]);
+    let mut words = text.flat_map(|text| text::tokens(text));
+    words.any(|word| keys.iter().any(|key| key.eq_ignore_ascii_case(&word.raw)))
+}
+
 fn unavailable(draft: &mut Draft) {
     draft.incomplete = true;
     draft.new_line();
-    draft.tell("The documents cannot be searched at the moment.", "Os documentos não podem ser consultados no momento.");
+    draft.tell(
+        "The documents cannot be searched at the moment.",
+        "Os documentos não podem ser consultados no momento.",
+    );
 }
 
 fn nothing(results: &SearchResults, draft: &mut Draft) {
     if results.items.is_empty() {
-        draft.tell("Not found; looked in all documents.", "Não encontrado; foram vistos todos os documentos.");
+        draft.tell(
+            "Not found; looked in all documents.",
+            "Não encontrado; foram vistos todos os documentos.",
+        );
         return;
     }
     let near: Vec<String> = results.items.iter().take(SECTIONS).map(place).collect();

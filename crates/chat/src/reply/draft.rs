@@ -110,14 +110,21 @@ impl Draft {
 
     fn figure(&mut self, meta: &Meta, fact: &Fact<'_>, value: FigureValue) {
         let label = match fact.of {
-            Some(of) => format!("{}: {}", text::name(of), self.language.pick(fact.en, fact.pt)),
+            Some(of) => format!(
+                "{}: {}",
+                text::name(of),
+                self.language.pick(fact.en, fact.pt)
+            ),
             None => self.language.pick(fact.en, fact.pt).to_owned(),
         };
         let figure = Figure {
             label,
             value,
             unit: fact.unit.map(str::to_owned),
-            source: FigureSource { engine: meta.engine.clone(), what: fact.what.to_owned() },
+            source: FigureSource {
+                engine: meta.engine.clone(),
+                what: fact.what.to_owned(),
+            },
             fetched_at: meta.fetched_at,
             age_ms: meta.age_ms,
             stale: meta.stale,
@@ -133,7 +140,10 @@ impl Draft {
             return;
         }
         let seconds = usize::try_from(meta.age_ms / 1_000).unwrap_or(usize::MAX);
-        let fact = Fact { unit: Some("s"), ..Fact::new("age", "idade", "cache") };
+        let fact = Fact {
+            unit: Some("s"),
+            ..Fact::new("age", "idade", "cache")
+        };
         let age = self.number(meta, &fact, seconds);
         let engine = text::name(meta.engine.as_str());
         self.new_line();
@@ -168,19 +178,32 @@ impl Draft {
         let place = Place::Document {
             document_id: hit.document_id,
             source: text::name(&hit.source),
-            heading_path: hit.heading_path.iter().map(|heading| text::name(heading)).collect(),
+            heading_path: hit
+                .heading_path
+                .iter()
+                .map(|heading| text::name(heading))
+                .collect(),
             span: hit.span,
         };
         self.cite(text::name(&hit.title), place, &hit.text)
     }
 
     fn cite(&mut self, title: String, place: Place, words: &str) -> String {
-        if let Some(known) = self.citations.iter().find(|citation| citation.place == place) {
+        if let Some(known) = self
+            .citations
+            .iter()
+            .find(|citation| citation.place == place)
+        {
             return format!("[{}]", known.id);
         }
         let id = format!("c{}", self.citations.len() + 1);
         let mark = format!("[{id}]");
-        self.citations.push(Citation { id, title, place, excerpt: text::excerpt(words, EXCERPT) });
+        self.citations.push(Citation {
+            id,
+            title,
+            place,
+            excerpt: text::excerpt(words, EXCERPT),
+        });
         mark
     }
 }
@@ -207,16 +230,31 @@ pub(crate) struct Fact<'a> {
 
 impl<'a> Fact<'a> {
     pub(crate) const fn new(en: &'a str, pt: &'a str, what: &'a str) -> Self {
-        Self { en, pt, what, of: None, unit: None }
+        Self {
+            en,
+            pt,
+            what,
+            of: None,
+            unit: None,
+        }
     }
 
     /// A count of jobs.
     pub(crate) const fn jobs(en: &'a str, pt: &'a str) -> Self {
-        Self { en, pt, what: "snapshot", of: None, unit: Some("jobs") }
+        Self {
+            en,
+            pt,
+            what: "snapshot",
+            of: None,
+            unit: Some("jobs"),
+        }
     }
 
     /// The same, of that thing.
     pub(crate) const fn of(self, of: &'a str) -> Self {
-        Self { of: Some(of), ..self }
+        Self {
+            of: Some(of),
+            ..self
+        }
     }
 }

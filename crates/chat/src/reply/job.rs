@@ -26,12 +26,19 @@ pub(super) fn gone(desk: &Desk<'_>, target: &KnownJob, draft: &mut Draft) {
 /// `X is in ABEND, return code 12, ended 2026-03-02 01:10 UTC.`
 pub(super) fn standing(job: &Job, state: &JobStatus, meta: &Meta, draft: &mut Draft) {
     let label = text::name(&job.label());
-    let fact = |en, pt| Fact { what: "job", ..Fact::new(en, pt, "job") };
+    let fact = |en, pt| Fact {
+        what: "job",
+        ..Fact::new(en, pt, "job")
+    };
     let state = draft.words(meta, &fact("state", "estado").of(&label), state.as_str());
     let mut en = format!("{label} is in {state}");
     let mut pt = format!("{label} está em {state}");
     if let Some(code) = job.return_code() {
-        let code = draft.code(meta, &fact("return code", "código de retorno").of(&label), code);
+        let code = draft.code(
+            meta,
+            &fact("return code", "código de retorno").of(&label),
+            code,
+        );
         en.push_str(&format!(", return code {code}"));
         pt.push_str(&format!(", código de retorno {code}"));
     }
@@ -52,7 +59,11 @@ pub(super) fn standing(job: &Job, state: &JobStatus, meta: &Meta, draft: &mut Dr
     draft.tell(&format!("{en}."), &format!("{pt}."));
 }
 
-pub(super) async fn status(desk: &Desk<'_>, target: &KnownJob, draft: &mut Draft) -> Option<KnownJob> {
+pub(super) async fn status(
+    desk: &Desk<'_>,
+    target: &KnownJob,
+    draft: &mut Draft,
+) -> Option<KnownJob> {
     let seen = match desk.job(&target.id).await {
         Ok(seen) => seen,
         Err(error) => {
@@ -63,14 +74,21 @@ pub(super) async fn status(desk: &Desk<'_>, target: &KnownJob, draft: &mut Draft
     let (view, meta) = (&*seen.value, &seen.meta);
     standing(&view.job, &view.state, meta, draft);
     if let Some(why) = &view.why_waiting {
-        let why = draft.sentence(meta, &Fact::new("why it waits", "por que espera", "job"), why);
+        let why = draft.sentence(
+            meta,
+            &Fact::new("why it waits", "por que espera", "job"),
+            why,
+        );
         draft.say(&why);
     }
     if view.job.late && !view.state.has_ended() {
         draft.tell("It is late.", "Está atrasado.");
     }
     if view.job.long_running && view.state.phase() == Phase::Running {
-        draft.tell("It runs longer than usual.", "Está rodando há mais tempo que o normal.");
+        draft.tell(
+            "It runs longer than usual.",
+            "Está rodando há mais tempo que o normal.",
+        );
     }
     draft.say_age(meta);
     Some(known_job(&view.job))
@@ -104,23 +122,39 @@ pub(super) async fn log(desk: &Desk<'_>, target: &KnownJob, draft: &mut Draft) -
     let skipped = view.lines.len().saturating_sub(TAIL);
     let lines = view.lines.get(skipped..).unwrap_or(&[]);
     if lines.is_empty() {
-        draft.tell(&format!("The log of {label} is empty."), &format!("O log de {label} está vazio."));
+        draft.tell(
+            &format!("The log of {label} is empty."),
+            &format!("O log de {label} está vazio."),
+        );
         return None;
     }
     let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
     let from = view.from_line.saturating_add(count(skipped));
     let to = from.saturating_add(count(lines.len()).saturating_sub(1));
     let words = lines.join("\n");
-    let mark = draft.cite_log(LogLines { label: &label, job: &view.job_id, run: &view.run, from, to, text: &words });
+    let mark = draft.cite_log(LogLines {
+        label: &label,
+        job: &view.job_id,
+        run: &view.run,
+        from,
+        to,
+        text: &words,
+    });
     draft.tell(
         &format!("The end of the log of {label}, lines {from} to {to} {mark}."),
         &format!("O fim do log de {label}, linhas {from} a {to} {mark}."),
     );
     if view.truncated {
-        draft.tell("The log goes on after them.", "O log continua depois delas.");
+        draft.tell(
+            "The log goes on after them.",
+            "O log continua depois delas.",
+        );
     }
     if view.redacted > 0 {
-        draft.tell("Secrets in it were taken out.", "Segredos nele foram removidos.");
+        draft.tell(
+            "Secrets in it were taken out.",
+            "Segredos nele foram removidos.",
+        );
     }
     draft.say_age(meta);
     None
@@ -128,14 +162,21 @@ pub(super) async fn log(desk: &Desk<'_>, target: &KnownJob, draft: &mut Draft) -
 
 /// The last range of the log.
 async fn tail(desk: &Desk<'_>, target: &KnownJob) -> Result<Seen<LogView>, PlanToolError> {
-    let range = |from| LogRequest { from: Some(from), lines: Some(2_000), ..LogRequest::default() };
+    let range = |from| LogRequest {
+        from: Some(from),
+        lines: Some(2_000),
+        ..LogRequest::default()
+    };
     let mut seen = desk.log(&target.id, range(1)).await?;
     for _ in 1..RANGES {
         let read = u32::try_from(seen.value.lines.len()).unwrap_or(u32::MAX);
         if !seen.value.truncated || read == 0 {
             break;
         }
-        match desk.log(&target.id, range(seen.value.from_line.saturating_add(read))).await {
+        match desk
+            .log(&target.id, range(seen.value.from_line.saturating_add(read)))
+            .await
+        {
             Ok(next) if !next.value.lines.is_empty() => seen = next,
             Ok(_) | Err(PlanToolError::NoLog) => break,
             Err(error) => return Err(error),
@@ -166,11 +207,17 @@ pub(super) fn impact(
         );
     } else {
         draft.tell(
-            &format!("{count} jobs that have not ended wait for {label}, directly or through others:"),
+            &format!(
+                "{count} jobs that have not ended wait for {label}, directly or through others:"
+            ),
             &format!("{count} jobs não terminados esperam por {label}, direta ou indiretamente:"),
         );
         for victim in victims.iter().take(SHOWN) {
-            draft.line(&format!("{} ({})", text::name(&victim.label()), text::name(victim.state().as_str())));
+            draft.line(&format!(
+                "{} ({})",
+                text::name(&victim.label()),
+                text::name(victim.state().as_str())
+            ));
         }
         more(victims.len(), meta, draft);
     }

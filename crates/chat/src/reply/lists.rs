@@ -20,7 +20,11 @@ pub(super) fn summary(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draf
     };
     let board = &snapshot.summary;
     let engine = engine_name(desk);
-    let total = draft.number(meta, &Fact::jobs("jobs in the plan", "jobs no plano"), board.total);
+    let total = draft.number(
+        meta,
+        &Fact::jobs("jobs in the plan", "jobs no plano"),
+        board.total,
+    );
     let mut parts = Vec::new();
     for (phase, en, pt) in [
         (Phase::Failed, "failed", "falharam"),
@@ -38,20 +42,50 @@ pub(super) fn summary(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draf
         }
     }
     let parts = parts.join(", ");
-    draft.tell(&format!("{engine}: {total} jobs in the plan: {parts}."), &format!("{engine}: {total} jobs no plano: {parts}."));
+    draft.tell(
+        &format!("{engine}: {total} jobs in the plan: {parts}."),
+        &format!("{engine}: {total} jobs no plano: {parts}."),
+    );
     let counts = [
         (board.late.count, Fact::jobs("late", "atrasados")),
-        (board.long_running.count, Fact::jobs("long running", "rodando há muito tempo")),
-        (board.victims_total, Fact::jobs("waiting for a failed one", "esperando um que falhou")),
-        (board.stuck_streams.len(), Fact { unit: Some("streams"), ..Fact::jobs("stuck streams", "streams travados") }),
-        (board.prompts_waiting.len(), Fact { unit: Some("prompts"), ..Fact::jobs("prompts without an answer", "prompts sem resposta") }),
-        (board.workstations.off, Fact { unit: Some("workstations"), ..Fact::jobs("workstations off", "workstations fora") }),
+        (
+            board.long_running.count,
+            Fact::jobs("long running", "rodando há muito tempo"),
+        ),
+        (
+            board.victims_total,
+            Fact::jobs("waiting for a failed one", "esperando um que falhou"),
+        ),
+        (
+            board.stuck_streams.len(),
+            Fact {
+                unit: Some("streams"),
+                ..Fact::jobs("stuck streams", "streams travados")
+            },
+        ),
+        (
+            board.prompts_waiting.len(),
+            Fact {
+                unit: Some("prompts"),
+                ..Fact::jobs("prompts without an answer", "prompts sem resposta")
+            },
+        ),
+        (
+            board.workstations.off,
+            Fact {
+                unit: Some("workstations"),
+                ..Fact::jobs("workstations off", "workstations fora")
+            },
+        ),
     ];
     let mut others = Vec::new();
     for (count, fact) in counts {
         if count > 0 {
             let number = draft.number(meta, &fact, count);
-            others.push(format!("{}: {number}", draft.language.pick(fact.en, fact.pt)));
+            others.push(format!(
+                "{}: {number}",
+                draft.language.pick(fact.en, fact.pt)
+            ));
         }
     }
     if !others.is_empty() {
@@ -65,11 +99,19 @@ pub(super) fn summary(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draf
 
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
 }
 
 fn roots(snapshot: &Snapshot, meta: &Meta, draft: &mut Draft) {
-    let roots: Vec<_> = snapshot.summary.failed.iter().filter(|failed| failed.root).take(ROOTS).collect();
+    let roots: Vec<_> = snapshot
+        .summary
+        .failed
+        .iter()
+        .filter(|failed| failed.root)
+        .take(ROOTS)
+        .collect();
     if roots.is_empty() {
         return;
     }
@@ -126,7 +168,10 @@ fn fits(job: &Job, entities: &Entities) -> bool {
         names.is_empty() || name.is_some_and(|name| names.iter().any(|known| known == name))
     };
     let named = entities.patterns.is_empty()
-        || entities.patterns.iter().any(|pattern| matches(pattern, &job.name.to_uppercase()));
+        || entities
+            .patterns
+            .iter()
+            .any(|pattern| matches(pattern, &job.name.to_uppercase()));
     named
         && within(&entities.streams, job.stream.name.as_deref())
         && within(&entities.workstations, job.workstation.as_deref())
@@ -165,8 +210,12 @@ pub(super) fn jobs(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) 
         draft.say_age(meta);
         return;
     }
-    let statuses: Vec<String> =
-        entities.statuses.iter().filter(|s| *s != "LINKED" && *s != "UNLINKED").cloned().collect();
+    let statuses: Vec<String> = entities
+        .statuses
+        .iter()
+        .filter(|s| *s != "LINKED" && *s != "UNLINKED")
+        .cloned()
+        .collect();
     let found: Vec<&Arc<Job>> = snapshot
         .jobs
         .iter()
@@ -175,8 +224,13 @@ pub(super) fn jobs(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) 
     let place = place(entities);
     let fact = Fact::jobs("jobs found", "jobs encontrados");
     let count = draft.number(meta, &fact, found.len());
-    let noun = plural(draft.language, found.len(), ("job", "jobs"), ("job", "jobs"));
-    let which = if statuses.is_empty() { String::new() } else { format!(" {}", statuses.join("/")) };
+    let noun = plural(
+        draft.language,
+        found.len(),
+        ("job", "jobs"),
+        ("job", "jobs"),
+    );
+    let which = which(&statuses, found.len(), draft);
     let end = if found.is_empty() { "." } else { ":" };
     draft.tell(
         &format!("{count} {noun}{which}{}{end}", place.0),
@@ -198,6 +252,40 @@ pub(super) fn jobs(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) 
         );
     }
     draft.say_age(meta);
+}
+
+/// The statuses of a list in words, with a blank before them.
+fn which(statuses: &[String], count: usize, draft: &Draft) -> String {
+    let word = |status: &String| {
+        let (en, one, many) = match status.as_str() {
+            "FAIL" => ("failed", "com falha", "com falha"),
+            "STUCK" => ("stuck", "travado", "travados"),
+            "EXEC" => ("running", "em execução", "em execução"),
+            "LATE" => ("late", "atrasado", "atrasados"),
+            "LONG" => (
+                "running too long",
+                "rodando há tempo demais",
+                "rodando há tempo demais",
+            ),
+            "HOLD" => ("waiting (HOLD)", "esperando (HOLD)", "esperando (HOLD)"),
+            "READY" => ("ready", "pronto", "prontos"),
+            "SUCC" => (
+                "ended well",
+                "terminado com sucesso",
+                "terminados com sucesso",
+            ),
+            "CANCL" => ("cancelled", "cancelado", "cancelados"),
+            other => return format!("{} {other}", draft.language.pick("in", "em")),
+        };
+        plural(draft.language, count, (en, en), (one, many)).to_owned()
+    };
+    let words: Vec<String> = statuses.iter().map(word).collect();
+    let or = draft.language.pick(" or ", " ou ");
+    if words.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", words.join(or))
+    }
 }
 
 /// The filters of the list in words, English and Portuguese.
@@ -222,10 +310,16 @@ fn place(entities: &Entities) -> (String, String) {
 
 fn stuck(snapshot: &Snapshot, meta: &Meta, draft: &mut Draft) {
     let streams = &snapshot.summary.stuck_streams;
-    let fact = Fact { unit: Some("streams"), ..Fact::jobs("stuck streams", "streams travados") };
+    let fact = Fact {
+        unit: Some("streams"),
+        ..Fact::jobs("stuck streams", "streams travados")
+    };
     let count = draft.number(meta, &fact, streams.len());
     draft.new_line();
-    draft.tell(&format!("Stuck streams: {count}."), &format!("Streams travados: {count}."));
+    draft.tell(
+        &format!("Stuck streams: {count}."),
+        &format!("Streams travados: {count}."),
+    );
     for stream in streams.iter().take(SHOWN) {
         draft.line(&text::name(&stream.name));
     }
@@ -233,14 +327,24 @@ fn stuck(snapshot: &Snapshot, meta: &Meta, draft: &mut Draft) {
 
 fn prompts(snapshot: &Snapshot, meta: &Meta, draft: &mut Draft) {
     let prompts = &snapshot.summary.prompts_waiting;
-    let fact = Fact { unit: Some("prompts"), ..Fact::jobs("prompts without an answer", "prompts sem resposta") };
+    let fact = Fact {
+        unit: Some("prompts"),
+        ..Fact::jobs("prompts without an answer", "prompts sem resposta")
+    };
     let count = draft.number(meta, &fact, prompts.len());
-    draft.tell(&format!("Prompts that wait for an answer: {count}."), &format!("Prompts à espera de resposta: {count}."));
+    draft.tell(
+        &format!("Prompts that wait for an answer: {count}."),
+        &format!("Prompts à espera de resposta: {count}."),
+    );
     for prompt in prompts.iter().take(SHOWN) {
         let name = prompt.name.as_deref().unwrap_or("-");
         // The question of a prompt is the engine's text; it is recorded as a figure.
         let words = prompt.text.as_deref().unwrap_or("");
-        let words = draft.words(meta, &Fact::new("prompt", "prompt", "snapshot"), &format!("{name}: {words}"));
+        let words = draft.words(
+            meta,
+            &Fact::new("prompt", "prompt", "snapshot"),
+            &format!("{name}: {words}"),
+        );
         draft.line(&words);
     }
 }
@@ -258,7 +362,11 @@ pub(super) fn workstations(desk: &Desk<'_>, question: &Question<'_>, draft: &mut
         all_workstations(snapshot, meta, draft);
     }
     for name in names {
-        match snapshot.workstations.iter().find(|station| station.name == *name) {
+        match snapshot
+            .workstations
+            .iter()
+            .find(|station| station.name == *name)
+        {
             Some(station) => one_workstation(station, snapshot, meta, draft),
             None => not_in_plan(desk, &text::name(name), &[], draft),
         }
@@ -269,14 +377,26 @@ pub(super) fn workstations(desk: &Desk<'_>, question: &Question<'_>, draft: &mut
 
 fn all_workstations(snapshot: &Snapshot, meta: &Meta, draft: &mut Draft) {
     let counts = snapshot.summary.workstations;
-    let fact = |en, pt| Fact { unit: Some("workstations"), ..Fact::jobs(en, pt) };
-    let off = draft.number(meta, &fact("workstations off", "workstations fora"), counts.off);
+    let fact = |en, pt| Fact {
+        unit: Some("workstations"),
+        ..Fact::jobs(en, pt)
+    };
+    let off = draft.number(
+        meta,
+        &fact("workstations off", "workstations fora"),
+        counts.off,
+    );
     let total = draft.number(meta, &fact("workstations", "workstations"), counts.total);
     draft.tell(
         &format!("{off} of {total} workstations cannot start jobs."),
         &format!("{off} de {total} workstations não podem iniciar jobs."),
     );
-    for station in snapshot.workstations.iter().filter(|station| station.is_off()).take(SHOWN) {
+    for station in snapshot
+        .workstations
+        .iter()
+        .filter(|station| station.is_off())
+        .take(SHOWN)
+    {
         let line = format!("{} ({})", text::name(&station.name), link(station, draft));
         draft.line(&line);
     }
@@ -290,7 +410,12 @@ fn link(station: &Workstation, draft: &Draft) -> String {
         LinkState::Unknown => draft.language.pick("link unknown", "link desconhecido"),
     };
     match station.jobman_up {
-        Some(false) => format!("{link}, {}", draft.language.pick("job manager down", "gerenciador de jobs parado")),
+        Some(false) => format!(
+            "{link}, {}",
+            draft
+                .language
+                .pick("job manager down", "gerenciador de jobs parado")
+        ),
         Some(true) | None => link.to_owned(),
     }
 }
@@ -299,17 +424,31 @@ fn one_workstation(station: &Workstation, snapshot: &Snapshot, meta: &Meta, draf
     let name = text::name(&station.name);
     let link = link(station, draft);
     let count = |phase| {
-        let here = snapshot.jobs.iter().filter(|job| job.workstation.as_deref() == Some(&*station.name));
+        let here = snapshot
+            .jobs
+            .iter()
+            .filter(|job| job.workstation.as_deref() == Some(&*station.name));
         here.filter(|job| job.phase() == phase).count()
     };
     let mut parts = vec![link];
     if let Some(limit) = station.limit.and_then(|limit| usize::try_from(limit).ok()) {
-        let fact = Fact { unit: None, ..Fact::jobs("limit", "limite") }.of(&name);
+        let fact = Fact {
+            unit: None,
+            ..Fact::jobs("limit", "limite")
+        }
+        .of(&name);
         let limit = draft.number(meta, &fact, limit);
-        parts.push(format!("{} {limit}", draft.language.pick("limit", "limite")));
+        parts.push(format!(
+            "{} {limit}",
+            draft.language.pick("limit", "limite")
+        ));
     }
     if let Some(fence) = station.fence.and_then(|fence| usize::try_from(fence).ok()) {
-        let fact = Fact { unit: None, ..Fact::jobs("fence", "fence") }.of(&name);
+        let fact = Fact {
+            unit: None,
+            ..Fact::jobs("fence", "fence")
+        }
+        .of(&name);
         let fence = draft.number(meta, &fact, fence);
         parts.push(format!("fence {fence}"));
     }
@@ -322,7 +461,9 @@ fn one_workstation(station: &Workstation, snapshot: &Snapshot, meta: &Meta, draf
         parts.push(format!("{}: {number}", draft.language.pick(en, pt)));
     }
     let verdict = if station.is_off() {
-        draft.language.pick("cannot start jobs", "não pode iniciar jobs")
+        draft
+            .language
+            .pick("cannot start jobs", "não pode iniciar jobs")
     } else {
         draft.language.pick("can start jobs", "pode iniciar jobs")
     };

@@ -10,14 +10,35 @@ pub(super) fn greeting(draft: &mut Draft) {
 }
 
 pub(super) fn help(draft: &mut Draft) {
-    draft.tell("I answer from the live plan and from your documents:", "Respondo a partir do plano ao vivo e dos seus documentos:");
+    draft.tell(
+        "I answer from the live plan and from your documents:",
+        "Respondo a partir do plano ao vivo e dos seus documentos:",
+    );
     let lines = [
-        ("the plan: \"how is the plan?\"", "o plano: \"como está o plano?\""),
-        ("lists: \"which jobs failed?\", \"what is late on WORKSTATION?\"", "listas: \"quais jobs falharam?\", \"o que está atrasado na WORKSTATION?\""),
-        ("a job: its status, log, impact, why it failed or waits", "um job: status, log, impacto, por que falhou ou espera"),
-        ("workstations: \"which agents are down?\"", "workstations: \"quais agentes estão fora do ar?\""),
-        ("runbooks: \"what should I do when JOB abends?\"", "runbooks: \"o que fazer quando JOB abenda?\""),
-        ("actions: rerun, hold, release, cancel; I prepare a card, a person confirms it", "ações: rerun, hold, release, cancel; eu preparo um cartão, uma pessoa confirma"),
+        (
+            "the plan: \"how is the plan?\"",
+            "o plano: \"como está o plano?\"",
+        ),
+        (
+            "lists: \"which jobs failed?\", \"what is late on WORKSTATION?\"",
+            "listas: \"quais jobs falharam?\", \"o que está atrasado na WORKSTATION?\"",
+        ),
+        (
+            "a job: its status, log, impact, why it failed or waits",
+            "um job: status, log, impacto, por que falhou ou espera",
+        ),
+        (
+            "workstations: \"which agents are down?\"",
+            "workstations: \"quais agentes estão fora do ar?\"",
+        ),
+        (
+            "runbooks: \"what should I do when JOB abends?\"",
+            "runbooks: \"o que fazer quando JOB abenda?\"",
+        ),
+        (
+            "actions: rerun, hold, release, cancel; I prepare a card, a person confirms it",
+            "ações: rerun, hold, release, cancel; eu preparo um cartão, uma pessoa confirma",
+        ),
     ];
     for (en, pt) in lines {
         let line = draft.language.pick(en, pt);

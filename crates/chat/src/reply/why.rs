@@ -28,7 +28,7 @@ pub(super) async fn answer(
         Err(error) => {
             engine_down(desk, error, draft);
             let query = format!("{} {}", target.name, question.message);
-            documents::runbook(desk, &query, draft).await;
+            documents::runbook(desk, &query, std::slice::from_ref(&target.name), draft).await;
             return None;
         }
     };
@@ -48,18 +48,36 @@ pub(super) async fn answer(
 async fn failed(desk: &Desk<'_>, found: &Diagnosis, meta: &Meta, draft: &mut Draft) {
     let label = found.job.label();
     let mut marks = Vec::new();
-    for evidence in found.evidence.iter().filter(|evidence| evidence.kind == EvidenceKind::Log) {
-        if let (Some(run), Some(from), Some(to)) = (&evidence.run, evidence.from_line, evidence.to_line) {
-            let lines = LogLines { label: &label, job: &found.job.id, run, from, to, text: &evidence.text };
+    for evidence in found
+        .evidence
+        .iter()
+        .filter(|evidence| evidence.kind == EvidenceKind::Log)
+    {
+        if let (Some(run), Some(from), Some(to)) =
+            (&evidence.run, evidence.from_line, evidence.to_line)
+        {
+            let lines = LogLines {
+                label: &label,
+                job: &found.job.id,
+                run,
+                from,
+                to,
+                text: &evidence.text,
+            };
             marks.push(draft.cite_log(lines));
         }
     }
-    let marks = if marks.is_empty() { String::new() } else { format!(" {}", marks.join(" ")) };
+    let marks = if marks.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", marks.join(" "))
+    };
     cause(found, meta, &marks, draft);
     blocks(found, meta, draft);
     steps(found, meta, draft);
     missing(found, meta, draft);
-    documents::runbook(desk, &query(found, draft), draft).await;
+    let keys = keys(found);
+    documents::runbook(desk, &query(found, &keys), &keys, draft).await;
 }
 
 fn cause(found: &Diagnosis, meta: &Meta, marks: &str, draft: &mut Draft) {
@@ -75,7 +93,10 @@ fn cause(found: &Diagnosis, meta: &Meta, marks: &str, draft: &mut Draft) {
     let sentence = resync_tws::Text::new(cause.en.clone(), cause.pt.clone());
     let words = draft.sentence(meta, &Fact::new("cause", "causa", "diagnosis"), &sentence);
     draft.new_line();
-    draft.tell(&format!("Cause ({sure}): {words}{marks}"), &format!("Causa ({sure}): {words}{marks}"));
+    draft.tell(
+        &format!("Cause ({sure}): {words}{marks}"),
+        &format!("Causa ({sure}): {words}{marks}"),
+    );
     match found.transience {
         Transience::Transient => draft.tell("It may pass by itself.", "Pode passar sozinha."),
         Transience::Persistent => draft.tell(
@@ -90,12 +111,21 @@ fn blocks(found: &Diagnosis, meta: &Meta, draft: &mut Draft) {
     if found.victims == 0 {
         return;
     }
-    let fact = Fact { what: "diagnosis", ..Fact::jobs("jobs that wait for it", "jobs que esperam por ele") };
+    let fact = Fact {
+        what: "diagnosis",
+        ..Fact::jobs("jobs that wait for it", "jobs que esperam por ele")
+    };
     let count = draft.number(meta, &fact, found.victims);
     let (en, pt) = if found.victims == 1 {
-        (format!("{count} job waits for it."), format!("{count} job espera por ele."))
+        (
+            format!("{count} job waits for it."),
+            format!("{count} job espera por ele."),
+        )
     } else {
-        (format!("{count} jobs wait for it."), format!("{count} jobs esperam por ele."))
+        (
+            format!("{count} jobs wait for it."),
+            format!("{count} jobs esperam por ele."),
+        )
     };
     draft.new_line();
     draft.tell(&en, &pt);
@@ -109,37 +139,58 @@ fn steps(found: &Diagnosis, meta: &Meta, draft: &mut Draft) {
     draft.new_line();
     draft.tell("Next steps:", "Próximos passos:");
     for step in found.next_steps.iter().take(STEPS) {
-        let step = draft.sentence(meta, &Fact::new("next step", "próximo passo", "diagnosis"), step);
+        let step = draft.sentence(
+            meta,
+            &Fact::new("next step", "próximo passo", "diagnosis"),
+            step,
+        );
         draft.line(&step);
     }
 }
 
 fn missing(found: &Diagnosis, meta: &Meta, draft: &mut Draft) {
     for text in &found.missing {
-        let sentence = draft.sentence(meta, &Fact::new("looked at", "examinado", "diagnosis"), text);
+        let sentence = draft.sentence(
+            meta,
+            &Fact::new("looked at", "examinado", "diagnosis"),
+            text,
+        );
         draft.new_line();
         draft.say(&sentence);
     }
 }
 
-/// What to look for in the runbooks: the job, the ids of messages in its log, its cause.
-fn query(found: &Diagnosis, draft: &Draft) -> String {
-    let mut words = vec![found.job.name.clone()];
-    for evidence in found.evidence.iter().filter(|evidence| evidence.kind == EvidenceKind::Log) {
-        let ids = text::tokens(&evidence.text).into_iter().map(|token| token.raw);
-        words.extend(ids.filter(|word| crate::route::is_message_id(word)).take(4));
+/// What a runbook for this failure names: the job, and the ids of messages in its log.
+fn keys(found: &Diagnosis) -> Vec<String> {
+    let mut keys = vec![found.job.name.clone()];
+    for evidence in found
+        .evidence
+        .iter()
+        .filter(|evidence| evidence.kind == EvidenceKind::Log)
+    {
+        let ids = text::tokens(&evidence.text)
+            .into_iter()
+            .map(|token| token.raw);
+        keys.extend(ids.filter(|word| crate::route::is_message_id(word)).take(4));
     }
-    if let Some(cause) = &found.cause {
-        words.push(draft.language.pick(&cause.en, &cause.pt).to_owned());
-    }
-    words.dedup();
-    words.join(" ")
+    keys.dedup();
+    keys
+}
+
+/// The keys and the words of the cause's code, such as `database deadlock`.
+fn query(found: &Diagnosis, keys: &[String]) -> String {
+    let code = found.cause.as_ref().map_or("", |cause| cause.code);
+    format!("{} {}", keys.join(" "), code.replace('-', " "))
 }
 
 fn waiting(found: &Diagnosis, meta: &Meta, draft: &mut Draft) {
     if let Some(cause) = &found.cause {
         let sentence = resync_tws::Text::new(cause.en.clone(), cause.pt.clone());
-        let words = draft.sentence(meta, &Fact::new("why it waits", "por que espera", "diagnosis"), &sentence);
+        let words = draft.sentence(
+            meta,
+            &Fact::new("why it waits", "por que espera", "diagnosis"),
+            &sentence,
+        );
         draft.say(&words);
     }
     blocks(found, meta, draft);
@@ -151,13 +202,20 @@ fn neither(question: &Question<'_>, found: &Diagnosis, meta: &Meta, draft: &mut 
     if question.routing.intent == Intent::WhyFailed {
         draft.tell("It has not failed.", "Ele não falhou.");
     } else if found.job.phase() == Phase::Running {
-        draft.tell("It is running, so it waits for nothing.", "Está em execução; não espera nada.");
+        draft.tell(
+            "It is running, so it waits for nothing.",
+            "Está em execução; não espera nada.",
+        );
     } else {
         draft.tell("It waits for nothing.", "Não espera nada.");
     }
     if let Some(cause) = &found.cause {
         let sentence = resync_tws::Text::new(cause.en.clone(), cause.pt.clone());
-        let words = draft.sentence(meta, &Fact::new("note", "observação", "diagnosis"), &sentence);
+        let words = draft.sentence(
+            meta,
+            &Fact::new("note", "observação", "diagnosis"),
+            &sentence,
+        );
         draft.say(&words);
     }
 }

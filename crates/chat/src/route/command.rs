@@ -38,7 +38,11 @@ pub(super) fn commands(words: &[String]) -> Commands {
             if covered.get(at..end).is_none_or(|part| part.contains(&true)) {
                 continue;
             }
-            covered.iter_mut().take(end).skip(at).for_each(|place| *place = true);
+            covered
+                .iter_mut()
+                .take(end)
+                .skip(at)
+                .for_each(|place| *place = true);
             let before = words.get(at.saturating_sub(REACH)..at).unwrap_or(&[]);
             let near = words.get(at.saturating_sub(4)..at).unwrap_or(&[]);
             let after = words.get(end).map_or("", String::as_str);
@@ -69,7 +73,16 @@ fn is_thing(before: &[String], after: &str, phrase: &[&str]) -> bool {
     let last = before.len().saturating_sub(1);
     let right_before = before.get(last..).unwrap_or(&[]);
     // `hold on` is said to people, and a `rerun procedure` is a document.
-    let noun = ["procedure", "policy", "notes", "on", "jobs", "reason", "history", "code"];
+    let noun = [
+        "procedure",
+        "policy",
+        "notes",
+        "on",
+        "jobs",
+        "reason",
+        "history",
+        "code",
+    ];
     let spoken = phrase == ["hold"] && after == "on";
     (has(right_before, THING) && !has(before, WISHES))
         || spoken
@@ -83,14 +96,21 @@ fn split(phrase: &str) -> Vec<&str> {
 fn places(words: &[String], phrase: &[&str]) -> Vec<usize> {
     let matching = words.windows(phrase.len()).enumerate();
     matching
-        .filter(|(_, window)| window.iter().zip(phrase).all(|(word, wanted)| word == wanted))
+        .filter(|(_, window)| {
+            window
+                .iter()
+                .zip(phrase)
+                .all(|(word, wanted)| word == wanted)
+        })
         .map(|(at, _)| at)
         .collect()
 }
 
 fn has(words: &[String], phrases: &str) -> bool {
     let joined = format!(" {} ", words.join(" "));
-    phrases.split('|').any(|phrase| joined.contains(&format!(" {phrase} ")))
+    phrases
+        .split('|')
+        .any(|phrase| joined.contains(&format!(" {phrase} ")))
 }
 
 #[cfg(test)]

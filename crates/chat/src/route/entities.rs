@@ -65,8 +65,16 @@ impl Entities {
     #[must_use]
     pub fn by_type(&self) -> BTreeMap<String, Vec<String>> {
         let jobs = self.jobs.iter().map(|job| name(&job.name)).collect();
-        let unknown = self.unknown.iter().map(|unknown| name(&unknown.text)).collect();
-        let actions = self.actions.iter().map(|action| action.as_str().to_owned()).collect();
+        let unknown = self
+            .unknown
+            .iter()
+            .map(|unknown| name(&unknown.text))
+            .collect();
+        let actions = self
+            .actions
+            .iter()
+            .map(|action| action.as_str().to_owned())
+            .collect();
         let all: [(&str, Vec<String>); 10] = [
             ("action", actions),
             ("job", jobs),
@@ -141,11 +149,17 @@ impl Reader<'_> {
                 at += length;
                 continue;
             }
-            let previous = at.checked_sub(1).and_then(|at| tokens.get(at)).map_or("", |t| &t.word);
+            let previous = at
+                .checked_sub(1)
+                .and_then(|at| tokens.get(at))
+                .map_or("", |t| &t.word);
             let next = tokens.get(at + 1).map_or("", |t| &t.word);
             let alone = tokens.len() == 1;
             let kind = self.classify(&mut entities, token, previous, next, alone);
-            words.push(kind.placeholder().map_or_else(|| token.word.clone(), str::to_owned));
+            words.push(
+                kind.placeholder()
+                    .map_or_else(|| token.word.clone(), str::to_owned),
+            );
             at += 1;
         }
         return_codes(&words, &mut entities);
@@ -157,8 +171,14 @@ impl Reader<'_> {
         let vocabulary = self.vocabulary?;
         (2..=4).rev().find_map(|length| {
             let part = tokens.get(at..at + length)?;
-            let plain = part.iter().all(|token| token.raw.chars().all(char::is_alphanumeric));
-            let joined = part.iter().map(|t| t.raw.as_str()).collect::<Vec<_>>().join("_");
+            let plain = part
+                .iter()
+                .all(|token| token.raw.chars().all(char::is_alphanumeric));
+            let joined = part
+                .iter()
+                .map(|t| t.raw.as_str())
+                .collect::<Vec<_>>()
+                .join("_");
             (plain && vocabulary.has(&joined)).then_some((length, joined))
         })
     }
@@ -212,7 +232,10 @@ impl Reader<'_> {
         if is_word || listed(ACRONYMS, &token.word) || base.len() < 3 {
             return WordKind::Word;
         }
-        let alike = || self.vocabulary.map_or_else(Vec::new, |names| names.alike(base));
+        let alike = || {
+            self.vocabulary
+                .map_or_else(Vec::new, |names| names.alike(base))
+        };
         if shaped {
             return self.take_unknown(entities, base, alike(), previous);
         }
@@ -228,12 +251,16 @@ impl Reader<'_> {
     /// Written as names are: with an underscore, or in capitals in a message that is not.
     fn is_shaped(&self, base: &str) -> bool {
         let letters = base.chars().filter(|c| c.is_alphabetic()).count();
-        let name_like = base.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        let name_like = base
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
         let capitals = letters >= 2 && !base.chars().any(char::is_lowercase);
         let digits = base.chars().any(|c| c.is_ascii_digit());
         let underscored = base.contains('_') && letters >= 2;
         name_like
-            && (underscored || (capitals && digits) || (capitals && base.len() >= 3 && !self.shouted))
+            && (underscored
+                || (capitals && digits)
+                || (capitals && base.len() >= 3 && !self.shouted))
     }
 
     fn take_known(&self, entities: &mut Entities, base: &str, previous: &str) -> WordKind {
@@ -343,7 +370,10 @@ fn last_part(path: &str) -> &str {
 
 fn add_job(entities: &mut Entities, name: &str, candidates: Vec<JobRef>) {
     if !entities.jobs.iter().any(|known| known.name == name) {
-        entities.jobs.push(NamedJob { name: name.to_owned(), candidates });
+        entities.jobs.push(NamedJob {
+            name: name.to_owned(),
+            candidates,
+        });
     }
 }
 
@@ -357,7 +387,11 @@ pub(crate) fn is_message_id(raw: &str) -> bool {
         return (3..=5).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
     }
     let letters = upper.bytes().take_while(u8::is_ascii_uppercase).count();
-    let digits = upper.bytes().skip(letters).take_while(u8::is_ascii_digit).count();
+    let digits = upper
+        .bytes()
+        .skip(letters)
+        .take_while(u8::is_ascii_digit)
+        .count();
     let rest: Vec<u8> = upper.bytes().skip(letters + digits).collect();
     (3..=8).contains(&letters)
         && (3..=5).contains(&digits)
@@ -377,7 +411,10 @@ fn return_codes(words: &[String], entities: &mut Entities) {
         if let Some(code) = attached.or(apart) {
             push(&mut entities.return_codes, &code);
         }
-        let before = at.checked_sub(1).and_then(|at| words.get(at)).map_or("", String::as_str);
+        let before = at
+            .checked_sub(1)
+            .and_then(|at| words.get(at))
+            .map_or("", String::as_str);
         let code_word = matches!(word.as_str(), "code" | "codigo") && before != "sql";
         expected = word == "rc" || code_word || (word == "retorno" && before == "de");
     }

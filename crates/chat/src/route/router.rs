@@ -49,7 +49,9 @@ pub struct Router {
 
 impl Default for Router {
     fn default() -> Self {
-        Self { words: lexicon::words() }
+        Self {
+            words: lexicon::words(),
+        }
     }
 }
 
@@ -101,7 +103,9 @@ impl Message<'_> {
 }
 
 fn says(joined: &str, phrases: &str) -> bool {
-    phrases.split('|').any(|phrase| joined.contains(&format!(" {phrase} ")))
+    phrases
+        .split('|')
+        .any(|phrase| joined.contains(&format!(" {phrase} ")))
 }
 
 fn join(words: &[String]) -> String {
@@ -116,7 +120,11 @@ impl Router {
     pub fn route(&self, text: &str, vocabulary: Option<&Vocabulary>, context: &Context) -> Routing {
         let language = Language::detect(text, context.language);
         let tokens = tokens(text);
-        let reader = Reader { vocabulary, lexicon: &self.words, shouted: shouted(&tokens) };
+        let reader = Reader {
+            vocabulary,
+            lexicon: &self.words,
+            shouted: shouted(&tokens),
+        };
         let (mut entities, mut words) = reader.read(&tokens);
         let mut votes = Votes::default();
         self.correct(&mut words, vocabulary, &mut votes.evidence);
@@ -125,7 +133,8 @@ impl Router {
         entities.statuses = statuses(&joined);
         entities.windows = time::windows(text, &joined);
         entities.actions.clone_from(&commands.given);
-        let reference = refers(&joined, &words, &entities, &commands).then_some(context.job.as_ref());
+        let reference =
+            refers(&joined, &words, &entities, &commands).then_some(context.job.as_ref());
         let message = Message {
             length: words.len(),
             joined,
@@ -154,7 +163,11 @@ impl Router {
             confidence,
             entities,
             reference: needed,
-            clarify: if intent == Intent::Unclear { offers(language) } else { Vec::new() },
+            clarify: if intent == Intent::Unclear {
+                offers(language)
+            } else {
+                Vec::new()
+            },
             also,
             evidence: votes.evidence,
             language,
@@ -162,11 +175,20 @@ impl Router {
     }
 
     /// Corrects slips of the pen towards the words of the tables.
-    fn correct(&self, words: &mut [String], names: Option<&Vocabulary>, evidence: &mut Vec<String>) {
+    fn correct(
+        &self,
+        words: &mut [String],
+        names: Option<&Vocabulary>,
+        evidence: &mut Vec<String>,
+    ) {
         for word in words {
             let length = word.len();
             let plain = word.bytes().all(|b| b.is_ascii_lowercase());
-            if length < 5 || !plain || self.words.contains(word.as_str()) || KEPT.contains(&word.as_str()) {
+            if length < 5
+                || !plain
+                || self.words.contains(word.as_str())
+                || KEPT.contains(&word.as_str())
+            {
                 continue;
             }
             if names.is_some_and(|names| names.has(word)) {
@@ -176,7 +198,9 @@ impl Router {
             let near = self
                 .words
                 .iter()
-                .filter(|known| known.len() >= 5 && known.as_bytes().first() == word.as_bytes().first())
+                .filter(|known| {
+                    known.len() >= 5 && known.as_bytes().first() == word.as_bytes().first()
+                })
                 .map(|known| (strsim::damerau_levenshtein(known, word), *known))
                 .filter(|(edits, _)| *edits <= allowed)
                 .min();
@@ -190,12 +214,62 @@ impl Router {
 
 /// Words near one of the tables that are words of their own.
 const KEPT: &[&str] = &[
-    "house", "plans", "state", "staff", "store", "stock", "right", "light", "night", "weight",
-    "tell", "table", "while", "where", "there", "these", "those", "three", "other", "write",
-    "written", "message", "messages", "changed", "since", "until", "again", "about", "quase",
-    "passa", "passou", "serve", "service", "caused", "tarde", "cancelou", "liberou", "segurou",
-    "reiniciou", "cancelled", "canceled", "released", "restarted", "matou", "pausou", "soltou",
-    "rodou", "executou", "confirmou", "report", "reports", "relatorio", "paused", "killed",
+    "house",
+    "plans",
+    "state",
+    "staff",
+    "store",
+    "stock",
+    "right",
+    "light",
+    "night",
+    "weight",
+    "tell",
+    "table",
+    "while",
+    "where",
+    "there",
+    "these",
+    "those",
+    "three",
+    "other",
+    "write",
+    "written",
+    "message",
+    "messages",
+    "changed",
+    "since",
+    "until",
+    "again",
+    "about",
+    "quase",
+    "passa",
+    "passou",
+    "serve",
+    "service",
+    "caused",
+    "tarde",
+    "cancelou",
+    "liberou",
+    "segurou",
+    "reiniciou",
+    "cancelled",
+    "canceled",
+    "released",
+    "restarted",
+    "matou",
+    "pausou",
+    "soltou",
+    "rodou",
+    "executou",
+    "confirmou",
+    "notes",
+    "scheduler",
+    "report",
+    "reports",
+    "relatorio",
+    "paused",
+    "killed",
 ];
 
 fn shouted(tokens: &[Token]) -> bool {
@@ -209,20 +283,32 @@ fn shouted(tokens: &[Token]) -> bool {
 fn refers(joined: &str, words: &[String], entities: &Entities, commands: &Commands) -> bool {
     let names_job = joined.contains(" <job> ") || joined.contains(" <stream> ");
     let others = !entities.workstations.is_empty() || !entities.patterns.is_empty();
-    let plural = says(joined, "jobs|rotinas|processos|todos|everything|tudo|all|plan|plano|runbook|runbooks");
+    let plural = says(
+        joined,
+        "jobs|rotinas|processos|todos|everything|tudo|all|plan|plano|runbook|runbooks",
+    );
     if names_job || others || plural {
         return false;
     }
-    let opens = words.first().is_some_and(|first| says(&format!(" {first} "), FOLLOW_UPS));
-    let bare = says(joined, "log|logs|why|rerun|por que|pq|porque|impact|impacto");
+    let opens = words
+        .first()
+        .is_some_and(|first| says(&format!(" {first} "), FOLLOW_UPS));
+    let bare = says(
+        joined,
+        "log|logs|why|rerun|por que|pq|porque|impact|impacto",
+    );
     let short = words.len() <= 3 && (bare || !commands.given.is_empty());
     says(joined, PRONOUNS) || (words.len() <= 6 && opens) || short
 }
 
 fn is_only_a_name(words: &[String]) -> bool {
-    let filler = ["the", "o", "a", "one", "da", "do", "na", "no", "in", "of", "on", "de", "job"];
+    let filler = [
+        "the", "o", "a", "one", "da", "do", "na", "no", "in", "of", "on", "de", "job",
+    ];
     words.iter().any(|word| word == "<job>")
-        && words.iter().all(|word| word.starts_with('<') || filler.contains(&word.as_str()))
+        && words
+            .iter()
+            .all(|word| word.starts_with('<') || filler.contains(&word.as_str()))
 }
 
 fn vote(message: &Message<'_>, votes: &mut Votes) {
@@ -257,11 +343,21 @@ fn vote(message: &Message<'_>, votes: &mut Votes) {
 fn vote_of_commands(message: &Message<'_>, votes: &mut Votes) {
     let commands = message.commands;
     if !commands.given.is_empty() {
-        let weight = if message.about_job() || message.length <= 5 { 6.0 } else { 4.0 };
+        let weight = if message.about_job() || message.length <= 5 {
+            6.0
+        } else {
+            4.0
+        };
         votes.add(Intent::Action, weight, "command");
     }
-    for (list, word) in [(&commands.negated, "negated"), (&commands.asked, "asked-about")] {
-        votes.evidence.extend(list.iter().map(|kind: &ActionKind| format!("{word}:{}", kind.as_str())));
+    for (list, word) in [
+        (&commands.negated, "negated"),
+        (&commands.asked, "asked-about"),
+    ] {
+        votes.evidence.extend(
+            list.iter()
+                .map(|kind: &ActionKind| format!("{word}:{}", kind.as_str())),
+        );
     }
     let asked_how = message.says("how|como|procedure|procedimento|runbook|steps|passos|what happens if|o que acontece se|should i|devo|deveria|can i|posso|is it safe to|e seguro");
     if !commands.asked.is_empty() && asked_how {
@@ -273,7 +369,11 @@ fn vote_of_commands(message: &Message<'_>, votes: &mut Votes) {
 }
 
 fn vote_of_causes(message: &Message<'_>, votes: &mut Votes) {
-    let (why, failed, waiting) = (message.says(WHY), message.says(FAILED), message.says(WAITING));
+    let (why, failed, waiting) = (
+        message.says(WHY),
+        message.says(FAILED),
+        message.says(WAITING),
+    );
     let several = message.says("jobs|rotinas|processos|they|eles|todos");
     let in_stream = !message.entities.streams.is_empty();
     if why && !message.about_job() && several && !in_stream {
@@ -281,10 +381,18 @@ fn vote_of_causes(message: &Message<'_>, votes: &mut Votes) {
         return;
     }
     if why && failed {
-        votes.add(Intent::WhyFailed, if waiting { 3.0 } else { 4.5 }, "why-failed");
+        votes.add(
+            Intent::WhyFailed,
+            if waiting { 3.0 } else { 4.5 },
+            "why-failed",
+        );
     }
     if why && waiting {
-        votes.add(Intent::WhyWaiting, if failed { 3.0 } else { 4.5 }, "why-waiting");
+        votes.add(
+            Intent::WhyWaiting,
+            if failed { 3.0 } else { 4.5 },
+            "why-waiting",
+        );
     }
     if why && failed && waiting {
         match message.standing() {
@@ -303,7 +411,7 @@ fn vote_of_causes(message: &Message<'_>, votes: &mut Votes) {
     }
     if !why && message.about_job() {
         let asks_what = message.says("what is|whats|what does|what|o que|que|pelo que|por quem|depende de que|dependencies|dependencias|predecessors|predecessores");
-        if waiting && asks_what && !message.says("waiting for <job>|waits for <job>|waiting on <job>|esperando o <job>|esperando pelo <job>|esperando <job>") {
+        if waiting && asks_what && !message.says("waiting for <job>|waits for <job>|waiting on <job>|depends on <job>|depend on <job>|esperando o <job>|esperando pelo <job>|esperando <job>") {
             votes.add(Intent::WhyWaiting, 3.0, "waiting-for");
         } else if message.says("predecessors|predecessores|dependencies|dependencias") {
             votes.add(Intent::WhyWaiting, 2.5, "predecessors");
@@ -355,10 +463,16 @@ fn vote_of_names(message: &Message<'_>, votes: &mut Votes) {
 }
 
 fn decide(scores: &BTreeMap<Intent, f64>) -> (Intent, f64, Vec<Intent>) {
-    let mut ranked: Vec<(f64, Intent)> = scores.iter().map(|(intent, score)| (*score, *intent)).collect();
+    let mut ranked: Vec<(f64, Intent)> = scores
+        .iter()
+        .map(|(intent, score)| (*score, *intent))
+        .collect();
     // Equal scores stay in the order of the intents, so routing is the same every time.
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let best = ranked.first().copied().filter(|(score, _)| *score >= ENOUGH);
+    let best = ranked
+        .first()
+        .copied()
+        .filter(|(score, _)| *score >= ENOUGH);
     let Some((best, intent)) = best else {
         return (Intent::Unclear, 0.0, Vec::new());
     };
@@ -376,8 +490,18 @@ fn decide(scores: &BTreeMap<Intent, f64>) -> (Intent, f64, Vec<Intent>) {
 /// What to offer when a message is unclear.
 fn offers(language: Language) -> Vec<String> {
     let offers = match language {
-        Language::English => ["Summary of the plan", "Which jobs failed?", "What is late?", "What can you do?"],
-        Language::Portuguese => ["Resumo do plano", "Quais jobs falharam?", "O que está atrasado?", "O que você faz?"],
+        Language::English => [
+            "Summary of the plan",
+            "Which jobs failed?",
+            "What is late?",
+            "What can you do?",
+        ],
+        Language::Portuguese => [
+            "Resumo do plano",
+            "Quais jobs falharam?",
+            "O que está atrasado?",
+            "O que você faz?",
+        ],
     };
     offers.map(str::to_owned).to_vec()
 }

@@ -48,7 +48,9 @@ fn counted(joined: &str, found: &mut Vec<String>) {
         let suffix = number.strip_prefix(&digits).unwrap_or("");
         let unit = if suffix.is_empty() { unit } else { suffix };
         match unit {
-            "h" | "hour" | "hours" | "hora" | "horas" | "hrs" => add(found, format!("last_{digits}h")),
+            "h" | "hour" | "hours" | "hora" | "horas" | "hrs" => {
+                add(found, format!("last_{digits}h"))
+            }
             "d" | "day" | "days" | "dia" | "dias" => add(found, format!("last_{digits}d")),
             _ => {}
         }

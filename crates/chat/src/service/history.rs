@@ -33,14 +33,21 @@ impl ChatService {
         cursor: Option<&str>,
     ) -> Result<HistoryPage, ChatError> {
         let after = cursor.map(Cursor::decode::<u64>).transpose()?;
-        let found = self.parts.conversations.messages(owner, session, after, limit.get() + 1).await?;
+        let found = self
+            .parts
+            .conversations
+            .messages(owner, session, after, limit.get() + 1)
+            .await?;
         let mut placed = found.ok_or(ChatError::UnknownSession)?;
         let more = placed.len() > size(limit);
         placed.truncate(size(limit));
         let last = placed.last().map(|last| last.place).filter(|_| more);
         let next = last.map(|place| Cursor::encode(&place)).transpose()?;
         let items = placed.into_iter().map(|placed| placed.message).collect();
-        Ok(HistoryPage { session_id: session, messages: Page { items, next } })
+        Ok(HistoryPage {
+            session_id: session,
+            messages: Page { items, next },
+        })
     }
 
     /// The owner's sessions, the last written first.
@@ -56,12 +63,20 @@ impl ChatService {
         limit: Limit,
         cursor: Option<&str>,
     ) -> Result<Page<SessionSummary>, ChatError> {
-        let before = cursor.map(Cursor::decode::<(DateTime<Utc>, SessionId)>).transpose()?;
-        let mut items = self.parts.conversations.sessions(owner, before, limit.get() + 1).await?;
+        let before = cursor
+            .map(Cursor::decode::<(DateTime<Utc>, SessionId)>)
+            .transpose()?;
+        let mut items = self
+            .parts
+            .conversations
+            .sessions(owner, before, limit.get() + 1)
+            .await?;
         let more = items.len() > size(limit);
         items.truncate(size(limit));
         let last = items.last().filter(|_| more);
-        let next = last.map(|last| Cursor::encode(&(last.updated_at, last.id))).transpose()?;
+        let next = last
+            .map(|last| Cursor::encode(&(last.updated_at, last.id)))
+            .transpose()?;
         Ok(Page { items, next })
     }
 

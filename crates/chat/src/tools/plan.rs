@@ -9,7 +9,10 @@ use super::{EngineFacts, PlanToolError, PlanTools, Seen};
 
 impl<V> From<Live<V>> for Seen<V> {
     fn from(live: Live<V>) -> Self {
-        Self { value: live.value, meta: live.meta }
+        Self {
+            value: live.value,
+            meta: live.meta,
+        }
     }
 }
 
