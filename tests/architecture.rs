@@ -5,6 +5,7 @@
 //! 2. Nothing global holds state (`no_static_holds_state`, P0-04, P2-05).
 //! 3. No secret stands in the source (`no_secret_stands_in_the_source`).
 //! 4. Every promise has a proof (`every_invariant_names_tests_that_exist`).
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

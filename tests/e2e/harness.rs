@@ -15,13 +15,13 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// A running server before a simulated engine.
-pub struct Resync {
-    pub address: SocketAddr,
-    pub engine: Control,
-    pub app: resync_api::state::App,
+pub(crate) struct Resync {
+    pub(crate) address: SocketAddr,
+    pub(crate) engine: Control,
+    pub(crate) app: resync_api::state::App,
     client: Client,
     shutdown: CancellationToken,
     tasks: TaskTracker,
@@ -31,11 +31,11 @@ pub struct Resync {
 }
 
 /// How a test wants it.
-pub struct Options {
-    pub speed: Speed,
-    pub jobs: usize,
-    pub engine_password: &'static str,
-    pub adjust: fn(&mut Config),
+pub(crate) struct Options {
+    pub(crate) speed: Speed,
+    pub(crate) jobs: usize,
+    pub(crate) engine_password: &'static str,
+    pub(crate) adjust: fn(&mut Config),
 }
 
 impl Default for Options {
@@ -45,7 +45,7 @@ impl Default for Options {
 }
 
 impl Resync {
-    pub async fn start(options: Options) -> Self {
+    pub(crate) async fn start(options: Options) -> Self {
         let simulator = Simulator::builder()
             .jobs(options.jobs)
             .speed(options.speed)
@@ -80,20 +80,20 @@ impl Resync {
         let address = config.server.listen;
         tasks.spawn(async move { lifecycle::run(built, listener, &config).await });
         tasks.close();
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
+        let client = Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
         let engine = simulator.control();
         Self { address, engine, app, client, shutdown, tasks, simulator: Some(simulator), _folder: folder }
     }
 
-    pub fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    pub async fn anonymous(&self, method: Method, path: &str, body: Option<Value>) -> Response {
+    pub(crate) async fn anonymous(&self, method: Method, path: &str, body: Option<Value>) -> Response {
         let request = self.client.request(method, self.url(path)).header(ORIGIN, self.origin());
         match body {
             Some(body) => request.json(&body).send().await.unwrap(),
@@ -101,7 +101,7 @@ impl Resync {
         }
     }
 
-    pub async fn sign_in(&self, name: &str) -> Session {
+    pub(crate) async fn sign_in(&self, name: &str) -> Session {
         let body = json!({"username": name, "password": PASSWORD});
         let answer = self.anonymous(Method::POST, "/api/v1/auth/login", Some(body)).await;
         assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
@@ -120,31 +120,31 @@ impl Resync {
     }
 
     /// Takes the engine away, as if its machine died.
-    pub async fn kill_engine(&mut self) {
+    pub(crate) async fn kill_engine(&mut self) {
         self.simulator.take().unwrap().stop().await;
     }
 
     /// Ends the server as a signal would, and waits for it.
-    pub async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         self.shutdown.cancel();
         self.tasks.wait().await;
     }
 
-    pub fn begin_shutdown(&self) {
+    pub(crate) fn begin_shutdown(&self) {
         self.shutdown.cancel();
     }
 }
 
 /// A signed-in user.
 #[derive(Clone)]
-pub struct Session {
+pub(crate) struct Session {
     client: Client,
     base: String,
-    pub headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
 }
 
 impl Session {
-    pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Response {
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Response {
         let request = self.client.request(method, format!("{}{path}", self.base)).headers(self.headers.clone());
         match body {
             Some(body) => request.json(&body).send().await.unwrap(),
@@ -152,29 +152,29 @@ impl Session {
         }
     }
 
-    pub async fn get(&self, path: &str) -> (u16, Value) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
         read(self.send(Method::GET, path, None).await).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> (u16, Value) {
         read(self.send(Method::POST, path, Some(body)).await).await
     }
 
-    pub async fn ask(&self, message: &str) -> Value {
+    pub(crate) async fn ask(&self, message: &str) -> Value {
         let (status, answer) = self.post("/api/v1/chat", json!({"message": message})).await;
         assert_eq!(status, 200, "{answer}");
         answer
     }
 
     /// The id of the only job of that name in that stream.
-    pub async fn job(&self, stream: &str, name: &str) -> String {
+    pub(crate) async fn job(&self, stream: &str, name: &str) -> String {
         let (_, page) = self.get(&format!("/api/v1/tws/jobs?stream={stream}&job={name}")).await;
         assert_eq!(page["items"].as_array().unwrap().len(), 1, "{page}");
         page["items"][0]["id"].as_str().unwrap().to_owned()
     }
 }
 
-pub async fn read(answer: Response) -> (u16, Value) {
+pub(crate) async fn read(answer: Response) -> (u16, Value) {
     let status = answer.status().as_u16();
     let text = answer.text().await.unwrap();
     let value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };

@@ -90,7 +90,7 @@ pub async fn run(options: DemoOptions) -> ExitCode {
 async fn start(options: &DemoOptions) -> Result<ExitCode, BoxError> {
     logging::start(&LogConfig { level: "warn".to_owned(), format: Some(LogFormat::Text) })?;
     let folder = tempfile::tempdir()?;
-    let engine_password = random_token(24)?;
+    let engine_password = SecretString::from(random_token(24)?);
     let simulator = Simulator::builder()
         .seed(options.seed)
         .jobs(options.jobs as usize)
@@ -108,7 +108,7 @@ async fn start(options: &DemoOptions) -> Result<ExitCode, BoxError> {
     let mut config = Config::default();
     config.server.data_dir = folder.path().to_path_buf();
     config.server.shutdown_seconds = 5;
-    config.auth.secret_key = Some(random_token(48)?);
+    config.auth.secret_key = Some(random_token(48)?.into());
     let (config, listener) = listen(config, options).await?;
     let built = build(&config, Some(engine.clone())).await?;
     let users = [user(&built.users, "admin", Role::Admin).await?, user(&built.users, "operator", Role::Operator).await?];
@@ -154,7 +154,7 @@ async fn listen(
 }
 
 async fn user(users: &UserService, name: &'static str, role: Role) -> Result<DemoUser, BoxError> {
-    let password = random_token(12)?;
+    let password = SecretString::from(random_token(12)?);
     let new = NewUser { username: Username::parse(name)?, password: password.clone(), role };
     users.create(new, None).await?;
     Ok(DemoUser { name, password })

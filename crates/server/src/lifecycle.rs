@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use resync_api::serve::{ServeLimits, serve as serve_connections};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -22,7 +23,7 @@ pub async fn serve(config: &Config) -> Result<(), StartError> {
     let (config, listener) = bind(config.clone()).await?;
     let built = build(&config, None).await?;
     tracing::info!(address = %config.server.listen, "listening");
-    until_signal(built.shutdown.clone());
+    let _watch = until_signal(built.shutdown.clone());
     run(built, listener, &config).await;
     tracing::info!("ended");
     Ok(())
@@ -53,16 +54,18 @@ pub async fn run(built: Built, listener: TcpListener, config: &Config) {
     built.close(grace).await;
 }
 
-/// Cancels the token at the first signal; the second one ends the process with code 1.
-fn until_signal(shutdown: CancellationToken) {
-    // It lives as long as the process and holds nothing, so nobody waits for it.
-    std::mem::drop(tokio::task::spawn(async move {
+/// Cancels the token at the first signal; the second one ends the process with code 1. Dropping what
+/// comes back ends the watch.
+fn until_signal(shutdown: CancellationToken) -> JoinSet<()> {
+    let mut watch = JoinSet::new();
+    watch.spawn(async move {
         signal().await;
         tracing::info!("shutting down; a second signal ends it at once");
         shutdown.cancel();
         signal().await;
         std::process::exit(1);
-    }));
+    });
+    watch
 }
 
 /// SIGINT or SIGTERM.

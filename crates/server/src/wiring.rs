@@ -21,7 +21,7 @@ use resync_auth::{
     LoginService, PasswordPolicy, SessionPolicy, SessionService, TokenConfig, TokenMinter, TokenVerifier,
     UserService, Username,
 };
-use resync_chat::{ChatParts, ChatService};
+use resync_chat::{ChatConfig, ChatParts, ChatService};
 use resync_kernel::{BoxError, Clock, IdGenerator, SecretString, SystemClock, SystemIds};
 use resync_rag::{KnowledgeConfig, KnowledgeParts, KnowledgeService};
 use resync_sqlite::SqliteDatabase;
@@ -166,6 +166,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         conversations: Arc::new(SqliteConversationStore::new(database.clone())),
         clock: clock.clone(),
         ids: ids.clone(),
+        config: ChatConfig::default(),
     });
     let ports = auth_ports(config, &database, &audit, clock.clone(), ids.clone(), tracker.clone())?;
     let (logins, sessions, csrf) = auth_services(config, &keys, &ports)?;
@@ -211,17 +212,14 @@ fn keys(config: &Config) -> Result<AuthKeys, StartError> {
 }
 
 async fn open_database(config: &Config) -> Result<SqliteDatabase, StartError> {
-    let path = match &config.database.url {
-        Some(url) => url.trim_start_matches("sqlite://").into(),
-        None => {
-            std::fs::create_dir_all(&config.server.data_dir).map_err(|error| {
-                StartError::failed(
-                    format!("server.data_dir: {} cannot be made", config.server.data_dir.display()),
-                    error,
-                )
-            })?;
-            config.server.data_dir.join("resync.db")
-        }
+    let path = if let Some(url) = &config.database.url {
+        url.trim_start_matches("sqlite://").into()
+    } else {
+        let folder = &config.server.data_dir;
+        std::fs::create_dir_all(folder).map_err(|error| {
+            StartError::failed(format!("server.data_dir: {} cannot be made", folder.display()), error)
+        })?;
+        folder.join("resync.db")
     };
     SqliteDatabase::open(&path)
         .await
@@ -274,7 +272,7 @@ fn auth_services(
     };
     let wrong = |error: BoxError| StartError::failed("session tokens cannot be made", error);
     let minter =
-        TokenMinter::new(keys, &token, ports.clock.clone()).map_err(|error| wrong(error.into()))?;
+        TokenMinter::new(keys, token.clone(), ports.clock.clone()).map_err(|error| wrong(error.into()))?;
     let verifier =
         TokenVerifier::new(keys, &token, ports.clock.clone()).map_err(|error| wrong(error.into()))?;
     let csrf = CsrfTokens::new(keys).map_err(|error| wrong(error.into()))?;

@@ -95,7 +95,7 @@ mod tests {
 
     fn set(style: CookieStyle) -> Vec<String> {
         let mut headers = HeaderMap::new();
-        style.set(&mut headers, &"a.b.c".into(), &"csrf".into(), Duration::from_secs(60));
+        style.set(&mut headers, &"a.b.c".into(), &"csrf".into(), Duration::from_mins(1));
         headers.get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
     }
 

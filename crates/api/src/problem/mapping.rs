@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use resync_auth::{AuthenticateError, LoginError};
+use resync_chat::ChatError;
 use resync_kernel::CursorError;
 use resync_rag::{KnowledgeError, SearchError, UploadError};
 use resync_tws::ports::{AuditError, GatewayError, ProposalError};
@@ -276,6 +277,21 @@ impl From<UploadError> for Problem {
                     .retry_after(std::time::Duration::from_secs(5))
             }
             UploadError::Unavailable(source) => Self::unavailable(source),
+        }
+    }
+}
+
+impl From<ChatError> for Problem {
+    fn from(error: ChatError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ChatError::EmptyMessage | ChatError::TooLong { .. } => Self::invalid("/message", detail),
+            ChatError::UnknownEngine(_) => Self::not_found("unknown-engine", "No engine has that name"),
+            ChatError::UnknownSession => {
+                Self::not_found("unknown-session", "There is no such conversation of yours")
+            }
+            ChatError::Cursor(error) => error.into(),
+            ChatError::Unavailable(source) => Self::unavailable(source),
         }
     }
 }

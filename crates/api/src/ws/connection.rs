@@ -336,7 +336,7 @@ mod tests {
     }
 
     const TIMING: Timing = Timing {
-        idle_timeout: Duration::from_secs(300),
+        idle_timeout: Duration::from_mins(5),
         send_timeout: Duration::from_secs(5),
         session_check: Duration::from_secs(5),
     };
@@ -380,7 +380,7 @@ mod tests {
         let mut client = open(Duration::ZERO, false);
         let (code, reason, after) = client.closed().await;
         assert_eq!((code, reason.as_str()), (1000, "Idle timeout"));
-        assert_eq!(after, Duration::from_secs(300));
+        assert_eq!(after, Duration::from_mins(5));
         client.tasks.wait().await;
     }
 
@@ -400,7 +400,7 @@ mod tests {
         let mut client = open(Duration::ZERO, false);
         tokio::time::sleep(Duration::from_secs(299)).await;
         client.to.send(Message::Ping(vec![].into())).unwrap();
-        assert_eq!(client.closed().await.2, Duration::from_secs(300));
+        assert_eq!(client.closed().await.2, Duration::from_mins(5));
     }
 
     #[tokio::test(start_paused = true)]

@@ -30,7 +30,7 @@ pub(super) async fn check(address: &str, user: &DemoUser, engine: &DemoEngine) -
 async fn run(address: &str, user: &DemoUser, engine: &DemoEngine) -> Result<(), BoxError> {
     let client = Client::builder().timeout(Duration::from_secs(40)).no_proxy().build()?;
     let ready: Value = client.get(format!("{address}/readyz")).send().await?.json().await?;
-    ensure(ready["status"] == "ready", || format!("/readyz says {ready}"))?;
+    ensure(at(&ready, "/status") == "ready", || format!("/readyz says {ready}"))?;
     step("the server is ready and reaches the engine");
 
     let page = client.get(address).send().await?.text().await?;
@@ -47,7 +47,7 @@ async fn run(address: &str, user: &DemoUser, engine: &DemoEngine) -> Result<(), 
         judge(question, &answer)?;
         let took = started.elapsed().as_millis();
         step(&format!("asked \"{}\": {} in {took} ms", question.text, question.intent));
-        if let Some(job) = answer["proposal"]["job_id"].as_str() {
+        if let Some(job) = at(&answer, "/proposal/job_id").as_str() {
             target = Some(job.to_owned());
         }
     }
@@ -60,15 +60,14 @@ async fn run(address: &str, user: &DemoUser, engine: &DemoEngine) -> Result<(), 
     ensure(runs_at_the_engine(&client, engine).await? == before, || "the proposal alone ran the job".to_owned())?;
     step("proposed a rerun of FIN_GL_POST; nothing has happened yet");
 
-    let confirmed = session.post(&path, &json!({"confirmation_token": proposal["confirmation_token"]})).await?;
-    let confirmed: Value = expect(confirmed, 200).await?;
-    ensure(confirmed["executed"] == true && confirmed["verified"] == true, || format!("not verified: {confirmed}"))?;
+    let token = json!({"confirmation_token": at(&proposal, "/confirmation_token")});
+    let confirmed: Value = expect(session.post(&path, &token).await?, 200).await?;
+    ensure(at(&confirmed, "/executed") == true && at(&confirmed, "/verified") == true, || format!("not verified: {confirmed}"))?;
     let after = runs_at_the_engine(&client, engine).await?;
     ensure(after == before + 1, || format!("the engine had {before} runs of {JOB} and has {after}"))?;
-    step(&format!("confirmed it; the engine shows run {after}, state {}", confirmed["state"]));
+    step(&format!("confirmed it; the engine shows run {after}, state {}", at(&confirmed, "/state")));
 
-    let again = session.post(&path, &json!({"confirmation_token": proposal["confirmation_token"]})).await?;
-    let _used: Value = expect(again, 409).await?;
+    expect(session.post(&path, &token).await?, 409).await?;
     step("the same confirmation a second time is refused");
     Ok(())
 }
@@ -114,24 +113,24 @@ async fn sign_in(client: &Client, address: &str, user: &DemoUser) -> Result<Sess
 /// Whether an answer has the intent and shows what it must.
 fn judge(question: &Question, answer: &Value) -> Result<(), BoxError> {
     let wrong = |what: &str| format!("\"{}\": {what}; the answer was {answer}", question.text);
-    ensure(answer["intent"] == question.intent, || wrong(&format!("the intent is not {}", question.intent)))?;
-    ensure(answer["saved"] == true, || wrong("it was not saved"))?;
-    ensure(answer["incomplete"] == false, || wrong("it is incomplete"))?;
-    let citations = answer["citations"].as_array().map_or(&[][..], Vec::as_slice);
+    ensure(at(answer, "/intent") == question.intent, || wrong(&format!("the intent is not {}", question.intent)))?;
+    ensure(at(answer, "/saved") == true, || wrong("it was not saved"))?;
+    ensure(at(answer, "/incomplete") == false, || wrong("it is incomplete"))?;
+    let citations = at(answer, "/citations").as_array().map_or(&[][..], Vec::as_slice);
     let shown = match question.shows {
-        Shows::Figures => answer["figures"].as_array().is_some_and(|figures| {
-            !figures.is_empty() && figures.iter().all(|figure| figure["age_ms"].is_u64())
+        Shows::Figures => at(answer, "/figures").as_array().is_some_and(|figures| {
+            !figures.is_empty() && figures.iter().all(|figure| at(figure, "/age_ms").is_u64())
         }),
-        Shows::Name(name) => answer["answer"].as_str().is_some_and(|text| text.contains(name)),
+        Shows::Name(name) => at(answer, "/answer").as_str().is_some_and(|text| text.contains(name)),
         Shows::LogLine(text) => citations.iter().any(|citation| {
-            citation["kind"] == "log"
-                && citation["from_line"].is_u64()
-                && citation["excerpt"].as_str().is_some_and(|excerpt| excerpt.contains(text))
+            at(citation, "/kind") == "log"
+                && at(citation, "/from_line").is_u64()
+                && at(citation, "/excerpt").as_str().is_some_and(|excerpt| excerpt.contains(text))
         }),
         Shows::Document(source) => citations
             .iter()
-            .any(|citation| citation["kind"] == "document" && citation["source"] == source),
-        Shows::Proposal(job) => answer["proposal"]["label"].as_str().is_some_and(|label| label.ends_with(job)),
+            .any(|citation| at(citation, "/kind") == "document" && at(citation, "/source") == source),
+        Shows::Proposal(job) => at(answer, "/proposal/label").as_str().is_some_and(|label| label.ends_with(job)),
     };
     ensure(shown, || wrong("it does not show what it must"))
 }
@@ -145,7 +144,7 @@ async fn runs_at_the_engine(client: &Client, engine: &DemoEngine) -> Result<usiz
         .send()
         .await?;
     let page: Value = answer.error_for_status()?.json().await?;
-    let runs = page["results"][0]["jobruns"].as_array().ok_or("the engine does not know the job")?;
+    let runs = at(&page, "/results/0/jobruns").as_array().ok_or("the engine does not know the job")?;
     Ok(runs.len())
 }
 
@@ -154,6 +153,11 @@ async fn expect(answer: Response, status: u16) -> Result<Value, BoxError> {
     let text = answer.text().await?;
     ensure(got == status, || format!("{path} answered {got}, not {status}: {text}"))?;
     Ok(serde_json::from_str(&text)?)
+}
+
+/// What stands at a JSON pointer, or null.
+fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
+    value.pointer(pointer).unwrap_or(&Value::Null)
 }
 
 fn ensure(holds: bool, what: impl FnOnce() -> String) -> Result<(), BoxError> {
