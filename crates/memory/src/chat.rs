@@ -102,8 +102,8 @@ impl ConversationStore for InMemoryConversationStore {
         limit: u32,
     ) -> Result<Vec<SessionSummary>, ConversationError> {
         let sessions = Self::sessions(self);
-        let owned = sessions.iter().filter(|(_, session)| session.owner == owner);
-        let mut found: Vec<SessionSummary> = owned
+        let own = sessions.iter().filter(|(_, session)| session.owner == owner);
+        let mut found: Vec<SessionSummary> = own
             .map(|(id, session)| SessionSummary {
                 id: *id,
                 title: session.title.clone(),

@@ -209,6 +209,7 @@ impl Draft {
 }
 
 /// Lines of a log to cite.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct LogLines<'a> {
     pub(crate) label: &'a str,
     pub(crate) job: &'a JobId,

@@ -31,32 +31,35 @@ pub(super) fn standing(job: &Job, state: &JobStatus, meta: &Meta, draft: &mut Dr
         ..Fact::new(en, pt, "job")
     };
     let state = draft.words(meta, &fact("state", "estado").of(&label), state.as_str());
-    let mut en = format!("{label} is in {state}");
-    let mut pt = format!("{label} está em {state}");
+    let mut en = vec![format!("{label} is in {state}")];
+    let mut pt = vec![format!("{label} está em {state}")];
     if let Some(code) = job.return_code() {
         let code = draft.code(
             meta,
             &fact("return code", "código de retorno").of(&label),
             code,
         );
-        en.push_str(&format!(", return code {code}"));
-        pt.push_str(&format!(", código de retorno {code}"));
+        en.push(format!("return code {code}"));
+        pt.push(format!("código de retorno {code}"));
     }
     let run = job.latest_run();
     if let Some(at) = run.and_then(|run| run.ended_at) {
         let at = draft.time(meta, &fact("ended", "fim").of(&label), at);
-        en.push_str(&format!(", ended {at}"));
-        pt.push_str(&format!(", terminou em {at}"));
+        en.push(format!("ended {at}"));
+        pt.push(format!("terminou em {at}"));
     } else if let Some(at) = run.and_then(|run| run.started_at) {
         let at = draft.time(meta, &fact("started", "início").of(&label), at);
-        en.push_str(&format!(", started {at}"));
-        pt.push_str(&format!(", iniciou em {at}"));
+        en.push(format!("started {at}"));
+        pt.push(format!("iniciou em {at}"));
     } else if let Some(at) = job.scheduled_at {
         let at = draft.time(meta, &fact("planned", "planejado").of(&label), at);
-        en.push_str(&format!(", planned for {at}"));
-        pt.push_str(&format!(", planejado para {at}"));
+        en.push(format!("planned for {at}"));
+        pt.push(format!("planejado para {at}"));
     }
-    draft.tell(&format!("{en}."), &format!("{pt}."));
+    draft.tell(
+        &format!("{}.", en.join(", ")),
+        &format!("{}.", pt.join(", ")),
+    );
 }
 
 pub(super) async fn status(

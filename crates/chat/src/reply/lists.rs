@@ -123,10 +123,8 @@ fn roots(snapshot: &Snapshot, meta: &Meta, draft: &mut Draft) {
             let label = text::name(&failed.job.label());
             let fact = Fact::jobs("jobs that wait for it", "jobs que esperam por ele").of(&label);
             let count = draft.number(meta, &fact, failed.victims);
-            line.push_str(&match draft.language {
-                crate::Language::English => format!(", holds up {count}"),
-                crate::Language::Portuguese => format!(", segura {count}"),
-            });
+            let holds = draft.language.pick("holds up", "segura");
+            line = format!("{line}, {holds} {count}");
         }
         draft.line(&line);
     }

@@ -49,7 +49,7 @@ fn counted(joined: &str, found: &mut Vec<String>) {
         let unit = if suffix.is_empty() { unit } else { suffix };
         match unit {
             "h" | "hour" | "hours" | "hora" | "horas" | "hrs" => {
-                add(found, format!("last_{digits}h"))
+                add(found, format!("last_{digits}h"));
             }
             "d" | "day" | "days" | "dia" | "dias" => add(found, format!("last_{digits}d")),
             _ => {}
