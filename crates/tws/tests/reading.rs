@@ -488,6 +488,22 @@ async fn a_diagnosis_reads_the_end_of_a_long_log_and_counts_the_victims() {
     assert_eq!(body["evidence"][1]["kind"], "log");
 }
 
+/// The last range may hold the trailer alone; the error stands in the one before.
+#[tokio::test]
+async fn a_diagnosis_sees_an_error_just_before_the_last_range() {
+    let mut lines = vec!["nothing of note"; 3_999];
+    lines.extend([
+        "ORA-01653: unable to extend table in tablespace DWH",
+        "trailer",
+        "end",
+    ]);
+    let world = with_log(&lines);
+    let found = world.plan.diagnosis(None, &id("a")).await.unwrap();
+    assert_eq!(found.value.cause.as_ref().unwrap().code, "tablespace-full");
+    assert_eq!(found.value.evidence[1].from_line, Some(3_999));
+    assert_eq!(found.value.evidence[1].to_line, Some(4_001));
+}
+
 #[tokio::test]
 async fn what_is_around_a_job_is_brought_within_ten_steps() {
     let world = World::new(vec![waiting("a"), after(waiting("b"), "a")]);

@@ -5,12 +5,12 @@
 //! - The cache is an ordinary value of this service (P1-02); two services share nothing.
 //! - An engine that cannot be asked gives its error, never a plan that looks empty.
 
+mod health;
+mod logs;
+
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use futures_util::future::join_all;
 use resync_kernel::{Clock, Cursor, CursorError};
 use resync_sync::{Cache, CacheLimits, CacheParts, CacheStats, Fetched, Freshness};
 use serde::Serialize;
@@ -19,27 +19,13 @@ use tokio_util::task::TaskTracker;
 use tracing::instrument;
 
 use super::cache::{Answer, PlanValue, live};
-use super::snapshot::off_the_workers;
 use super::waiting::why_waiting;
 use super::{
-    CachePolicy, EngineHealth, EngineState, FoundJobs, JobPage, JobView, Live, LogRequest, LogView,
-    NeighboursView, PlanKey, PlanScope, Question, ReadError, Snapshot, StreamPage, Summary,
-    WorkstationList, WorkstationView,
+    CachePolicy, FoundJobs, JobPage, JobView, Live, NeighboursView, PlanKey, PlanScope, Question,
+    ReadError, Snapshot, StreamPage, Summary, WorkstationList, WorkstationView,
 };
-use crate::diagnosis::{self, Diagnosis};
 use crate::engines::{Engine, Engines};
-use crate::model::{
-    EngineInfo, EngineName, Job, JobId, JobQuery, LineRange, NeighbourDirection, RunId, Workstation,
-};
-use crate::ports::GatewayError;
-use crate::redact::redact_lines;
-
-/// How long a probe may take before the engine counts as unreachable.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How many lines of a log one gets who does not say.
-const DEFAULT_LINES: u32 = 500;
-/// How many ranges of a log a diagnosis reads to find its end.
-const MAX_LOG_RANGES: u32 = 10;
+use crate::model::{EngineName, Job, JobId, JobQuery, NeighbourDirection, Workstation};
 
 /// What a [`PlanService`] is built from.
 pub struct PlanParts {
@@ -135,38 +121,6 @@ impl PlanService {
     )]
     pub fn invalidate(&self, scope: &PlanScope) -> usize {
         self.cache.invalidate_scope(scope)
-    }
-
-    /// How every engine stands, in the configuration's order. Never an error: an engine that is dead
-    /// is reported as such. An answer is at most as old as the fresh window of `job_status`.
-    ///
-    /// Cancel safe.
-    #[instrument(name = "tws.engines", skip_all)]
-    pub async fn engines_status(&self) -> Vec<EngineHealth> {
-        join_all(self.engines.iter().map(|engine| self.health(engine))).await
-    }
-
-    async fn health(&self, engine: &Engine) -> EngineHealth {
-        let (probed, clock) = (engine.clone(), Arc::clone(&self.clock));
-        let read = self.read::<EngineHealth, _, _>(engine, Question::Health, move || async move {
-            let info = tokio::time::timeout(PROBE_TIMEOUT, probed.plan.engine_info())
-                .await
-                .unwrap_or(Err(GatewayError::TimedOut(PROBE_TIMEOUT)));
-            fetched(health_of(&probed, clock.now(), info))
-        });
-        match read.await {
-            Ok(live) => EngineHealth::clone(&live.value),
-            Err(error) => EngineHealth {
-                name: engine.name.clone(),
-                read_only: engine.read_only,
-                demo: engine.demo,
-                state: EngineState::Unknown,
-                version: None,
-                timezone: None,
-                checked_at: None,
-                detail: Some(error.to_string()),
-            },
-        }
     }
 
     /// The whole plan at one time, for names, victims and lists that the engine cannot give.
@@ -285,79 +239,6 @@ impl PlanService {
         found.ok_or_else(|| ReadError::UnknownJob(id.clone()))
     }
 
-    /// Some lines of the log of a run, without secrets.
-    ///
-    /// Cancel safe.
-    ///
-    /// # Errors
-    /// [`ReadError::UnknownEngine`], [`ReadError::UnknownJob`], [`ReadError::NoLog`],
-    /// [`ReadError::Gateway`].
-    #[instrument(name = "tws.log", skip_all, fields(job.id = %id))]
-    pub async fn log(
-        &self,
-        engine: Option<&EngineName>,
-        id: &JobId,
-        request: LogRequest,
-    ) -> Result<Live<LogView>, ReadError> {
-        let job = self.job(engine, id).await?;
-        let job = &job.value.job;
-        let run = match request.run {
-            // A run of another job would be a way around the job's own rights.
-            Some(run) if job.runs.iter().any(|known| known.id == run) => run,
-            Some(_) => return Err(ReadError::NoLog),
-            None => job
-                .latest_run()
-                .map(|run| run.id.clone())
-                .ok_or(ReadError::NoLog)?,
-        };
-        let range = LineRange::clamped(
-            request.from.unwrap_or(1),
-            request.lines.unwrap_or(DEFAULT_LINES),
-        );
-        let log = self.log_range(engine, id, &run, range).await?;
-        let Some(search) = request.search.filter(|text| !text.is_empty()) else {
-            return Ok(log);
-        };
-        let mut view = LogView::clone(&log.value);
-        let wanted = search.to_lowercase();
-        let numbered = (view.from_line..).zip(&view.lines);
-        let matching = numbered.filter(|(_, line)| line.to_lowercase().contains(&wanted));
-        view.matches = Some(matching.map(|(number, _)| number).collect());
-        Live::composed(view, log.meta)
-    }
-
-    async fn log_range(
-        &self,
-        engine: Option<&EngineName>,
-        id: &JobId,
-        run: &RunId,
-        range: LineRange,
-    ) -> Result<Live<LogView>, ReadError> {
-        let engine = self.engines.get(engine)?;
-        let (asked, job_id, run) = (engine.clone(), id.clone(), run.clone());
-        let question = Question::Log(run.clone(), range);
-        self.read(engine, question, move || async move {
-            let log = asked
-                .logs
-                .job_log(&run, range)
-                .await?
-                .ok_or(ReadError::NoLog)?;
-            let raw = log.lines;
-            // Some thousand lines against a dozen patterns must not hold up the answers of others.
-            let (lines, redacted) = off_the_workers(move || redact_lines(&raw)).await?;
-            fetched(LogView {
-                job_id,
-                run: log.run,
-                from_line: log.from_line,
-                lines,
-                truncated: log.truncated,
-                redacted,
-                matches: None,
-            })
-        })
-        .await
-    }
-
     /// What a job waits for, or what waits for it; `depth` is brought within 1 to 10.
     ///
     /// Cancel safe.
@@ -471,69 +352,6 @@ impl PlanService {
         })
     }
 
-    /// Why a job failed or does not run, as far as the engine's facts tell.
-    ///
-    /// Reads the job, the end of its latest log and the snapshot, each through the cache; the answer is
-    /// as old as the oldest of them. A log or a plan that cannot be read is named as missing.
-    /// Cancel safe.
-    ///
-    /// # Errors
-    /// [`ReadError::UnknownEngine`], [`ReadError::UnknownJob`], [`ReadError::Gateway`] when the job
-    /// itself cannot be read.
-    #[instrument(name = "tws.diagnosis", skip_all, fields(job.id = %id))]
-    pub async fn diagnosis(
-        &self,
-        engine: Option<&EngineName>,
-        id: &JobId,
-    ) -> Result<Live<Diagnosis>, ReadError> {
-        let view = self.job(engine, id).await?;
-        let mut meta = view.meta.clone();
-        let log = match view.value.job.latest_run() {
-            Some(run) if view.value.state.has_ended() || view.value.job.long_running => {
-                self.log_tail(engine, id, &run.id).await
-            }
-            _ => Err(ReadError::NoLog),
-        };
-        if let Ok(log) = &log {
-            meta = meta.oldest(&log.meta);
-        }
-        let snapshot = self.snapshot(engine).await;
-        if let Ok(snapshot) = &snapshot {
-            meta = meta.oldest(&snapshot.meta);
-        }
-        let facts = diagnosis::Facts {
-            view: &view.value,
-            log: log.as_ref().map(|log| &*log.value),
-            victims: snapshot.as_ref().map(|plan| plan.value.victims(id).len()),
-        };
-        Live::composed(diagnosis::diagnose(&facts), meta)
-    }
-
-    /// The last range of a log, which is where its error stands.
-    async fn log_tail(
-        &self,
-        engine: Option<&EngineName>,
-        id: &JobId,
-        run: &RunId,
-    ) -> Result<Live<LogView>, ReadError> {
-        let range = |from| LineRange::clamped(from, LineRange::MAX_COUNT);
-        let mut log = self.log_range(engine, id, run, range(1)).await?;
-        for _ in 1..MAX_LOG_RANGES {
-            let read = u32::try_from(log.value.lines.len()).unwrap_or(u32::MAX);
-            if !log.value.truncated || read == 0 {
-                break;
-            }
-            let from = log.value.from_line.saturating_add(read);
-            let next = match self.log_range(engine, id, run, range(from)).await {
-                Ok(next) if !next.value.lines.is_empty() => next,
-                Ok(_) | Err(ReadError::NoLog) => break,
-                Err(error) => return Err(error),
-            };
-            log = next;
-        }
-        Ok(log)
-    }
-
     async fn read<T, F, Fut>(
         &self,
         engine: &Engine,
@@ -562,39 +380,4 @@ fn find_workstation<'a>(list: &'a WorkstationList, name: &str) -> Option<&'a Wor
     list.items
         .iter()
         .find(|station| station.name.eq_ignore_ascii_case(name))
-}
-
-fn health_of(
-    engine: &Engine,
-    now: DateTime<Utc>,
-    info: Result<EngineInfo, GatewayError>,
-) -> EngineHealth {
-    let (state, info, detail) = match info {
-        Ok(info) => (EngineState::Ok, Some(info), None),
-        Err(error) => (state_of(&error), None, Some(error.to_string())),
-    };
-    let (version, timezone) = info.map_or((None, None), |info| (info.version, info.timezone));
-    EngineHealth {
-        name: engine.name.clone(),
-        read_only: engine.read_only,
-        demo: engine.demo,
-        state,
-        version,
-        timezone,
-        checked_at: Some(now),
-        detail,
-    }
-}
-
-fn state_of(error: &GatewayError) -> EngineState {
-    match error {
-        GatewayError::Unreachable(_) | GatewayError::TimedOut(_) | GatewayError::Busy { .. } => {
-            EngineState::Unreachable
-        }
-        GatewayError::CredentialsRefused | GatewayError::Forbidden => {
-            EngineState::CredentialsRefused
-        }
-        GatewayError::Unreadable(_) => EngineState::Unreadable,
-        GatewayError::Rejected(_) | GatewayError::Unsupported => EngineState::Unknown,
-    }
 }
