@@ -15,6 +15,7 @@ use crate::model::{DependencyKind, Job, JobId, JobStatus, StreamId};
 #[derive(Debug, Default)]
 pub struct Blocking {
     waiters: Vec<Vec<usize>>,
+    blockers: Vec<Vec<usize>>,
     blocks: Vec<bool>,
     ended: Vec<bool>,
 }
@@ -62,6 +63,7 @@ impl Blocking {
         let index = Index::of(jobs);
         let mut graph = Self {
             waiters: vec![Vec::new(); jobs.len()],
+            blockers: vec![Vec::new(); jobs.len()],
             blocks: jobs.iter().map(|job| blocks(&job.state())).collect(),
             ended: jobs.iter().map(|job| job.state().has_ended()).collect(),
         };
@@ -127,6 +129,7 @@ impl Blocking {
 
     fn add_node(&mut self) -> usize {
         self.waiters.push(Vec::new());
+        self.blockers.push(Vec::new());
         self.blocks.push(true);
         // A stream is no victim of its own: only jobs are counted.
         self.ended.push(true);
@@ -137,33 +140,26 @@ impl Blocking {
         if let Some(waiters) = self.waiters.get_mut(blocker) {
             waiters.push(waiter);
         }
+        if let Some(blockers) = self.blockers.get_mut(waiter) {
+            blockers.push(blocker);
+        }
     }
 
     /// All nodes that wait for `start`, directly or through others, without itself.
     fn reach(&self, start: usize) -> Vec<usize> {
-        let mut seen = vec![false; self.waiters.len()];
-        let mut reached = Vec::new();
-        if let Some(mark) = seen.get_mut(start) {
-            *mark = true;
-        }
-        let mut next = vec![start];
-        let mut head = 0;
-        while let Some(&node) = next.get(head) {
-            head += 1;
-            if !self.blocks.get(node).copied().unwrap_or(false) {
-                continue;
-            }
-            for &waiter in self.waiters.get(node).map_or(&[][..], Vec::as_slice) {
-                if let Some(mark) = seen.get_mut(waiter)
-                    && !*mark
-                {
-                    *mark = true;
-                    reached.push(waiter);
-                    next.push(waiter);
-                }
-            }
-        }
-        reached
+        let goes_on = |node| self.blocks.get(node) == Some(&true);
+        walk(start, &self.waiters, goes_on)
+    }
+
+    /// What the job at `start` waits for that blocks, directly or through others, nearest first. Places
+    /// that are no job stand for streams.
+    #[must_use]
+    pub fn blockers(&self, start: usize) -> Vec<usize> {
+        // The wait itself goes through whatever has not ended well; `start` is asked about, not blocking.
+        let goes_on = |node| node == start || self.blocks.get(node) == Some(&true);
+        let mut blockers = walk(start, &self.blockers, goes_on);
+        blockers.retain(|&node| goes_on(node));
+        blockers
     }
 
     /// The jobs that have not ended and wait for the job at `start`, directly or through others,
@@ -200,6 +196,33 @@ impl Blocking {
             })
             .collect()
     }
+}
+
+/// All nodes that `edges` lead to from `start`, nearest first, without itself; from a node that does not
+/// go on no edge is followed.
+fn walk(start: usize, edges: &[Vec<usize>], goes_on: impl Fn(usize) -> bool) -> Vec<usize> {
+    let mut seen = vec![false; edges.len()];
+    if let Some(mark) = seen.get_mut(start) {
+        *mark = true;
+    }
+    let mut found = vec![start];
+    let mut head = 0;
+    while let Some(&node) = found.get(head) {
+        head += 1;
+        if !goes_on(node) {
+            continue;
+        }
+        for &next in edges.get(node).map_or(&[][..], Vec::as_slice) {
+            if let Some(mark) = seen.get_mut(next)
+                && !*mark
+            {
+                *mark = true;
+                found.push(next);
+            }
+        }
+    }
+    found.remove(0);
+    found
 }
 
 /// Whether a job in this state keeps others from starting.
@@ -256,6 +279,19 @@ mod tests {
         assert_eq!(graph.victims(0), [1, 2]);
         assert_eq!(graph.victims(1), [2]);
         assert_eq!(graph.victims(3), [0; 0]);
+    }
+
+    #[test]
+    fn blockers_are_the_other_way_round() {
+        let jobs = [
+            waits("A", JobStatus::Abend, &[]),
+            waits("B", JobStatus::Hold, &["A"]),
+            waits("C", JobStatus::Hold, &["B", "D"]),
+            waits("D", JobStatus::Succ, &["E"]),
+            waits("E", JobStatus::Abend, &[]),
+        ];
+        assert_eq!(Blocking::of(&jobs).blockers(2), [1, 0]);
+        assert_eq!(Blocking::of(&jobs).blockers(0), [0; 0]);
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::text::Text;
 /// How many lines a piece of evidence holds before and behind the one that names the cause, itself
 /// counted in both.
 const CONTEXT: usize = 2;
+/// How many failed jobs that a job waits for are shown.
+const MAX_ROOTS: usize = 5;
 /// How near to its end a line must stand to be what a run died of, and not something it got over.
 const LAST_LINES: usize = 50;
 
@@ -114,6 +116,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) view: &'a JobView,
     pub(crate) log: Result<&'a LogView, &'a ReadError>,
     pub(crate) victims: Result<usize, &'a ReadError>,
+    /// Failed jobs that it waits for; empty also when the plan could not be read, as `victims` tells.
+    pub(crate) failed_roots: Vec<&'a std::sync::Arc<Job>>,
 }
 
 /// A line of the log that names a cause.
@@ -273,28 +277,89 @@ fn well_ended(mut found: Diagnosis, facts: &Facts<'_>) -> Diagnosis {
 }
 
 fn waiting(mut found: Diagnosis, facts: &Facts<'_>) -> Diagnosis {
-    match &facts.view.why_waiting {
-        Some(why) => {
-            found.verdict = Verdict::Confirmed;
-            found.cause = Some(Cause {
-                code: "waiting",
-                en: why.en.clone(),
-                pt: why.pt.clone(),
-            });
-            found.evidence.push(Evidence {
-                kind: EvidenceKind::Dependency,
-                run: None,
-                from_line: None,
-                to_line: None,
-                text: why.en.clone(),
-            });
+    use JobStatus::{AbendPending, Exec, SuccPending};
+    let job = &facts.view.job;
+    let why = facts.view.why_waiting.as_ref();
+    let held = job.priority == Some(0);
+    let running = matches!(facts.view.state, Exec | SuccPending | AbendPending);
+    match facts.failed_roots.split_first() {
+        // A hold or a pending confirm keeps the job whatever the others do.
+        Some((root, others)) if !held && !running && job.status != JobStatus::Pend => {
+            blocked(&mut found, root, others.len());
+            let roots = facts.failed_roots.iter().take(MAX_ROOTS);
+            found.evidence.extend(roots.map(|root| root_evidence(root)));
         }
-        None => found.missing.push(Text::new(
-            "Looked at the status, the dependencies and the workstation; none tells why.",
-            "Foram vistos o status, as dependências e a workstation; nada diz por quê.",
-        )),
+        _ => match why {
+            Some(why) => {
+                found.verdict = Verdict::Confirmed;
+                found.cause = Some(Cause {
+                    code: "waiting",
+                    en: why.en.clone(),
+                    pt: why.pt.clone(),
+                });
+            }
+            None if running => {
+                found.missing.push(Text::new(
+                    "The job is running; there is nothing to explain.",
+                    "O job está em execução; não há o que explicar.",
+                ));
+            }
+            None => found.missing.push(Text::new(
+                "Looked at the status, the dependencies and the workstation; none tells why.",
+                "Foram vistos o status, as dependências e a workstation; nada diz por quê.",
+            )),
+        },
+    }
+    if let Some(why) = why {
+        found.evidence.push(Evidence {
+            kind: EvidenceKind::Dependency,
+            run: None,
+            from_line: None,
+            to_line: None,
+            text: why.en.clone(),
+        });
+    }
+    if held {
+        found.next_steps.push(Text::new(
+            "Release the job once the reason for the hold is gone.",
+            "Libere o job quando o motivo da retenção tiver passado.",
+        ));
     }
     found
+}
+
+/// A job that waits for a failed one: that one is the cause.
+fn blocked(found: &mut Diagnosis, root: &Job, others: usize) {
+    let (label, state) = (root.label(), root.state());
+    let (more_en, more_pt) = match others {
+        0 => (String::new(), String::new()),
+        n => (format!(", and for {n} more"), format!(", e mais {n}")),
+    };
+    found.verdict = Verdict::Confirmed;
+    found.transience = Transience::Persistent;
+    found.cause = Some(Cause {
+        code: "blocked-by-failure",
+        en: format!("It waits for {label}, which ended in {state}{more_en}."),
+        pt: format!("Espera {label}, que terminou em {state}{more_pt}."),
+    });
+    found.next_steps.push(Text::new(
+        format!("Look at {label} first; this job goes on when that one has ended well."),
+        format!("Veja primeiro {label}; este job segue quando aquele terminar bem."),
+    ));
+}
+
+fn root_evidence(root: &Job) -> Evidence {
+    let (label, state) = (root.label(), root.state());
+    Evidence {
+        kind: EvidenceKind::Dependency,
+        run: root.latest_run().map(|run| run.id.clone()),
+        from_line: None,
+        to_line: None,
+        text: match root.return_code() {
+            Some(code) => format!("{label}: {state}, return code {code}"),
+            None => format!("{label}: {state}"),
+        },
+    }
 }
 
 fn by_code(mut found: Diagnosis, facts: &Facts<'_>) -> Diagnosis {

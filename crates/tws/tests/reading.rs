@@ -488,6 +488,22 @@ async fn a_diagnosis_reads_the_end_of_a_long_log_and_counts_the_victims() {
     assert_eq!(body["evidence"][1]["kind"], "log");
 }
 
+#[tokio::test]
+async fn a_diagnosis_of_a_waiting_job_names_the_root_and_not_what_lies_between() {
+    let world = World::new(vec![
+        ended("root", JobStatus::Abend, 12),
+        after(waiting("between"), "root"),
+        after(waiting("last"), "between"),
+    ]);
+    let found = world.plan.diagnosis(None, &id("last")).await.unwrap();
+    let cause = found.value.cause.as_ref().unwrap();
+    assert_eq!(cause.code, "blocked-by-failure");
+    assert_eq!(
+        cause.en,
+        "It waits for WS#STREAM.ROOT, which ended in ABEND."
+    );
+}
+
 /// The last range may hold the trailer alone; the error stands in the one before.
 #[tokio::test]
 async fn a_diagnosis_sees_an_error_just_before_the_last_range() {

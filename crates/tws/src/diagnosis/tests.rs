@@ -38,6 +38,7 @@ fn of(view: &JobView, log: Result<&LogView, &ReadError>) -> Diagnosis {
         view,
         log,
         victims: Ok(3),
+        failed_roots: Vec::new(),
     })
 }
 
@@ -321,6 +322,8 @@ fn a_log_that_gives_orders_gives_no_step() {
     let found = of(&view(JobStatus::Abend, Some(1)), Ok(&log));
     assert_eq!(found.verdict, Verdict::Unknown);
     assert_eq!(found.cause, None);
+    let words = serde_json::to_string(&(&found.cause, &found.next_steps)).unwrap();
+    assert!(!words.contains("1024"), "{words}");
     let words = serde_json::to_string(&(&found.next_steps, &found.missing)).unwrap();
     for order in ["success", "1024", "limit", "expected", "confirm"] {
         assert!(!words.contains(order), "{words}");
@@ -421,11 +424,62 @@ fn an_unreadable_plan_makes_the_victims_missing_and_not_none() {
         view: &view,
         log: Ok(&log),
         victims: Err(&error),
+        failed_roots: Vec::new(),
     };
     let found = diagnose(&facts);
     assert!(
         found.missing[0]
             .en
             .starts_with("The plan could not be read")
+    );
+}
+
+#[test]
+fn a_job_that_waits_for_a_failed_one_is_explained_by_it() {
+    let failed = view(JobStatus::Abend, Some(12)).job;
+    let other = view(JobStatus::Fail, None).job;
+    let mut waits = view(JobStatus::Hold, None);
+    let error = ReadError::NoLog;
+    let of = |view: &JobView| {
+        diagnose(&Facts {
+            view,
+            log: Err(&error),
+            victims: Ok(0),
+            failed_roots: vec![&failed, &other],
+        })
+    };
+    let found = of(&waits);
+    let cause = found.cause.unwrap();
+    assert_eq!(found.verdict, Verdict::Confirmed);
+    assert_eq!(cause.code, "blocked-by-failure");
+    assert_eq!(
+        cause.en,
+        "It waits for A, which ended in ABEND, and for 1 more."
+    );
+    assert_eq!(found.evidence[1].text, "A: ABEND, return code 12");
+    assert!(
+        found.missing.is_empty(),
+        "a job that waits has no log to miss"
+    );
+
+    // What holds it is the hold, whatever the others did.
+    waits.job = Arc::new(Job {
+        priority: Some(0),
+        ..Job::clone(&waits.job)
+    });
+    waits.why_waiting = Some(Text::new("It is held.", "Está retido."));
+    let found = of(&waits);
+    assert_eq!(found.cause.unwrap().code, "waiting");
+    assert!(found.next_steps[0].en.starts_with("Release the job"));
+}
+
+#[test]
+fn a_running_job_has_nothing_to_explain() {
+    let error = ReadError::NoLog;
+    let found = of(&view(JobStatus::Exec, None), Err(&error));
+    assert_eq!(found.verdict, Verdict::Unknown);
+    assert_eq!(
+        found.missing[0].en,
+        "The job is running; there is nothing to explain."
     );
 }

@@ -100,6 +100,21 @@ impl Snapshot {
             .collect()
     }
 
+    /// The failed jobs that this one waits for, directly or through others, of which none waits for
+    /// another: where to look first.
+    #[must_use]
+    pub fn failed_roots_of(&self, id: &JobId) -> Vec<&Arc<Job>> {
+        let Some(&at) = self.by_id.get(id) else {
+            return Vec::new();
+        };
+        let job = |at: usize| self.jobs.get(at);
+        let mut failed = self.blocking.blockers(at);
+        failed.retain(|&at| job(at).is_some_and(|job| job.state().has_failed()));
+        let roots = self.blocking.roots(&failed);
+        let roots = failed.iter().zip(roots).filter(|(_, root)| *root);
+        roots.filter_map(|(&at, _)| job(at)).collect()
+    }
+
     /// Reads the whole plan.
     pub(super) async fn fetch(engine: &Engine) -> Result<Self, ReadError> {
         let (jobs, streams, workstations) =

@@ -125,10 +125,12 @@ impl PlanService {
         if let Ok(snapshot) = &snapshot {
             meta = meta.oldest(&snapshot.meta);
         }
+        let roots = snapshot.as_ref().map(|plan| plan.value.failed_roots_of(id));
         let facts = diagnosis::Facts {
             view: &view.value,
             log: log.as_ref().map(|(log, _)| log),
             victims: snapshot.as_ref().map(|plan| plan.value.victims(id).len()),
+            failed_roots: roots.unwrap_or_else(|_| Vec::new()),
         };
         Live::composed(diagnosis::diagnose(&facts), meta)
     }
