@@ -185,8 +185,14 @@ fn relative(path: &Path) -> String {
     path.strip_prefix(root()).unwrap().display().to_string()
 }
 
-/// P0-04, P2-05: a static that can change, or fills itself at first use with more than a constant
-/// such as a compiled pattern, is state that nobody handed out.
+/// Statics that may be, each with its reason.
+const STATICS: &[(&str, &str)] = &[
+    ("crates/rag/src/search/analysis.rs", "stemmers, one pair a thread: they hold no state of a request"),
+    ("crates/sync/src/counters.rs", "numbers threads, so that each counts in a shard of its own"),
+];
+
+/// P0-04, P2-05: a static that can change, or that fills itself at first use with more than a
+/// constant, is state that nobody handed out.
 #[test]
 fn no_static_holds_state() {
     let state = Regex::new(
@@ -197,10 +203,43 @@ fn no_static_holds_state() {
         .iter()
         .filter(|path| state.is_match(&fs::read_to_string(path).unwrap()))
         .map(|path| relative(path))
+        .filter(|path| !path.contains("/tests/"))
         .collect();
-    assert_eq!(found, Vec::<String>::new());
+    let allowed: Vec<&str> = STATICS.iter().map(|(path, _)| *path).collect();
+    assert_eq!(found, allowed);
     assert!(state.is_match("static CACHE: OnceLock<Cache> = OnceLock::new();"));
     assert!(state.is_match("    pub(crate) static mut COUNT: u32 = 0;"));
+}
+
+/// P2-03: a port says what it needs by types; a bare JSON value or `dyn Any` says nothing.
+#[test]
+fn no_port_takes_a_bare_value() {
+    let bare = Regex::new(r"dyn Any\b|serde_json::Value\b|\bValue[,;>)]").unwrap();
+    let ports: Vec<PathBuf> = files(&root().join("crates"), &[".rs"])
+        .into_iter()
+        .filter(|path| relative(path).contains("/src/ports"))
+        .collect();
+    assert!(ports.len() >= 8, "the ports were not found");
+    for path in ports {
+        assert!(!bare.is_match(&fs::read_to_string(&path).unwrap()), "{}", relative(&path));
+    }
+    assert!(bare.is_match("async fn save(&self, body: serde_json::Value);"));
+}
+
+/// P3-01 to P3-04: what a submission must pass checks format, lints, documents and rules.
+#[test]
+fn ci_checks_that_the_tree_is_clean() {
+    let script = fs::read_to_string(root().join(".ci/run")).unwrap();
+    for check in [
+        "cargo fmt --all --check",
+        "cargo clippy --workspace --all-targets -- -D warnings",
+        "RUSTDOCFLAGS=\"-D warnings\" cargo doc --workspace --no-deps",
+        "check --hide-inclusion-graph bans licenses sources",
+        "scripts/test",
+    ] {
+        assert!(script.contains(check), "{check}");
+    }
+    assert!(script.contains("set -euo pipefail"));
 }
 
 /// B105 of the audit, P1-05: no key, password or token is a literal outside tests and the demo.

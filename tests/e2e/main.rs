@@ -5,6 +5,7 @@ mod actions;
 mod faults;
 mod harness;
 mod knowledge;
+mod privacy;
 mod services;
 mod session;
 mod socket;

@@ -107,3 +107,27 @@ async fn a_role_reaches_what_it_may_and_no_more() {
     assert_eq!(audit["items"][0]["action"], "auth.login");
     assert_eq!(admin.get("/api/v1/audit/verify").await.1["valid"], true);
 }
+
+/// I-02: the page asks for nothing that is not there.
+#[test]
+fn every_call_of_the_page_is_a_route() {
+    let table = table();
+    let known: Vec<_> = table.iter().map(|route| (route.method.as_str(), route.path)).collect();
+    for call in resync_web::API_CALLS {
+        assert!(known.contains(call), "{call:?}");
+    }
+    assert_eq!(resync_web::ROUTES, resync_api::routes::PAGES);
+}
+
+/// P0-04: one of each, for whoever asks, at the same time.
+#[tokio::test]
+async fn app_state_singletons_are_shared() {
+    let resync = Resync::start(Options::default()).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..64 {
+        let app = resync.app.clone();
+        tasks.spawn(async move { app });
+    }
+    let all = tasks.join_all().await;
+    assert!(all.iter().all(|app| app.is(&resync.app)));
+}

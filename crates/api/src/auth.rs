@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::edge::cookies::CookieStyle;
 use crate::edge::extract::JsonBody;
 use crate::edge::guard::{Caller, From as Address};
 use crate::problem::Problem;
@@ -131,7 +132,7 @@ pub(crate) async fn logout(
     Address(address): Address,
 ) -> (HeaderMap, Json<LogoutAnswer>) {
     let ended = app.sessions.log_out(&principal, Some(address)).await;
-    logged_out(&app, ended)
+    logged_out(app.edge.cookies, ended)
 }
 
 /// `POST auth/logout-all`
@@ -141,11 +142,11 @@ pub(crate) async fn logout_all(
     Address(address): Address,
 ) -> (HeaderMap, Json<LogoutAnswer>) {
     let ended = app.sessions.log_out_all(&principal, Some(address)).await.map(|_| ());
-    logged_out(&app, ended)
+    logged_out(app.edge.cookies, ended)
 }
 
 /// The cookies go in every case; whether the session did is said.
-fn logged_out(app: &App, ended: Result<(), LogOutError>) -> (HeaderMap, Json<LogoutAnswer>) {
+fn logged_out(cookies: CookieStyle, ended: Result<(), LogOutError>) -> (HeaderMap, Json<LogoutAnswer>) {
     let revoked = match ended {
         Ok(()) => true,
         Err(LogOutError::NotRecorded(error)) => {
@@ -158,6 +159,29 @@ fn logged_out(app: &App, ended: Result<(), LogOutError>) -> (HeaderMap, Json<Log
         }
     };
     let mut headers = HeaderMap::new();
-    app.edge.cookies.clear(&mut headers);
+    cookies.clear(&mut headers);
     (headers, Json(LogoutAnswer { success: true, revoked }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// P0-02: the cookie goes although the session could not be ended, and the answer says so.
+    #[test]
+    fn logout_clears_cookie_when_revocation_store_fails() {
+        let ended = Err(LogOutError::NotRevoked("the store is away".into()));
+        let (headers, Json(answer)) = logged_out(CookieStyle::Plain, ended);
+        assert!(answer.success && !answer.revoked);
+        let cookies: Vec<_> = headers.get_all("set-cookie").iter().map(|v| v.to_str().unwrap()).collect();
+        assert_eq!(cookies.len(), 2);
+        assert!(cookies.iter().all(|cookie| cookie.contains("=; ") && cookie.contains("Max-Age=0")));
+    }
+
+    #[test]
+    fn a_session_that_ended_unrecorded_is_revoked_all_the_same() {
+        let cause = resync_auth::AuthEventsError("the audit is away".into());
+        let (_, Json(answer)) = logged_out(CookieStyle::Plain, Err(LogOutError::NotRecorded(cause)));
+        assert!(answer.revoked);
+    }
 }

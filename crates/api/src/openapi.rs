@@ -141,3 +141,50 @@ fn operation_id(route: &Route) -> String {
     let path = route.path.trim_start_matches("/api/v1/").replace(['{', '}'], "").replace(['/', '-', '.'], "_");
     format!("{}_{}", route.method.as_str().to_ascii_lowercase(), path.trim_matches('_'))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Every reference below `value`.
+    fn references(value: &Value, into: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                if let Some(Value::String(target)) = members.get("$ref") {
+                    into.push(target.clone());
+                }
+                members.values().for_each(|member| references(member, into));
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, into)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_document_has_every_route_and_no_reference_leads_nowhere() {
+        let routes = table();
+        let document = serde_json::to_value(document(&routes)).unwrap();
+        for route in &routes {
+            let method = route.method.as_str().to_ascii_lowercase();
+            let operation = &document["paths"][route.path][&method];
+            assert_eq!(operation["summary"], route.summary, "{} {}", route.method, route.path);
+            assert_eq!(operation["security"].is_array(), route.guard != Guard::Public);
+        }
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(found.len() > routes.len());
+        for reference in found {
+            let pointer = reference.trim_start_matches('#');
+            assert!(document.pointer(pointer).is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn every_operation_has_an_id_of_its_own() {
+        let routes = table();
+        let ids: std::collections::BTreeSet<_> = routes.iter().map(operation_id).collect();
+        assert_eq!(ids.len(), routes.len());
+    }
+}

@@ -244,9 +244,12 @@ pub fn router(app: App, pages: Router) -> Router {
         router = router.route(route.path, handler);
     }
     let finish_with = Finish { ids: app.ids.clone(), handler_timeout: app.edge.handler_timeout };
+    finished(router.with_state(app).merge(pages), finish_with)
+}
+
+/// Problems for what no route answers, panics caught, and the outermost layer around it all.
+fn finished(router: Router, finish_with: Finish) -> Router {
     router
-        .with_state(app)
-        .merge(pages)
         .fallback(|| async { Problem::not_found("no-such-route", "There is nothing at this address") })
         .method_not_allowed_fallback(|| async {
             Problem::new(
@@ -257,4 +260,127 @@ pub fn router(app: App, pages: Router) -> Router {
         })
         .layer(CatchPanicLayer::custom(on_panic))
         .layer(from_fn_with_state(finish_with, finish))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use axum::body::Body;
+    use axum::http::Request;
+    use axum::response::Response;
+    use axum::routing::get;
+    use http_body_util::BodyExt;
+    use resync_kernel::CountingIds;
+    use serde_json::Value;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    /// P0-01, I-01: what is mounted, and who may ask, is as it was reviewed.
+    #[test]
+    fn route_table_is_unique_and_guarded() {
+        let table = table();
+        let rows: Vec<String> = table
+            .iter()
+            .map(|route| format!("{} {} | {}", route.method, route.path, route.guard.name()))
+            .collect();
+        let unique: BTreeSet<_> = table.iter().map(|route| (route.method.as_str(), route.path)).collect();
+        assert_eq!(unique.len(), rows.len());
+        insta::assert_snapshot!(rows.join("\n"));
+    }
+
+    fn finishing(timeout: Duration) -> Finish {
+        Finish { ids: Arc::new(CountingIds::default()), handler_timeout: timeout }
+    }
+
+    async fn ask(router: Router, path: &str) -> Response {
+        router.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap()
+    }
+
+    async fn problem(response: Response) -> Value {
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let problem: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem["request_id"], id);
+        problem
+    }
+
+    /// P2-10
+    #[tokio::test]
+    async fn panic_in_handler_is_500_problem() {
+        let panicking = Router::new().route("/", get(async || -> &'static str { panic!("canary") }));
+        let response = ask(finished(panicking, finishing(Duration::from_secs(5))), "/").await;
+        assert_eq!(response.status(), 500);
+        let problem = problem(response).await;
+        assert_eq!(problem["code"], "internal");
+        assert!(!problem.to_string().contains("canary"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_that_takes_too_long_is_a_504() {
+        let slow = Router::new().route("/", get(async || std::future::pending::<&'static str>().await));
+        let response = ask(finished(slow, finishing(Duration::from_secs(30))), "/").await;
+        assert_eq!(response.status(), 504);
+        assert_eq!(problem(response).await["code"], "timed-out");
+    }
+
+    /// P2-10: a client that hangs up drops its request; nothing is logged as an error.
+    #[tokio::test(start_paused = true)]
+    async fn client_disconnect_is_not_logged_as_error() {
+        let errors = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let subscriber = CountErrors(errors.clone());
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let slow = Router::new().route("/", get(async || std::future::pending::<&'static str>().await));
+        let router = finished(slow, finishing(Duration::from_secs(30)));
+        let request = ask(router, "/");
+        assert!(tokio::time::timeout(Duration::from_secs(1), request).await.is_err());
+        assert_eq!(errors.load(std::sync::atomic::Ordering::SeqCst), 0);
+        tracing::error!("the counter counts");
+        assert_eq!(errors.load(std::sync::atomic::Ordering::SeqCst), 1);
+    }
+
+    /// A subscriber that counts events at error level.
+    struct CountErrors(Arc<std::sync::atomic::AtomicUsize>);
+
+    impl tracing::Subscriber for CountErrors {
+        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+        fn event(&self, event: &tracing::Event<'_>) {
+            if *event.metadata().level() == tracing::Level::ERROR {
+                self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            }
+        }
+        fn enter(&self, _: &tracing::span::Id) {}
+        fn exit(&self, _: &tracing::span::Id) {}
+    }
+
+    #[tokio::test]
+    async fn every_answer_carries_the_headers_that_keep_a_browser_safe() {
+        let router = Router::new().route("/", get(async || "fine"));
+        let router = finished(router, finishing(Duration::from_secs(5)));
+        for (path, status) in [("/", 200), ("/nothing", 404)] {
+            let response = ask(router.clone(), path).await;
+            assert_eq!(response.status(), status);
+            for name in ["x-request-id", "x-content-type-options", "content-security-policy", "x-frame-options", "referrer-policy", "cache-control"] {
+                assert!(response.headers().contains_key(name), "{name} on {path}");
+            }
+        }
+    }
+
+    /// I-17: it takes no state, so there is nothing that could make it fail.
+    #[tokio::test]
+    async fn livez_needs_nothing() {
+        let router: Router = Router::new().route("/livez", get(system::health));
+        assert_eq!(ask(router, "/livez").await.status(), 200);
+    }
 }

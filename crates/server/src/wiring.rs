@@ -367,3 +367,65 @@ impl StoreProbe for Probe {
         Ok(self.0.ping().await?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn complaint(adjust: fn(&mut Config)) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.server.data_dir = folder.path().to_path_buf();
+        config.auth.secret_key = Some("a secret of more than thirty-two bytes".into());
+        config.auth.bcrypt_cost = 4;
+        adjust(&mut config);
+        match build(&config, None).await {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// P1-05
+    #[tokio::test]
+    async fn production_without_secret_fails_boot() {
+        let missing = complaint(|config| config.auth.secret_key = None).await;
+        assert!(missing.starts_with("auth.secret_key: is missing; make one with"), "{missing}");
+        let short = complaint(|config| config.auth.secret_key = Some("short".into())).await;
+        assert!(short.starts_with("auth.secret_key: ") && short.contains("32"), "{short}");
+    }
+
+    #[tokio::test]
+    async fn each_part_that_cannot_start_names_its_key() {
+        let weak = complaint(|config| {
+            config.auth.admin_username = Some("ana".to_owned());
+            config.auth.admin_password = Some("short".into());
+        })
+        .await;
+        assert!(weak.starts_with("auth.admin_password: "), "{weak}");
+        let nowhere = complaint(|config| config.database.url = Some("sqlite:///no/such/folder/x.db".into())).await;
+        assert!(nowhere.starts_with("database.url: /no/such/folder/x.db"), "{nowhere}");
+        assert_eq!(complaint(|_| {}).await, "");
+    }
+
+    #[test]
+    fn plain_cookies_are_for_plain_http_on_loopback_only() {
+        let style = |adjust: fn(&mut Config)| {
+            let mut config = Config::default();
+            adjust(&mut config);
+            edge(&config).cookies
+        };
+        assert_eq!(style(|_| {}), CookieStyle::Plain);
+        assert_eq!(style(|config| config.server.listen = ([0, 0, 0, 0], 8080).into()), CookieStyle::Secure);
+        assert_eq!(
+            style(|config| config.server.public_url = Some("https://resync.example".to_owned())),
+            CookieStyle::Secure
+        );
+        assert_eq!(
+            style(|config| {
+                config.server.listen = ([0, 0, 0, 0], 8080).into();
+                config.server.insecure_cookies = true;
+            }),
+            CookieStyle::Plain
+        );
+    }
+}

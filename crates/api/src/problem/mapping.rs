@@ -295,3 +295,98 @@ impl From<ChatError> for Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use resync_tws::model::JobStatus;
+    use resync_tws::ports::AuditId;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn every_gateway_error() -> Vec<GatewayError> {
+        vec![
+            GatewayError::Unreachable("refused".into()),
+            GatewayError::TimedOut(Duration::from_secs(2)),
+            GatewayError::CredentialsRefused,
+            GatewayError::Forbidden,
+            GatewayError::Busy { retry_after: Some(Duration::from_secs(7)) },
+            GatewayError::Rejected("no".into()),
+            GatewayError::Unsupported,
+            GatewayError::Unreadable("half a body".into()),
+        ]
+    }
+
+    /// I-11: the engine's trouble is never the client's 4xx, above all not a 401.
+    #[test]
+    fn an_engines_trouble_is_a_5xx_of_ours() {
+        let seen: Vec<_> = every_gateway_error()
+            .into_iter()
+            .map(|error| {
+                let problem = Problem::from(error);
+                (problem.status().as_u16(), problem.code())
+            })
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (502, "upstream-unreachable"),
+                (504, "upstream-timeout"),
+                (502, "upstream-auth"),
+                (502, "upstream-auth"),
+                (503, "upstream-busy"),
+                (502, "upstream-rejected"),
+                (502, "upstream-unsupported"),
+                (502, "upstream-unreadable"),
+            ]
+        );
+    }
+
+    /// P2-01: the outcomes of a confirmation that a client must tell apart have codes of their own.
+    #[test]
+    fn port_error_maps_to_problem_json() {
+        let audit_id = AuditId(Uuid::nil());
+        let cause = || GatewayError::TimedOut(Duration::from_secs(2));
+        let table = [
+            (ConfirmError::UnknownProposal, 404, "unknown-proposal"),
+            (ConfirmError::Used, 409, "proposal-used"),
+            (ConfirmError::Expired, 410, "proposal-expired"),
+            (ConfirmError::StateChanged { state: JobStatus::Succ }, 409, "state-changed"),
+            (ConfirmError::ReadOnly, 403, "read-only"),
+            (ConfirmError::Refused { reason: "no".into(), audit_id }, 422, "upstream-refused"),
+            (ConfirmError::NotDone { cause: cause(), audit_id }, 504, "upstream-timeout"),
+            (
+                ConfirmError::OutcomeUnknown { cause: cause(), audit_id, state: None, effect_seen: false },
+                504,
+                "outcome-unknown",
+            ),
+            (ConfirmError::NoAudit(AuditError::Unavailable("disk".into())), 503, "unavailable"),
+            (
+                ConfirmError::NotAudited {
+                    executed: Some(true),
+                    audit_id,
+                    cause: AuditError::Unavailable("disk".into()),
+                },
+                500,
+                "not-audited",
+            ),
+            (ConfirmError::Interrupted, 503, "outcome-unknown"),
+        ];
+        for (error, status, code) in table {
+            let problem = Problem::from(error);
+            assert_eq!((problem.status().as_u16(), problem.code()), (status, code));
+        }
+    }
+
+    #[test]
+    fn a_wrong_password_a_lock_and_a_full_queue_are_told_apart_and_nothing_else_is() {
+        let retry_after = Duration::from_secs(30);
+        let status = |error: LoginError| Problem::from(error).status().as_u16();
+        assert_eq!(status(LoginError::BadCredentials), 401);
+        assert_eq!(status(LoginError::Locked { retry_after }), 429);
+        assert_eq!(status(LoginError::Overloaded { retry_after }), 503);
+        assert_eq!(status(LoginError::Unavailable("store".into())), 503);
+    }
+}
