@@ -14,9 +14,8 @@ use crate::model::{Job, JobStatus, RunId};
 use crate::plan::{JobView, LogView, ReadError};
 use crate::text::Text;
 
-/// How many lines a piece of evidence holds before and behind the one that names the cause, itself
-/// counted in both.
-const CONTEXT: usize = 2;
+/// How many lines a piece of evidence holds before and behind those that name the cause.
+const CONTEXT: usize = 1;
 /// How many failed jobs that a job waits for are shown.
 const MAX_ROOTS: usize = 5;
 /// How near to its end a line must stand to be what a run died of, and not something it got over.
@@ -121,11 +120,15 @@ pub(crate) struct Facts<'a> {
 }
 
 /// A line of the log that names a cause.
+#[derive(Clone, Copy)]
 struct Match {
     cause: &'static causes::Known,
     at: usize,
     at_the_end: bool,
 }
+
+/// How far apart lines of one cause may stand to be shown together.
+const TOGETHER: usize = 5;
 
 pub(crate) fn diagnose(facts: &Facts<'_>) -> Diagnosis {
     let job = &facts.view.job;
@@ -158,7 +161,7 @@ pub(crate) fn diagnose(facts: &Facts<'_>) -> Diagnosis {
         .log
         .ok()
         .and_then(|log| best_match(log).map(|found| (log, found)));
-    if let Some((log, matched)) = in_log {
+    if let Some((log, (matched, first))) = in_log {
         // A run that goes on may get over it, too.
         let sure = matched.at_the_end && state.has_ended();
         let verdict = if sure {
@@ -167,7 +170,7 @@ pub(crate) fn diagnose(facts: &Facts<'_>) -> Diagnosis {
             Verdict::Likely
         };
         found.take(matched.cause, verdict);
-        found.evidence.push(log_evidence(log, matched.at));
+        found.evidence.push(log_evidence(log, first, matched.at));
         return found;
     }
     if !state.has_ended() {
@@ -193,9 +196,10 @@ impl Diagnosis {
     }
 }
 
-/// The best sign: one near the end beats an earlier one, then the weight of its cause, then the later
-/// line, since the end of a log is where a job died.
-fn best_match(log: &LogView) -> Option<Match> {
+/// The log's best sign, and the line of the first one for the same cause: a sign near the end beats
+/// an earlier one, then the weight of its cause, then the later line, since the end of a log is where
+/// a job died.
+fn best_match(log: &LogView) -> Option<(Match, usize)> {
     let the_end = log.lines.len().saturating_sub(LAST_LINES);
     let matches = log.lines.iter().enumerate().flat_map(|(at, line)| {
         let line = line.to_lowercase();
@@ -206,12 +210,21 @@ fn best_match(log: &LogView) -> Option<Match> {
             at_the_end: at >= the_end,
         })
     });
-    matches.max_by_key(|found| (found.at_the_end, found.cause.weight, found.at))
+    let matches: Vec<Match> = matches.collect();
+    let best = matches
+        .iter()
+        .max_by_key(|found| (found.at_the_end, found.cause.weight, found.at))?;
+    // The first words for a cause are mostly the clearest: an error, then the script's complaint.
+    let near = |found: &&Match| {
+        found.cause.code == best.cause.code && found.at <= best.at && best.at - found.at <= TOGETHER
+    };
+    let first = matches.iter().find(near).map_or(best.at, |found| found.at);
+    Some((*best, first))
 }
 
-fn log_evidence(log: &LogView, at: usize) -> Evidence {
-    let from = at.saturating_sub(CONTEXT - 1);
-    let to = (at + CONTEXT).min(log.lines.len());
+fn log_evidence(log: &LogView, first: usize, last: usize) -> Evidence {
+    let from = first.saturating_sub(CONTEXT);
+    let to = (last + 1 + CONTEXT).min(log.lines.len());
     let number = |at: usize| {
         log.from_line
             .saturating_add(u32::try_from(at).unwrap_or(u32::MAX))
@@ -265,7 +278,7 @@ fn well_ended(mut found: Diagnosis, facts: &Facts<'_>) -> Diagnosis {
             Some((log, log.lines.iter().rposition(warns)?))
         });
         if let Some((log, at)) = warned {
-            found.evidence.push(log_evidence(log, at));
+            found.evidence.push(log_evidence(log, at, at));
         }
     } else {
         found.missing.push(Text::new(

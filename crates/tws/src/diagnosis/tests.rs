@@ -393,6 +393,25 @@ fn a_mapped_return_code_of_a_job_that_ended_well_is_explained() {
 }
 
 #[test]
+fn the_first_words_for_a_cause_are_shown_with_the_last() {
+    let log = log(&[
+        "crm_sync: start",
+        "crm_sync: connect",
+        "GET http://crm-api:8443/v1/delta?since=... -> 503 Service Unavailable",
+        "upstream says: no healthy backend; Retry-After 600",
+        "crm_sync: 4 tries, last status 503, exit 22",
+    ]);
+    let found = of(&view(JobStatus::Abend, Some(22)), Ok(&log));
+    assert_eq!(found.evidence[1].from_line, Some(102));
+    assert_eq!(found.evidence[1].to_line, Some(105));
+    assert!(
+        found.evidence[1]
+            .text
+            .contains("-> 503 Service Unavailable")
+    );
+}
+
+#[test]
 fn what_a_job_got_over_is_not_what_it_died_of() {
     let mut lines = vec!["connect to 203.0.113.40 port 22: Connection refused, retry"];
     lines.extend(vec!["went on"; 100]);
