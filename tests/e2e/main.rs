@@ -5,6 +5,7 @@ mod actions;
 mod faults;
 mod harness;
 mod knowledge;
+mod plan;
 mod privacy;
 mod services;
 mod session;
