@@ -50,7 +50,7 @@ pub use ports::MockConversationStore;
 pub use ports::{
     ConversationError, ConversationStore, Message, Placed, Role, SessionSummary, Turn,
 };
-pub use route::{Entities, Intent, NamedJob, Router, Routing, UnknownName};
+pub use route::{Analysis, Entities, Intent, NamedJob, Router, Routing, UnknownName};
 pub use service::{
     Ask, ChatConfig, ChatError, ChatParts, ChatService, HistoryPage, MAX_MESSAGE_CHARS,
 };

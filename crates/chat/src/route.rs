@@ -16,4 +16,4 @@ mod time;
 pub(crate) use entities::is_message_id;
 pub use entities::{Entities, NamedJob, UnknownName};
 pub use intent::Intent;
-pub use router::{Router, Routing};
+pub use router::{Analysis, Router, Routing};

@@ -169,8 +169,9 @@ impl ChatService {
         let clock = &self.parts.clock;
         let (start, at) = (clock.monotonic(), clock.now());
         let (begun, whole) = (Instant::now(), self.parts.config.deadline);
-        let mut context = self.remembered(ask.user, ask.session_id).await?;
+        let context = self.remembered(ask.user, ask.session_id).await?;
         let engine = self.engine(ask.engine.as_ref(), &context)?;
+        let mut context = turned_to(context, engine.as_ref());
         let desk = Desk {
             plan: &*self.parts.plan,
             knowledge: &*self.parts.knowledge,
@@ -195,7 +196,8 @@ impl ChatService {
             can_propose: ask.can_propose,
         };
         let remember = reply(&desk, &question, &mut draft).await;
-        remember_into(&mut context, &routing, desk.engine.as_ref(), remember);
+        draft.say_demo(desk.engine.as_ref().is_some_and(|engine| engine.demo));
+        remember_into(&mut context, &routing, remember);
         let took = clock.monotonic() - start;
         let mut answer = Answer {
             answer: draft.text(),
@@ -241,6 +243,7 @@ impl ChatService {
         let message = checked(&ask.message)?;
         let context = self.remembered(ask.user, ask.session_id).await?;
         let engine = self.engine(ask.engine.as_ref(), &context)?;
+        let context = turned_to(context, engine.as_ref());
         let names = match engine {
             None => None,
             Some(engine) => {
@@ -403,20 +406,19 @@ fn used(desk: &Desk<'_>) -> Vec<ToolUse> {
     used
 }
 
-fn remember_into(
-    context: &mut Context,
-    routing: &Routing,
-    engine: Option<&EngineFacts>,
-    remember: Remember,
-) {
-    context.language = Some(routing.language);
-    if let Some(engine) = engine {
-        // A job of one engine is nothing to the next one.
-        if context.engine.as_ref() != Some(&engine.name) {
-            context.job = None;
-        }
-        context.engine = Some(engine.name.clone());
+/// The context for a question to `engine`: a job of one engine is nothing to another one.
+fn turned_to(mut context: Context, engine: Option<&EngineFacts>) -> Context {
+    let name = engine.map(|engine| &engine.name);
+    if name.is_some() && context.engine.as_ref() != name {
+        context.job = None;
+        context.pending = None;
+        context.engine = name.cloned();
     }
+    context
+}
+
+fn remember_into(context: &mut Context, routing: &Routing, remember: Remember) {
+    context.language = Some(routing.language);
     if remember.job.is_some() {
         context.job = remember.job;
     }
@@ -442,6 +444,31 @@ mod tests {
             checked(&long),
             Err(ChatError::TooLong { max: 4_000 })
         ));
+    }
+
+    #[test]
+    fn a_job_of_one_engine_is_forgotten_when_another_one_is_asked() {
+        let engine = |name| EngineFacts {
+            name: EngineName::parse(name).unwrap(),
+            read_only: false,
+            demo: false,
+        };
+        let (prod, test) = (engine("prod"), engine("test"));
+        let job = crate::context::KnownJob {
+            id: resync_tws::model::JobId::parse("1").unwrap(),
+            name: "A".to_owned(),
+            label: "A".to_owned(),
+            standing: crate::context::Standing::Failed,
+        };
+        let context = Context {
+            engine: Some(prod.name.clone()),
+            job: Some(job),
+            ..Context::default()
+        };
+        assert_eq!(turned_to(context.clone(), Some(&prod)), context);
+        assert_eq!(turned_to(context.clone(), None), context);
+        let turned = turned_to(context, Some(&test));
+        assert_eq!((turned.job, turned.engine), (None, Some(test.name)));
     }
 
     #[test]

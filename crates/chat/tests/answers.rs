@@ -6,7 +6,7 @@ use std::time::Duration;
 use resync_chat::{Answer, ChatError, ChatEvent, FigureValue, Intent, Place, events_of};
 use resync_tws::model::{ActionKind, EngineName};
 
-use crate::world::{World, ask};
+use crate::world::{Kind, World, ask};
 
 /// The numbers of a text: words of digits alone, so those in names do not count.
 fn numbers(text: &str) -> Vec<String> {
@@ -248,7 +248,7 @@ async fn a_card_needs_a_permission_a_writable_engine_and_a_fitting_state() {
     let answer = world.ask("kill RUNNING", None).await;
     assert!(answer.proposal.is_none() && answer.answer.contains("page"));
     let store = std::sync::Arc::new(resync_memory::chat::InMemoryConversationStore::default());
-    let world = World::on(store, true).await;
+    let world = World::on(store, Kind::ReadOnly).await;
     let answer = world.ask("rerun FIN_GL_POST", None).await;
     assert!(answer.proposal.is_none() && answer.answer.contains("read-only"));
 }
@@ -338,4 +338,29 @@ async fn the_events_of_an_answer_are_its_text_its_citations_and_the_whole() {
             answer: Box::new(answer)
         })
     );
+}
+
+/// What an engine with invented data told is labelled, in the language of the answer.
+#[tokio::test(start_paused = true)]
+async fn a_demo_is_labelled() {
+    let store = std::sync::Arc::new(resync_memory::chat::InMemoryConversationStore::default());
+    let world = World::on(store, Kind::Demo).await;
+    let answer = world.ask("como está o plano?", None).await;
+    assert!(
+        answer
+            .answer
+            .ends_with("(Demonstração: os dados deste engine são inventados.)")
+    );
+    let talk = world.ask("hello", None).await;
+    assert!(!talk.answer.contains("Demo"), "{}", talk.answer);
+}
+
+/// A request that asks for nothing known gets choices in its language.
+#[tokio::test(start_paused = true)]
+async fn an_unclear_message_is_asked_back() {
+    let world = World::new().await;
+    let answer = world.ask("banana", None).await;
+    assert_eq!((answer.intent, answer.confidence), (Intent::Unclear, 0.0));
+    assert_eq!(answer.clarify.len(), 4);
+    assert!(answer.figures.is_empty() && answer.citations.is_empty() && !answer.incomplete);
 }

@@ -14,7 +14,7 @@ use resync_memory::chat::InMemoryConversationStore;
 use resync_tws::model::ActionKind;
 use uuid::Uuid;
 
-use crate::world::{World, ask, user};
+use crate::world::{Kind, World, ask, user};
 
 #[tokio::test(start_paused = true)]
 async fn a_follow_up_means_the_job_that_was_spoken_of() {
@@ -247,7 +247,7 @@ impl ConversationStore for Failing {
 #[tokio::test(start_paused = true)]
 async fn a_turn_that_is_not_saved_says_so() {
     let store = Failing::new(2);
-    let world = World::on(store.clone(), false).await;
+    let world = World::on(store.clone(), Kind::Plain).await;
     let answer = world.ask("how is the plan?", None).await;
     assert!(!answer.saved && !answer.figures.is_empty());
     assert_eq!(store.tries.load(Ordering::SeqCst), 2);
@@ -257,7 +257,7 @@ async fn a_turn_that_is_not_saved_says_so() {
 #[tokio::test(start_paused = true)]
 async fn a_save_is_tried_twice() {
     let store = Failing::new(1);
-    let world = World::on(store.clone(), false).await;
+    let world = World::on(store.clone(), Kind::Plain).await;
     let answer = world.ask("how is the plan?", None).await;
     assert!(answer.saved);
     assert_eq!(store.tries.load(Ordering::SeqCst), 2);
@@ -272,7 +272,7 @@ async fn a_save_is_tried_twice() {
 /// P1-04: a store that cannot delete gives an error, never a success.
 #[tokio::test(start_paused = true)]
 async fn a_deletion_that_fails_is_an_error() {
-    let world = World::on(Failing::new(0), false).await;
+    let world = World::on(Failing::new(0), Kind::Plain).await;
     let session = world.ask("how is the plan?", None).await.session_id;
     assert!(matches!(
         world.chat.delete(user(1), session).await,

@@ -60,7 +60,9 @@ impl ConversationStore for InMemoryConversationStore {
         if session.messages.iter().any(stored) {
             return Ok(());
         }
-        session.messages.extend([turn.question.clone(), turn.answer.clone()]);
+        session
+            .messages
+            .extend([turn.question.clone(), turn.answer.clone()]);
         session.updated_at = session.updated_at.max(turn.answer.at);
         session.context.clone_from(&turn.context);
         Ok(())
@@ -87,10 +89,14 @@ impl ConversationStore for InMemoryConversationStore {
         let Some(found) = sessions.get(&session).filter(|found| found.owner == owner) else {
             return Ok(None);
         };
-        let placed = found.messages.iter().enumerate().map(|(at, message)| Placed {
-            place: place(at + 1),
-            message: message.clone(),
-        });
+        let placed = found
+            .messages
+            .iter()
+            .enumerate()
+            .map(|(at, message)| Placed {
+                place: place(at + 1),
+                message: message.clone(),
+            });
         let wanted = placed.filter(|placed| after.is_none_or(|after| placed.place > after));
         Ok(Some(wanted.take(size(limit)).collect()))
     }
@@ -102,7 +108,9 @@ impl ConversationStore for InMemoryConversationStore {
         limit: u32,
     ) -> Result<Vec<SessionSummary>, ConversationError> {
         let sessions = Self::sessions(self);
-        let own = sessions.iter().filter(|(_, session)| session.owner == owner);
+        let own = sessions
+            .iter()
+            .filter(|(_, session)| session.owner == owner);
         let mut found: Vec<SessionSummary> = own
             .map(|(id, session)| SessionSummary {
                 id: *id,
@@ -123,9 +131,14 @@ impl ConversationStore for InMemoryConversationStore {
         session: SessionId,
     ) -> Result<Option<u64>, ConversationError> {
         let mut sessions = Self::sessions(self);
-        if sessions.get(&session).is_none_or(|found| found.owner != owner) {
+        if sessions
+            .get(&session)
+            .is_none_or(|found| found.owner != owner)
+        {
             return Ok(None);
         }
-        Ok(sessions.remove(&session).map(|found| place(found.messages.len())))
+        Ok(sessions
+            .remove(&session)
+            .map(|found| place(found.messages.len())))
     }
 }

@@ -58,7 +58,11 @@ fn unavailable(error: sqlx::Error) -> ConversationError {
 }
 
 fn corrupt(table: &'static str, column: &'static str, id: Uuid) -> ConversationError {
-    ConversationError::Corrupt { table, column, id: id.to_string() }
+    ConversationError::Corrupt {
+        table,
+        column,
+        id: id.to_string(),
+    }
 }
 
 /// A number for SQLite, whose integers have a sign.
@@ -262,7 +266,10 @@ impl ConversationStore for SqliteConversationStore {
         if rows.is_empty() && self.context(owner, session).await?.is_none() {
             return Ok(None);
         }
-        rows.into_iter().map(Placed::try_from).collect::<Result<_, _>>().map(Some)
+        rows.into_iter()
+            .map(Placed::try_from)
+            .collect::<Result<_, _>>()
+            .map(Some)
     }
 
     async fn sessions(
@@ -271,7 +278,9 @@ impl ConversationStore for SqliteConversationStore {
         before: Option<(DateTime<Utc>, SessionId)>,
         limit: u32,
     ) -> Result<Vec<SessionSummary>, ConversationError> {
-        let (at, id) = before.map_or((i64::MAX, Uuid::max()), |(at, id)| (at.timestamp_millis(), id.0));
+        let (at, id) = before.map_or((i64::MAX, Uuid::max()), |(at, id)| {
+            (at.timestamp_millis(), id.0)
+        });
         let rows: Vec<SessionRow> = sqlx::query_as(
             "SELECT id, title, updated_at_ms,
                  (SELECT count(*) FROM chat_messages WHERE session_id = chat_sessions.id) AS messages

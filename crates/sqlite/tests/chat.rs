@@ -18,7 +18,9 @@ async fn store() -> (TempDir, SqliteConversationStore) {
 }
 
 async fn open(folder: &TempDir) -> SqliteDatabase {
-    SqliteDatabase::open(folder.path().join("resync.db")).await.unwrap()
+    SqliteDatabase::open(folder.path().join("resync.db"))
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -29,7 +31,13 @@ async fn a_conversation_survives_a_reopen() {
     assert_eq!(before.as_ref().map(Vec::len), Some(2));
     drop(store);
     let reopened = SqliteConversationStore::new(open(&folder).await);
-    assert_eq!(reopened.messages(user(1), session(1), None, 10).await.unwrap(), before);
+    assert_eq!(
+        reopened
+            .messages(user(1), session(1), None, 10)
+            .await
+            .unwrap(),
+        before
+    );
 }
 
 /// P2-04: a turn that cannot be stored whole leaves nothing, not even its session.
@@ -41,7 +49,10 @@ async fn a_turn_that_fails_half_way_leaves_nothing() {
     broken.question.message_id = broken.answer.message_id;
     assert!(store.append(&broken).await.is_err());
     assert!(store.sessions(user(1), None, 10).await.unwrap().is_empty());
-    assert_eq!(store.messages(user(1), session(1), None, 10).await.unwrap(), None);
+    assert_eq!(
+        store.messages(user(1), session(1), None, 10).await.unwrap(),
+        None
+    );
 }
 
 /// P1-04: the rows themselves are gone.

@@ -160,6 +160,17 @@ impl Draft {
         }
     }
 
+    /// Labels what an engine with invented data told.
+    pub(crate) fn say_demo(&mut self, demo: bool) {
+        if demo && (!self.figures.is_empty() || self.proposal.is_some()) {
+            self.new_line();
+            self.tell(
+                "(Demo: this engine's data are invented.)",
+                "(Demonstração: os dados deste engine são inventados.)",
+            );
+        }
+    }
+
     /// Cites lines of a log; returns the mark for the text.
     pub(crate) fn cite_log(&mut self, lines: LogLines<'_>) -> String {
         let title = self.language.pick("Log of", "Log de");

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use resync_tws::model::ActionKind;
+use serde::Serialize;
 
 use super::command::{Commands, commands};
 use super::entities::{Entities, Reader, statuses};
@@ -39,6 +40,39 @@ pub struct Routing {
     pub evidence: Vec<String>,
     /// The language of the message.
     pub language: Language,
+}
+
+/// A [`Routing`] as the body of `POST chat/analyze`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Analysis {
+    /// What the message wants.
+    pub intent: Intent,
+    /// How sure that is, 0 to 1.
+    pub confidence: f64,
+    /// What it names, by type.
+    pub entities: BTreeMap<String, Vec<String>>,
+    /// What to offer when it is unclear.
+    pub clarify: Vec<String>,
+    /// Other intents with much evidence.
+    pub also: Vec<Intent>,
+    /// What spoke for the intents.
+    pub evidence: Vec<String>,
+    /// The language of the message.
+    pub language: Language,
+}
+
+impl From<Routing> for Analysis {
+    fn from(routing: Routing) -> Self {
+        Self {
+            intent: routing.intent,
+            confidence: routing.confidence,
+            entities: routing.entities.by_type(),
+            clarify: routing.clarify,
+            also: routing.also,
+            evidence: routing.evidence,
+            language: routing.language,
+        }
+    }
 }
 
 /// Routes messages. Holds the words of the tables; build it once.
