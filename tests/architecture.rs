@@ -5,7 +5,11 @@
 //! 2. Nothing global holds state (`no_static_holds_state`, P0-04, P2-05).
 //! 3. No secret stands in the source (`no_secret_stands_in_the_source`).
 //! 4. Every promise has a proof (`every_invariant_names_tests_that_exist`).
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -187,8 +191,14 @@ fn relative(path: &Path) -> String {
 
 /// Statics that may be, each with its reason.
 const STATICS: &[(&str, &str)] = &[
-    ("crates/rag/src/search/analysis.rs", "stemmers, one pair a thread: they hold no state of a request"),
-    ("crates/sync/src/counters.rs", "numbers threads, so that each counts in a shard of its own"),
+    (
+        "crates/rag/src/search/analysis.rs",
+        "stemmers, one pair a thread: they hold no state of a request",
+    ),
+    (
+        "crates/sync/src/counters.rs",
+        "numbers threads, so that each counts in a shard of its own",
+    ),
 ];
 
 /// P0-04, P2-05: a static that can change, or that fills itself at first use with more than a
@@ -221,7 +231,11 @@ fn no_port_takes_a_bare_value() {
         .collect();
     assert!(ports.len() >= 8, "the ports were not found");
     for path in ports {
-        assert!(!bare.is_match(&fs::read_to_string(&path).unwrap()), "{}", relative(&path));
+        assert!(
+            !bare.is_match(&fs::read_to_string(&path).unwrap()),
+            "{}",
+            relative(&path)
+        );
     }
     assert!(bare.is_match("async fn save(&self, body: serde_json::Value);"));
 }

@@ -7,38 +7,68 @@ use crate::harness::{Options, Resync, Session};
 
 async fn propose(session: &Session, job: &str, action: &str) -> Value {
     let path = format!("/api/v1/tws/jobs/{job}/actions/{action}");
-    let (status, proposal) = session.post(&path, json!({"reason": "test", "ticket": "INC-1"})).await;
+    let (status, proposal) = session
+        .post(&path, json!({"reason": "test", "ticket": "INC-1"}))
+        .await;
     assert_eq!(status, 202, "{proposal}");
     proposal
 }
 
 async fn confirm(session: &Session, job: &str, action: &str, token: &Value) -> (u16, Value) {
     let path = format!("/api/v1/tws/jobs/{job}/actions/{action}");
-    session.post(&path, json!({"confirmation_token": token})).await
+    session
+        .post(&path, json!({"confirmation_token": token}))
+        .await
 }
 
 async fn writes(resync: &Resync) -> usize {
-    resync.engine.requests().await.iter().filter(|request| request.method != "GET").count()
+    resync
+        .engine
+        .requests()
+        .await
+        .iter()
+        .filter(|request| request.method != "GET")
+        .count()
 }
 
 /// I-08, I-09, I-10: asked in words, proposed, confirmed by the person, seen at the engine, audited.
 #[tokio::test]
 async fn a_rerun_asked_for_in_words_happens_once_and_only_when_confirmed() {
-    let resync = Resync::start(Options { speed: Speed::Times(60), ..Options::default() }).await;
+    let resync = Resync::start(Options {
+        speed: Speed::Times(60),
+        ..Options::default()
+    })
+    .await;
     let session = resync.sign_in("olga").await;
     let answer = session.ask("Rerun FIN_GL_POST").await;
     let job = answer["proposal"]["job_id"].as_str().unwrap().to_owned();
-    assert!(!answer.to_string().contains("confirmation_token"), "{answer}");
+    assert!(
+        !answer.to_string().contains("confirmation_token"),
+        "{answer}"
+    );
     let proposal = propose(&session, &job, "rerun").await;
     assert_eq!(writes(&resync).await, 0);
 
     let (_, before) = session.get(&format!("/api/v1/tws/jobs/{job}")).await;
     let (status, done) = confirm(&session, &job, "rerun", &proposal["confirmation_token"]).await;
-    assert_eq!((status, &done["executed"], &done["verified"]), (200, &json!(true), &json!(true)), "{done}");
+    assert_eq!(
+        (status, &done["executed"], &done["verified"]),
+        (200, &json!(true), &json!(true)),
+        "{done}"
+    );
     let (_, after) = session.get(&format!("/api/v1/tws/jobs/{job}")).await;
     let runs = |job: &Value| job["job"]["runs"].as_array().unwrap().len();
-    assert_eq!(runs(&after), runs(&before) + 1, "the cache still shows the old state");
-    assert_eq!(confirm(&session, &job, "rerun", &proposal["confirmation_token"]).await.1["code"], "proposal-used");
+    assert_eq!(
+        runs(&after),
+        runs(&before) + 1,
+        "the cache still shows the old state"
+    );
+    assert_eq!(
+        confirm(&session, &job, "rerun", &proposal["confirmation_token"])
+            .await
+            .1["code"],
+        "proposal-used"
+    );
     assert_eq!(writes(&resync).await, 1);
 
     let admin = resync.sign_in("adam").await;
@@ -48,13 +78,30 @@ async fn a_rerun_asked_for_in_words_happens_once_and_only_when_confirmed() {
         .unwrap()
         .iter()
         .filter(|row| row["action"].as_str().unwrap().starts_with("action."))
-        .map(|row| (row["action"].clone(), row["outcome"].clone(), row["ticket"].clone(), row["actor"].clone()))
+        .map(|row| {
+            (
+                row["action"].clone(),
+                row["outcome"].clone(),
+                row["ticket"].clone(),
+                row["actor"].clone(),
+            )
+        })
         .collect();
     assert_eq!(
         rows,
         [
-            (json!("action.outcome"), json!("succeeded"), json!("INC-1"), json!("olga")),
-            (json!("action.intent"), json!("intended"), json!("INC-1"), json!("olga")),
+            (
+                json!("action.outcome"),
+                json!("succeeded"),
+                json!("INC-1"),
+                json!("olga")
+            ),
+            (
+                json!("action.intent"),
+                json!("intended"),
+                json!("INC-1"),
+                json!("olga")
+            ),
         ]
     );
 }
@@ -68,7 +115,12 @@ async fn another_persons_token_and_another_job_are_unknown_proposals() {
     let token = &proposal["confirmation_token"];
     assert_eq!(confirm(&otto, &job, "rerun", token).await.0, 404);
     let same_person_elsewhere = resync.sign_in("olga").await;
-    assert_eq!(confirm(&same_person_elsewhere, &job, "rerun", token).await.0, 404);
+    assert_eq!(
+        confirm(&same_person_elsewhere, &job, "rerun", token)
+            .await
+            .0,
+        404
+    );
     assert_eq!(confirm(&olga, &job, "cancel", token).await.0, 404);
     assert_eq!(writes(&resync).await, 0);
 }
@@ -76,27 +128,45 @@ async fn another_persons_token_and_another_job_are_unknown_proposals() {
 /// C3: twenty confirmations at once are one action.
 #[tokio::test]
 async fn twenty_confirmations_at_once_are_one_action() {
-    let resync = Resync::start(Options { speed: Speed::Times(60), ..Options::default() }).await;
+    let resync = Resync::start(Options {
+        speed: Speed::Times(60),
+        ..Options::default()
+    })
+    .await;
     let session = resync.sign_in("olga").await;
     let job = session.job("FIN_EOD", "FIN_GL_POST").await;
     let proposal = propose(&session, &job, "rerun").await;
     let token = &proposal["confirmation_token"];
     let calls = (0..20).map(|_| confirm(&session, &job, "rerun", token));
     let answers = futures_util::future::join_all(calls).await;
-    assert_eq!(answers.iter().filter(|(status, _)| *status == 200).count(), 1);
+    assert_eq!(
+        answers.iter().filter(|(status, _)| *status == 200).count(),
+        1
+    );
     assert_eq!(writes(&resync).await, 1);
 }
 
 /// I-09: an engine that takes the action and does not answer leaves an unknown outcome, once.
 #[tokio::test]
 async fn an_action_without_an_answer_is_unknown_and_never_repeated() {
-    let resync = Resync::start(Options { speed: Speed::Times(60), ..Options::default() }).await;
+    let resync = Resync::start(Options {
+        speed: Speed::Times(60),
+        ..Options::default()
+    })
+    .await;
     let session = resync.sign_in("olga").await;
     let job = session.job("FIN_EOD", "FIN_GL_POST").await;
     let proposal = propose(&session, &job, "rerun").await;
-    resync.engine.add_fault(Rule::new(Effect::AfterCommit { code: None }).on_method("PUT")).await;
+    resync
+        .engine
+        .add_fault(Rule::new(Effect::AfterCommit { code: None }).on_method("PUT"))
+        .await;
     let (status, problem) = confirm(&session, &job, "rerun", &proposal["confirmation_token"]).await;
-    assert_eq!((status, &problem["code"]), (502, &json!("outcome-unknown")), "{problem}");
+    assert_eq!(
+        (status, &problem["code"]),
+        (502, &json!("outcome-unknown")),
+        "{problem}"
+    );
     assert_eq!(writes(&resync).await, 1);
     let admin = resync.sign_in("adam").await;
     let (_, audit) = admin.get("/api/v1/audit").await;
@@ -117,9 +187,15 @@ async fn what_the_jobs_state_does_not_allow_is_refused_before_anything_is_sent()
     let job = session.job("FIN_EOD", "FIN_GL_POST").await;
     let path = format!("/api/v1/tws/jobs/{job}/actions/kill");
     let (status, problem) = session.post(&path, json!({"reason": "test"})).await;
-    assert_eq!((status, &problem["code"], &problem["state"]), (422, &json!("not-allowed-in-state"), &json!("ABEND")));
+    assert_eq!(
+        (status, &problem["code"], &problem["state"]),
+        (422, &json!("not-allowed-in-state"), &json!("ABEND"))
+    );
     let dry = format!("/api/v1/tws/jobs/{job}/actions/rerun?dry_run=true");
     let (status, impact) = session.post(&dry, json!({"reason": "test"})).await;
     assert_eq!(status, 200);
-    assert!(impact.get("confirmation_token").is_none() && impact["impact"]["blocked"].as_u64().unwrap() > 0);
+    assert!(
+        impact.get("confirmation_token").is_none()
+            && impact["impact"]["blocked"].as_u64().unwrap() > 0
+    );
 }

@@ -19,8 +19,17 @@ async fn says_so(resync: &Resync, session: &Session, status: u16, code: &str) {
     let answer = session.ask("How is the plan doing?").await;
     assert_eq!(answer["incomplete"], true, "{answer}");
     assert_eq!(answer["figures"], json!([]), "{answer}");
-    assert!(started.elapsed() < Duration::from_secs(30), "the request outlived its timeout");
-    assert_eq!(resync.anonymous(Method::GET, "/healthz", None).await.status(), 200);
+    assert!(
+        started.elapsed() < Duration::from_secs(30),
+        "the request outlived its timeout"
+    );
+    assert_eq!(
+        resync
+            .anonymous(Method::GET, "/healthz", None)
+            .await
+            .status(),
+        200
+    );
 }
 
 async fn readiness(resync: &Resync) -> (u16, Value) {
@@ -29,12 +38,19 @@ async fn readiness(resync: &Resync) -> (u16, Value) {
 
 #[tokio::test]
 async fn refused_credentials_are_a_502_and_never_a_401() {
-    let resync = Resync::start(Options { engine_password: "wrong", ..Options::default() }).await;
+    let resync = Resync::start(Options {
+        engine_password: "wrong",
+        ..Options::default()
+    })
+    .await;
     let session = resync.sign_in("olga").await;
     says_so(&resync, &session, 502, "upstream-auth").await;
     let (status, ready) = readiness(&resync).await;
     assert_eq!((status, &ready["status"]), (200, &json!("degraded")));
-    assert_eq!(ready["checks"]["engines"][0]["status"], "credentials_refused");
+    assert_eq!(
+        ready["checks"]["engines"][0]["status"],
+        "credentials_refused"
+    );
     assert_eq!(ready["checks"]["database"]["status"], "ok");
 }
 
@@ -44,7 +60,10 @@ async fn an_engine_that_is_down_is_said_to_be_down() {
     resync.kill_engine().await;
     let session = resync.sign_in("olga").await;
     says_so(&resync, &session, 502, "upstream-unreachable").await;
-    assert_eq!(readiness(&resync).await.1["checks"]["engines"][0]["status"], "unreachable");
+    assert_eq!(
+        readiness(&resync).await.1["checks"]["engines"][0]["status"],
+        "unreachable"
+    );
 }
 
 #[tokio::test]
@@ -77,11 +96,18 @@ async fn an_outage_shows_the_last_known_plan_as_stale_and_says_so() {
         config.cache.job_status_fresh_seconds = 0;
         config.cache.job_status_stale_seconds = 600;
     };
-    let resync = Resync::start(Options { adjust, ..Options::default() }).await;
+    let resync = Resync::start(Options {
+        adjust,
+        ..Options::default()
+    })
+    .await;
     let session = resync.sign_in("olga").await;
     let (_, before) = session.get("/api/v1/tws/summary").await;
     assert_eq!(before["meta"]["stale"], false);
-    resync.engine.add_fault(Rule::new(Effect::MalformedJson)).await;
+    resync
+        .engine
+        .add_fault(Rule::new(Effect::MalformedJson))
+        .await;
     // The first look starts the refresh that fails; one of the next ones says so.
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
@@ -91,7 +117,10 @@ async fn an_outage_shows_the_last_known_plan_as_stale_and_says_so() {
         if after["meta"]["refresh_failed"] == true {
             break;
         }
-        assert!(Instant::now() < deadline, "the failed refresh was never shown: {after}");
+        assert!(
+            Instant::now() < deadline,
+            "the failed refresh was never shown: {after}"
+        );
         tokio::task::yield_now().await;
     }
 }
@@ -124,23 +153,51 @@ async fn a_malformed_request_is_a_4xx_that_names_the_place() {
     };
     let send = async |body: &[u8]| read(raw(body.to_vec()).send().await.unwrap()).await;
     let (status, problem) = send(b"{\"message\": }").await;
-    assert_eq!((status, problem["detail"].as_str().unwrap()), (400, "the body is not JSON: malformed at line 1, column 13"));
+    assert_eq!(
+        (status, problem["detail"].as_str().unwrap()),
+        (400, "the body is not JSON: malformed at line 1, column 13")
+    );
     let (status, problem) = send(b"{\"message\":\"\xff\"}").await;
-    assert_eq!((status, problem["detail"].as_str().unwrap()), (400, "the body is not UTF-8 at byte 12"));
+    assert_eq!(
+        (status, problem["detail"].as_str().unwrap()),
+        (400, "the body is not UTF-8 at byte 12")
+    );
     let (status, problem) = send(br#"{"message":"x","hunter2":1}"#).await;
-    assert_eq!((status, &problem["errors"][0]["pointer"]), (400, &json!("/hunter2")));
+    assert_eq!(
+        (status, &problem["errors"][0]["pointer"]),
+        (400, &json!("/hunter2"))
+    );
     let (status, problem) = send(br#"{"message":7}"#).await;
-    assert_eq!((status, &problem["errors"][0]), (400, &json!({"pointer": "/message", "detail": "expected a string"})));
+    assert_eq!(
+        (status, &problem["errors"][0]),
+        (
+            400,
+            &json!({"pointer": "/message", "detail": "expected a string"})
+        )
+    );
     let (status, problem) = send(&vec![b' '; 2 << 20]).await;
     assert_eq!((status, &problem["code"]), (413, &json!("too-large")));
     let (status, problem) = send(br#"{"message":""}"#).await;
-    assert_eq!((status, &problem["errors"][0]["pointer"]), (400, &json!("/message")), "{problem}");
+    assert_eq!(
+        (status, &problem["errors"][0]["pointer"]),
+        (400, &json!("/message")),
+        "{problem}"
+    );
     let (status, problem) = session.get("/api/v1/tws/jobs?colour=red").await;
-    assert_eq!((status, &problem["errors"][0]["pointer"]), (400, &json!("?colour")));
+    assert_eq!(
+        (status, &problem["errors"][0]["pointer"]),
+        (400, &json!("?colour"))
+    );
     let (status, problem) = session.get("/api/v1/tws/jobs?status=PURPLE").await;
-    assert_eq!((status, &problem["errors"][0]["pointer"]), (400, &json!("?status")));
+    assert_eq!(
+        (status, &problem["errors"][0]["pointer"]),
+        (400, &json!("?status"))
+    );
     for path in ["/api/v1/tws/jobs/..%2f..%2fmodel", "/api/v1/tws/jobs/a'b"] {
         assert_eq!(session.get(path).await.0, 400, "{path}");
     }
-    assert_eq!(session.get("/api/v1/nothing/here").await.1["code"], "no-such-route");
+    assert_eq!(
+        session.get("/api/v1/nothing/here").await.1["code"],
+        "no-such-route"
+    );
 }

@@ -40,7 +40,12 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { speed: Speed::Frozen, jobs: 300, engine_password: "engine-secret", adjust: |_| {} }
+        Self {
+            speed: Speed::Frozen,
+            jobs: 300,
+            engine_password: "engine-secret",
+            adjust: |_| {},
+        }
     }
 }
 
@@ -71,18 +76,44 @@ impl Resync {
         };
         let (config, listener) = lifecycle::bind(config).await.unwrap();
         let built = build(&config, Some(engine)).await.unwrap();
-        for (name, role) in [("vera", Role::Viewer), ("olga", Role::Operator), ("otto", Role::Operator), ("adam", Role::Admin)] {
+        for (name, role) in [
+            ("vera", Role::Viewer),
+            ("olga", Role::Operator),
+            ("otto", Role::Operator),
+            ("adam", Role::Admin),
+        ] {
             let username = Username::parse(name).unwrap();
-            let new = NewUser { username, password: SecretString::from(PASSWORD), role };
+            let new = NewUser {
+                username,
+                password: SecretString::from(PASSWORD),
+                role,
+            };
             built.users.create(new, None).await.unwrap();
         }
-        let (app, shutdown, tasks) = (built.app.clone(), built.shutdown.clone(), TaskTracker::new());
+        let (app, shutdown, tasks) = (
+            built.app.clone(),
+            built.shutdown.clone(),
+            TaskTracker::new(),
+        );
         let address = config.server.listen;
         tasks.spawn(async move { lifecycle::run(built, listener, &config).await });
         tasks.close();
-        let client = Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
+        let client = Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_mins(1))
+            .build()
+            .unwrap();
         let engine = simulator.control();
-        Self { address, engine, app, client, shutdown, tasks, simulator: Some(simulator), _folder: folder }
+        Self {
+            address,
+            engine,
+            app,
+            client,
+            shutdown,
+            tasks,
+            simulator: Some(simulator),
+            _folder: folder,
+        }
     }
 
     pub(crate) fn origin(&self) -> String {
@@ -93,8 +124,16 @@ impl Resync {
         format!("http://{}{path}", self.address)
     }
 
-    pub(crate) async fn anonymous(&self, method: Method, path: &str, body: Option<Value>) -> Response {
-        let request = self.client.request(method, self.url(path)).header(ORIGIN, self.origin());
+    pub(crate) async fn anonymous(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Response {
+        let request = self
+            .client
+            .request(method, self.url(path))
+            .header(ORIGIN, self.origin());
         match body {
             Some(body) => request.json(&body).send().await.unwrap(),
             None => request.send().await.unwrap(),
@@ -103,20 +142,37 @@ impl Resync {
 
     pub(crate) async fn sign_in(&self, name: &str) -> Session {
         let body = json!({"username": name, "password": PASSWORD});
-        let answer = self.anonymous(Method::POST, "/api/v1/auth/login", Some(body)).await;
+        let answer = self
+            .anonymous(Method::POST, "/api/v1/auth/login", Some(body))
+            .await;
         assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
         let cookies: Vec<String> = answer
             .headers()
             .get_all(SET_COOKIE)
             .iter()
-            .map(|value| value.to_str().unwrap().split(';').next().unwrap().to_owned())
+            .map(|value| {
+                value
+                    .to_str()
+                    .unwrap()
+                    .split(';')
+                    .next()
+                    .unwrap()
+                    .to_owned()
+            })
             .collect();
-        let csrf = cookies.iter().find_map(|cookie| cookie.strip_prefix("resync_csrf=")).unwrap();
+        let csrf = cookies
+            .iter()
+            .find_map(|cookie| cookie.strip_prefix("resync_csrf="))
+            .unwrap();
         let mut headers = HeaderMap::new();
         headers.insert(COOKIE, HeaderValue::try_from(cookies.join("; ")).unwrap());
         headers.insert("x-csrf-token", HeaderValue::try_from(csrf).unwrap());
         headers.insert(ORIGIN, HeaderValue::try_from(self.origin()).unwrap());
-        Session { client: self.client.clone(), base: self.origin(), headers }
+        Session {
+            client: self.client.clone(),
+            base: self.origin(),
+            headers,
+        }
     }
 
     /// Takes the engine away, as if its machine died.
@@ -145,7 +201,10 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Response {
-        let request = self.client.request(method, format!("{}{path}", self.base)).headers(self.headers.clone());
+        let request = self
+            .client
+            .request(method, format!("{}{path}", self.base))
+            .headers(self.headers.clone());
         match body {
             Some(body) => request.json(&body).send().await.unwrap(),
             None => request.send().await.unwrap(),
@@ -168,7 +227,9 @@ impl Session {
 
     /// The id of the only job of that name in that stream.
     pub(crate) async fn job(&self, stream: &str, name: &str) -> String {
-        let (_, page) = self.get(&format!("/api/v1/tws/jobs?stream={stream}&job={name}")).await;
+        let (_, page) = self
+            .get(&format!("/api/v1/tws/jobs?stream={stream}&job={name}"))
+            .await;
         assert_eq!(page["items"].as_array().unwrap().len(), 1, "{page}");
         page["items"][0]["id"].as_str().unwrap().to_owned()
     }
@@ -177,6 +238,10 @@ impl Session {
 pub(crate) async fn read(answer: Response) -> (u16, Value) {
     let status = answer.status().as_u16();
     let text = answer.text().await.unwrap();
-    let value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
+    let value = if text.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_str(&text).unwrap()
+    };
     (status, value)
 }

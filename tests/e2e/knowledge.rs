@@ -13,20 +13,35 @@ async fn a_document_is_uploaded_found_by_the_other_language_read_and_deleted() {
     let admin = resync.sign_in("adam").await;
     let upload = async |name: &str, bytes: Vec<u8>| {
         let part = reqwest::multipart::Part::bytes(bytes).file_name(name.to_owned());
-        let form = reqwest::multipart::Form::new().part("file", part).text("tags", "disk, linux");
+        let form = reqwest::multipart::Form::new()
+            .part("file", part)
+            .text("tags", "disk, linux");
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let request = client.post(resync.url("/api/v1/rag/documents")).headers(admin.headers.clone());
+        let request = client
+            .post(resync.url("/api/v1/rag/documents"))
+            .headers(admin.headers.clone());
         read(request.multipart(form).send().await.unwrap()).await
     };
     let (status, uploaded) = upload("disk.md", RUNBOOK.into()).await;
     assert_eq!(status, 202, "{uploaded}");
     let id = uploaded["id"].as_str().unwrap().to_owned();
-    resync.app.knowledge.settled(resync_rag::DocumentId(id.parse().unwrap())).await;
+    resync
+        .app
+        .knowledge
+        .settled(resync_rag::DocumentId(id.parse().unwrap()))
+        .await;
     let (_, document) = admin.get(&format!("/api/v1/rag/documents/{id}")).await;
-    assert_eq!((&document["stage"], &document["tags"]), (&json!("ready"), &json!(["disk", "linux"])));
+    assert_eq!(
+        (&document["stage"], &document["tags"]),
+        (&json!("ready"), &json!(["disk", "linux"]))
+    );
     let (_, found) = admin.get("/api/v1/rag/search?q=disco%20cheio").await;
     let hit = &found["items"][0];
-    assert_eq!((&hit["source"], &found["answerable"]), (&json!("disk.md"), &json!(true)), "{found}");
+    assert_eq!(
+        (&hit["source"], &found["answerable"]),
+        (&json!("disk.md"), &json!(true)),
+        "{found}"
+    );
     let (_, text) = admin.get(&format!("/api/v1/rag/documents/{id}/text")).await;
     let chars: Vec<char> = text["text"].as_str().unwrap().chars().collect();
     let at = |name: &str| usize::try_from(hit["span"][name].as_u64().unwrap()).unwrap();
@@ -34,14 +49,28 @@ async fn a_document_is_uploaded_found_by_the_other_language_read_and_deleted() {
     assert_eq!(slice, hit["text"].as_str().unwrap());
 
     let (status, problem) = upload("tool.exe", b"MZ".to_vec()).await;
-    assert_eq!((status, &problem["errors"][0]["pointer"]), (415, &json!("/file")));
+    assert_eq!(
+        (status, &problem["errors"][0]["pointer"]),
+        (415, &json!("/file"))
+    );
     let (status, problem) = upload("latin.md", b"# caf\xe9".to_vec()).await;
     assert_eq!(status, 400, "{problem}");
-    assert!(problem["errors"][0]["detail"].as_str().unwrap().contains("byte 5"), "{problem}");
+    assert!(
+        problem["errors"][0]["detail"]
+            .as_str()
+            .unwrap()
+            .contains("byte 5"),
+        "{problem}"
+    );
 
-    let deleted = admin.send(Method::DELETE, &format!("/api/v1/rag/documents/{id}"), None).await;
+    let deleted = admin
+        .send(Method::DELETE, &format!("/api/v1/rag/documents/{id}"), None)
+        .await;
     assert_eq!(read(deleted).await, (200, json!({"deleted": true})));
-    assert_eq!(admin.get(&format!("/api/v1/rag/documents/{id}")).await.0, 404);
+    assert_eq!(
+        admin.get(&format!("/api/v1/rag/documents/{id}")).await.0,
+        404
+    );
     let (_, found) = admin.get("/api/v1/rag/search?q=disco%20cheio").await;
     assert_eq!(found["items"], json!([]));
 }
@@ -52,14 +81,34 @@ async fn history_is_the_owners_alone_and_deleting_it_really_deletes() {
     let resync = Resync::start(Options::default()).await;
     let (olga, otto) = (resync.sign_in("olga").await, resync.sign_in("otto").await);
     let answer = olga.ask("Quais jobs falharam?").await;
-    assert_eq!((&answer["language"], &answer["saved"]), (&json!("pt"), &json!(true)));
-    let path = format!("/api/v1/chat/history?session_id={}", answer["session_id"].as_str().unwrap());
+    assert_eq!(
+        (&answer["language"], &answer["saved"]),
+        (&json!("pt"), &json!(true))
+    );
+    let path = format!(
+        "/api/v1/chat/history?session_id={}",
+        answer["session_id"].as_str().unwrap()
+    );
     let (status, history) = olga.get(&path).await;
-    assert_eq!((status, history["items"].as_array().unwrap().len()), (200, 2));
-    assert_eq!(resync.anonymous(Method::GET, &path, None).await.status(), 401);
+    assert_eq!(
+        (status, history["items"].as_array().unwrap().len()),
+        (200, 2)
+    );
+    assert_eq!(
+        resync.anonymous(Method::GET, &path, None).await.status(),
+        401
+    );
     assert_eq!(otto.get(&path).await.0, 404);
     assert_eq!(otto.send(Method::DELETE, &path, None).await.status(), 404);
-    assert_eq!(otto.post("/api/v1/chat", json!({"message": "hi", "session_id": answer["session_id"]})).await.0, 404);
+    assert_eq!(
+        otto.post(
+            "/api/v1/chat",
+            json!({"message": "hi", "session_id": answer["session_id"]})
+        )
+        .await
+        .0,
+        404
+    );
     assert_eq!(olga.send(Method::DELETE, &path, None).await.status(), 200);
     assert_eq!(olga.get(&path).await.0, 404);
 }

@@ -1,5 +1,10 @@
 //! End to end: the server's own wiring on a real socket, before a simulated engine on another.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
 
 mod actions;
 mod faults;

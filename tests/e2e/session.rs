@@ -13,10 +13,18 @@ use crate::harness::{Options, PASSWORD, Resync, read};
 async fn cookie_only_journey() {
     let resync = Resync::start(Options::default()).await;
     let body = json!({"username": "olga", "password": PASSWORD});
-    let answer = resync.anonymous(Method::POST, "/api/v1/auth/login", Some(body)).await;
-    let cookies: Vec<_> =
-        answer.headers().get_all("set-cookie").iter().map(|v| v.to_str().unwrap().to_owned()).collect();
-    assert!(cookies[0].starts_with("resync_session=") && cookies[0].contains("HttpOnly; SameSite=Lax"));
+    let answer = resync
+        .anonymous(Method::POST, "/api/v1/auth/login", Some(body))
+        .await;
+    let cookies: Vec<_> = answer
+        .headers()
+        .get_all("set-cookie")
+        .iter()
+        .map(|v| v.to_str().unwrap().to_owned())
+        .collect();
+    assert!(
+        cookies[0].starts_with("resync_session=") && cookies[0].contains("HttpOnly; SameSite=Lax")
+    );
     let text = answer.text().await.unwrap();
     let token = regex::Regex::new(r"[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}").unwrap();
     assert!(!token.is_match(&text), "{text}");
@@ -25,7 +33,10 @@ async fn cookie_only_journey() {
     let (status, verified) = session.get("/api/v1/auth/verify").await;
     assert_eq!((status, &verified["username"]), (200, &json!("olga")));
     let (status, gone) = session.post("/api/v1/auth/logout", json!({})).await;
-    assert_eq!((status, gone), (200, json!({"success": true, "revoked": true})));
+    assert_eq!(
+        (status, gone),
+        (200, json!({"success": true, "revoked": true}))
+    );
     assert_eq!(session.get("/api/v1/auth/verify").await.0, 401);
 }
 
@@ -62,18 +73,36 @@ async fn a_change_needs_our_page_and_its_token() {
     let resync = Resync::start(Options::default()).await;
     let session = resync.sign_in("olga").await;
     let mut tossed = session.clone();
-    tossed.headers.insert("x-csrf-token", HeaderValue::from_static("tossed"));
-    assert_eq!(tossed.post("/api/v1/auth/logout", json!({})).await.1["code"], "csrf");
+    tossed
+        .headers
+        .insert("x-csrf-token", HeaderValue::from_static("tossed"));
+    assert_eq!(
+        tossed.post("/api/v1/auth/logout", json!({})).await.1["code"],
+        "csrf"
+    );
     let mut bare = session.clone();
     bare.headers.remove("x-csrf-token");
-    assert_eq!(bare.post("/api/v1/auth/logout", json!({})).await.1["code"], "csrf");
+    assert_eq!(
+        bare.post("/api/v1/auth/logout", json!({})).await.1["code"],
+        "csrf"
+    );
     let other = resync.sign_in("otto").await;
     let mut foreign = session.clone();
-    foreign.headers.insert("x-csrf-token", other.headers["x-csrf-token"].clone());
-    assert_eq!(foreign.post("/api/v1/auth/logout", json!({})).await.1["code"], "csrf");
+    foreign
+        .headers
+        .insert("x-csrf-token", other.headers["x-csrf-token"].clone());
+    assert_eq!(
+        foreign.post("/api/v1/auth/logout", json!({})).await.1["code"],
+        "csrf"
+    );
     let mut elsewhere = session.clone();
-    elsewhere.headers.insert(ORIGIN, HeaderValue::from_static("http://evil.example"));
-    assert_eq!(elsewhere.post("/api/v1/auth/logout", json!({})).await.1["code"], "foreign-origin");
+    elsewhere
+        .headers
+        .insert(ORIGIN, HeaderValue::from_static("http://evil.example"));
+    assert_eq!(
+        elsewhere.post("/api/v1/auth/logout", json!({})).await.1["code"],
+        "foreign-origin"
+    );
     assert_eq!(session.get("/api/v1/auth/verify").await.0, 200);
 }
 
@@ -82,14 +111,27 @@ async fn five_wrong_passwords_lock_even_the_right_one_and_only_from_there() {
     let resync = Resync::start(Options::default()).await;
     let wrong = json!({"username": "olga", "password": "not this one at all"});
     for _ in 0..5 {
-        let (status, problem) =
-            read(resync.anonymous(Method::POST, "/api/v1/auth/login", Some(wrong.clone())).await).await;
+        let (status, problem) = read(
+            resync
+                .anonymous(Method::POST, "/api/v1/auth/login", Some(wrong.clone()))
+                .await,
+        )
+        .await;
         assert_eq!((status, &problem["code"]), (401, &json!("bad-credentials")));
     }
     let right = json!({"username": "olga", "password": PASSWORD});
-    let answer = resync.anonymous(Method::POST, "/api/v1/auth/login", Some(right)).await;
+    let answer = resync
+        .anonymous(Method::POST, "/api/v1/auth/login", Some(right))
+        .await;
     assert_eq!(answer.status(), 429);
-    assert!(answer.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() > 0);
+    assert!(
+        answer.headers()["retry-after"]
+            .to_str()
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            > 0
+    );
     resync.sign_in("otto").await;
 }
 
@@ -99,7 +141,10 @@ async fn a_role_reaches_what_it_may_and_no_more() {
     let viewer = resync.sign_in("vera").await;
     let job = viewer.job("FIN_EOD", "FIN_GL_POST").await;
     let path = format!("/api/v1/tws/jobs/{job}/actions/rerun");
-    assert_eq!(viewer.post(&path, json!({"reason": "please"})).await.1["code"], "not-permitted");
+    assert_eq!(
+        viewer.post(&path, json!({"reason": "please"})).await.1["code"],
+        "not-permitted"
+    );
     assert_eq!(viewer.get("/api/v1/audit").await.0, 403);
     let admin = resync.sign_in("adam").await;
     let (status, audit) = admin.get("/api/v1/audit?limit=2").await;
@@ -112,7 +157,10 @@ async fn a_role_reaches_what_it_may_and_no_more() {
 #[test]
 fn every_call_of_the_page_is_a_route() {
     let table = table();
-    let known: Vec<_> = table.iter().map(|route| (route.method.as_str(), route.path)).collect();
+    let known: Vec<_> = table
+        .iter()
+        .map(|route| (route.method.as_str(), route.path))
+        .collect();
     for call in resync_web::API_CALLS {
         assert!(known.contains(call), "{call:?}");
     }

@@ -15,14 +15,23 @@ use crate::harness::{Options, Resync, Session};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-async fn connect(resync: &Resync, session: Option<&Session>, origin: Option<&str>) -> Result<Socket, u16> {
+async fn connect(
+    resync: &Resync,
+    session: Option<&Session>,
+    origin: Option<&str>,
+) -> Result<Socket, u16> {
     let url = format!("ws://{}/api/v1/ws/chat", resync.address);
     let mut request = url.into_client_request().unwrap();
     if let Some(session) = session {
-        request.headers_mut().insert("cookie", session.headers["cookie"].to_str().unwrap().parse().unwrap());
+        request.headers_mut().insert(
+            "cookie",
+            session.headers["cookie"].to_str().unwrap().parse().unwrap(),
+        );
     }
     if let Some(origin) = origin {
-        request.headers_mut().insert("origin", HeaderValue::from_str(origin).unwrap());
+        request
+            .headers_mut()
+            .insert("origin", HeaderValue::from_str(origin).unwrap());
     }
     match connect_async(request).await {
         Ok((socket, _)) => Ok(socket),
@@ -57,9 +66,20 @@ async fn only_a_session_from_our_own_page_opens_a_socket() {
     let resync = Resync::start(Options::default()).await;
     let (session, ours) = (resync.sign_in("olga").await, resync.origin());
     assert_eq!(connect(&resync, None, Some(&ours)).await.err(), Some(401));
-    assert_eq!(connect(&resync, Some(&session), None).await.err(), Some(403));
-    for foreign in ["http://evil.example", "null", &format!("{ours}.evil.example")] {
-        assert_eq!(connect(&resync, Some(&session), Some(foreign)).await.err(), Some(403), "{foreign}");
+    assert_eq!(
+        connect(&resync, Some(&session), None).await.err(),
+        Some(403)
+    );
+    for foreign in [
+        "http://evil.example",
+        "null",
+        &format!("{ours}.evil.example"),
+    ] {
+        assert_eq!(
+            connect(&resync, Some(&session), Some(foreign)).await.err(),
+            Some(403),
+            "{foreign}"
+        );
     }
     assert!(connect(&resync, Some(&session), Some(&ours)).await.is_ok());
 }
@@ -68,9 +88,14 @@ async fn only_a_session_from_our_own_page_opens_a_socket() {
 async fn a_question_is_answered_in_numbered_events_with_its_sources() {
     let resync = Resync::start(Options::default()).await;
     let session = resync.sign_in("olga").await;
-    let mut socket = connect(&resync, Some(&session), Some(&resync.origin())).await.unwrap();
+    let mut socket = connect(&resync, Some(&session), Some(&resync.origin()))
+        .await
+        .unwrap();
     assert_eq!(event(&mut socket).await["type"], "ready");
-    socket.send(Message::text("Why did FIN_GL_POST fail?")).await.unwrap();
+    socket
+        .send(Message::text("Why did FIN_GL_POST fail?"))
+        .await
+        .unwrap();
     let mut kinds = Vec::new();
     let last = loop {
         let event = event(&mut socket).await;
@@ -82,8 +107,16 @@ async fn a_question_is_answered_in_numbered_events_with_its_sources() {
     };
     assert_eq!(kinds.first().map(String::as_str), Some("stream_start"));
     assert!(kinds.iter().any(|kind| kind == "citation"), "{kinds:?}");
-    assert!(last["citations"].as_array().is_some_and(|all| !all.is_empty()), "{last}");
-    socket.send(Message::text(json!({"type": "heartbeat"}).to_string())).await.unwrap();
+    assert!(
+        last["citations"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty()),
+        "{last}"
+    );
+    socket
+        .send(Message::text(json!({"type": "heartbeat"}).to_string()))
+        .await
+        .unwrap();
     assert_eq!(event(&mut socket).await["type"], "heartbeat_ack");
 }
 
@@ -91,9 +124,15 @@ async fn a_question_is_answered_in_numbered_events_with_its_sources() {
 #[tokio::test]
 async fn an_idle_socket_is_closed_and_forgotten() {
     let adjust = |config: &mut resync_server::config::Config| config.ws.idle_timeout_seconds = 1;
-    let resync = Resync::start(Options { adjust, ..Options::default() }).await;
+    let resync = Resync::start(Options {
+        adjust,
+        ..Options::default()
+    })
+    .await;
     let session = resync.sign_in("olga").await;
-    let mut socket = connect(&resync, Some(&session), Some(&resync.origin())).await.unwrap();
+    let mut socket = connect(&resync, Some(&session), Some(&resync.origin()))
+        .await
+        .unwrap();
     assert_eq!(closed(&mut socket).await, 1000);
     drop(socket);
     let gone = async {
@@ -101,17 +140,30 @@ async fn an_idle_socket_is_closed_and_forgotten() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), gone).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), gone)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
 async fn too_large_a_message_too_many_sockets_and_shutdown_have_codes_of_their_own() {
-    let adjust = |config: &mut resync_server::config::Config| config.ws.max_connections_per_user = 2;
-    let resync = Resync::start(Options { adjust, ..Options::default() }).await;
+    let adjust =
+        |config: &mut resync_server::config::Config| config.ws.max_connections_per_user = 2;
+    let resync = Resync::start(Options {
+        adjust,
+        ..Options::default()
+    })
+    .await;
     let session = resync.sign_in("olga").await;
-    let mut large = connect(&resync, Some(&session), Some(&resync.origin())).await.unwrap();
-    let mut quiet = connect(&resync, Some(&session), Some(&resync.origin())).await.unwrap();
-    let mut third = connect(&resync, Some(&session), Some(&resync.origin())).await.unwrap();
+    let mut large = connect(&resync, Some(&session), Some(&resync.origin()))
+        .await
+        .unwrap();
+    let mut quiet = connect(&resync, Some(&session), Some(&resync.origin()))
+        .await
+        .unwrap();
+    let mut third = connect(&resync, Some(&session), Some(&resync.origin()))
+        .await
+        .unwrap();
     assert_eq!(closed(&mut third).await, 1013);
     large.send(Message::text("x".repeat(70_000))).await.unwrap();
     assert_eq!(closed(&mut large).await, 1009);
@@ -125,8 +177,13 @@ async fn too_large_a_message_too_many_sockets_and_shutdown_have_codes_of_their_o
 async fn signing_out_closes_the_socket() {
     let resync = Resync::start(Options::default()).await;
     let session = resync.sign_in("olga").await;
-    let mut socket = connect(&resync, Some(&session), Some(&resync.origin())).await.unwrap();
+    let mut socket = connect(&resync, Some(&session), Some(&resync.origin()))
+        .await
+        .unwrap();
     assert_eq!(session.post("/api/v1/auth/logout", json!({})).await.0, 200);
-    socket.send(Message::text("Why did FIN_GL_POST fail?")).await.unwrap();
+    socket
+        .send(Message::text("Why did FIN_GL_POST fail?"))
+        .await
+        .unwrap();
     assert_eq!(closed(&mut socket).await, 1008);
 }

@@ -34,11 +34,22 @@ pub(crate) async fn list(
         .transpose()
         .map_err(|_| Problem::invalid("?cursor", "is not a cursor that we gave"))?;
     let page = app.audit.list(before, query.limit()?.get()).await?;
-    let next = page.next_before.map(|before| Cursor::encode(&before)).transpose().map_err(Problem::from)?;
+    let next = page
+        .next_before
+        .map(|before| Cursor::encode(&before))
+        .transpose()
+        .map_err(Problem::from)?;
     let next_cursor = next.map(|cursor| cursor.as_str().to_owned());
     let mut headers = HeaderMap::new();
     link_next(&mut headers, &uri, next_cursor.as_deref());
-    Ok((headers, Json(AuditAnswer { items: page.items, next_cursor })).into_response())
+    Ok((
+        headers,
+        Json(AuditAnswer {
+            items: page.items,
+            next_cursor,
+        }),
+    )
+        .into_response())
 }
 
 /// `GET audit/verify`

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::http::header::CACHE_CONTROL;
 use axum::http::HeaderValue;
+use axum::http::header::CACHE_CONTROL;
 use chrono::{DateTime, Utc};
 use resync_auth::{LogOutError, Principal, Role};
 use resync_kernel::SecretString;
@@ -95,10 +95,17 @@ pub(crate) async fn login(
     Address(address): Address,
     JsonBody(body): JsonBody<LoginRequest>,
 ) -> Result<(HeaderMap, Json<LoginAnswer>), Problem> {
-    let login = app.logins.log_in(&body.username, body.password, address).await?;
+    let login = app
+        .logins
+        .log_in(&body.username, body.password, address)
+        .await?;
     let mut headers = HeaderMap::new();
-    let lasts = (login.expires_at - app.clock.now()).to_std().unwrap_or_default();
-    app.edge.cookies.set(&mut headers, &login.token, &login.csrf, lasts);
+    let lasts = (login.expires_at - app.clock.now())
+        .to_std()
+        .unwrap_or_default();
+    app.edge
+        .cookies
+        .set(&mut headers, &login.token, &login.csrf, lasts);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let answer = LoginAnswer {
         success: true,
@@ -141,12 +148,19 @@ pub(crate) async fn logout_all(
     Caller(principal): Caller,
     Address(address): Address,
 ) -> (HeaderMap, Json<LogoutAnswer>) {
-    let ended = app.sessions.log_out_all(&principal, Some(address)).await.map(|_| ());
+    let ended = app
+        .sessions
+        .log_out_all(&principal, Some(address))
+        .await
+        .map(|_| ());
     logged_out(app.edge.cookies, ended)
 }
 
 /// The cookies go in every case; whether the session did is said.
-fn logged_out(cookies: CookieStyle, ended: Result<(), LogOutError>) -> (HeaderMap, Json<LogoutAnswer>) {
+fn logged_out(
+    cookies: CookieStyle,
+    ended: Result<(), LogOutError>,
+) -> (HeaderMap, Json<LogoutAnswer>) {
     let revoked = match ended {
         Ok(()) => true,
         Err(LogOutError::NotRecorded(error)) => {
@@ -160,7 +174,13 @@ fn logged_out(cookies: CookieStyle, ended: Result<(), LogOutError>) -> (HeaderMa
     };
     let mut headers = HeaderMap::new();
     cookies.clear(&mut headers);
-    (headers, Json(LogoutAnswer { success: true, revoked }))
+    (
+        headers,
+        Json(LogoutAnswer {
+            success: true,
+            revoked,
+        }),
+    )
 }
 
 #[cfg(test)]
@@ -173,15 +193,24 @@ mod tests {
         let ended = Err(LogOutError::NotRevoked("the store is away".into()));
         let (headers, Json(answer)) = logged_out(CookieStyle::Plain, ended);
         assert!(answer.success && !answer.revoked);
-        let cookies: Vec<_> = headers.get_all("set-cookie").iter().map(|v| v.to_str().unwrap()).collect();
+        let cookies: Vec<_> = headers
+            .get_all("set-cookie")
+            .iter()
+            .map(|v| v.to_str().unwrap())
+            .collect();
         assert_eq!(cookies.len(), 2);
-        assert!(cookies.iter().all(|cookie| cookie.contains("=; ") && cookie.contains("Max-Age=0")));
+        assert!(
+            cookies
+                .iter()
+                .all(|cookie| cookie.contains("=; ") && cookie.contains("Max-Age=0"))
+        );
     }
 
     #[test]
     fn a_session_that_ended_unrecorded_is_revoked_all_the_same() {
         let cause = resync_auth::AuthEventsError("the audit is away".into());
-        let (_, Json(answer)) = logged_out(CookieStyle::Plain, Err(LogOutError::NotRecorded(cause)));
+        let (_, Json(answer)) =
+            logged_out(CookieStyle::Plain, Err(LogOutError::NotRecorded(cause)));
         assert!(answer.revoked);
     }
 }

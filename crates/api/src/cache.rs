@@ -73,13 +73,24 @@ pub(crate) async fn invalidate(
     Caller(principal): Caller,
     JsonBody(body): JsonBody<InvalidateRequest>,
 ) -> Result<Json<InvalidateAnswer>, Problem> {
-    let engine = body.engine.as_deref().map(|name| parsed("/engine", EngineName::parse(name))).transpose()?;
-    let mut event =
-        app.audit.event(principal.username.as_str(), AuditAction::CacheInvalidated, AuditOutcome::Succeeded);
+    let engine = body
+        .engine
+        .as_deref()
+        .map(|name| parsed("/engine", EngineName::parse(name)))
+        .transpose()?;
+    let mut event = app.audit.event(
+        principal.username.as_str(),
+        AuditAction::CacheInvalidated,
+        AuditOutcome::Succeeded,
+    );
     event.user_id = Some(principal.user_id);
     event.engine.clone_from(&engine);
     event.detail = body.category.map(|category| category.as_str().to_owned());
     app.audit.record(event).await?;
-    let removed = app.plan.invalidate(&PlanScope { engine, category: body.category, key: body.key });
+    let removed = app.plan.invalidate(&PlanScope {
+        engine,
+        category: body.category,
+        key: body.key,
+    });
     Ok(Json(InvalidateAnswer { removed }))
 }

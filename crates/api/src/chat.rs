@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use resync_auth::{Permission, Principal};
-use resync_chat::{
-    Answer, Ask, ChatEvent, Intent, Message, SessionId, SessionSummary, events_of,
-};
+use resync_chat::{Answer, Ask, ChatEvent, Intent, Message, SessionId, SessionSummary, events_of};
 use resync_tws::model::EngineName;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -95,7 +93,9 @@ fn question(
         can_propose: principal.can(Permission::ProposeActions),
         message,
         session_id: session_id.map(SessionId),
-        engine: engine.map(|name| parsed("/engine", EngineName::parse(name))).transpose()?,
+        engine: engine
+            .map(|name| parsed("/engine", EngineName::parse(name)))
+            .transpose()?,
     })
 }
 
@@ -105,7 +105,12 @@ pub(crate) async fn ask(
     Caller(principal): Caller,
     JsonBody(body): JsonBody<ChatRequest>,
 ) -> Result<Json<Answer>, Problem> {
-    let ask = question(&principal, body.message, body.session_id, body.engine.as_deref())?;
+    let ask = question(
+        &principal,
+        body.message,
+        body.session_id,
+        body.engine.as_deref(),
+    )?;
     Ok(Json(app.chat.ask(ask).await?))
 }
 
@@ -133,9 +138,15 @@ pub(crate) async fn sessions(
     Caller(principal): Caller,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<SessionsAnswer>, Problem> {
-    let page = app.chat.sessions(principal.user_id, query.limit()?, query.cursor.as_deref()).await?;
+    let page = app
+        .chat
+        .sessions(principal.user_id, query.limit()?, query.cursor.as_deref())
+        .await?;
     let next_cursor = page.next.map(|cursor| cursor.as_str().to_owned());
-    Ok(Json(SessionsAnswer { items: page.items, next_cursor }))
+    Ok(Json(SessionsAnswer {
+        items: page.items,
+        next_cursor,
+    }))
 }
 
 /// `GET chat/history`: oldest first.
@@ -145,7 +156,10 @@ pub(crate) async fn history(
     Query(query): Query<HistoryQuery>,
 ) -> Result<Json<HistoryAnswer>, Problem> {
     let (session, limit) = (SessionId(query.session_id), limit_of(query.limit)?);
-    let page = app.chat.history(principal.user_id, session, limit, query.cursor.as_deref()).await?;
+    let page = app
+        .chat
+        .history(principal.user_id, session, limit, query.cursor.as_deref())
+        .await?;
     Ok(Json(HistoryAnswer {
         session_id: page.session_id,
         items: page.messages.items,
@@ -159,7 +173,10 @@ pub(crate) async fn forget(
     Caller(principal): Caller,
     Query(query): Query<HistoryQuery>,
 ) -> Result<Json<ForgetAnswer>, Problem> {
-    let deleted = app.chat.delete(principal.user_id, SessionId(query.session_id)).await?;
+    let deleted = app
+        .chat
+        .delete(principal.user_id, SessionId(query.session_id))
+        .await?;
     Ok(Json(ForgetAnswer { deleted }))
 }
 
@@ -172,7 +189,10 @@ pub(crate) async fn answer_events(
     session_id: Option<Uuid>,
     stream: bool,
 ) -> Result<Vec<Value>, Problem> {
-    let answer = app.chat.ask(question(principal, content, session_id, None)?).await?;
+    let answer = app
+        .chat
+        .ask(question(principal, content, session_id, None)?)
+        .await?;
     let mut events = Vec::new();
     for event in events_of(&answer) {
         match event {
@@ -186,7 +206,9 @@ pub(crate) async fn answer_events(
                 }
                 events.push(message);
             }
-            event @ (ChatEvent::Stream { .. } | ChatEvent::Citation { .. } | ChatEvent::Proposal { .. }) => {
+            event @ (ChatEvent::Stream { .. }
+            | ChatEvent::Citation { .. }
+            | ChatEvent::Proposal { .. }) => {
                 if stream {
                     events.push(to_value(&event)?);
                 }

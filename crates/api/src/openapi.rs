@@ -5,8 +5,8 @@ use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, Para
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem,
-    PathsBuilder, Ref, RefOr, Required, ResponseBuilder, Schema, Type,
+    ComponentsBuilder, ContentBuilder, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder,
+    PathItem, PathsBuilder, Ref, RefOr, Required, ResponseBuilder, Schema, Type,
 };
 
 use crate::edge::guard::Guard;
@@ -25,7 +25,9 @@ pub fn document(routes: &[Route]) -> OpenApi {
     let problem = named::<ProblemBody>(&mut schemas);
     let mut paths = PathsBuilder::new();
     for route in routes {
-        let Some(method) = method(&route.method) else { continue };
+        let Some(method) = method(&route.method) else {
+            continue;
+        };
         let operation = operation(route, &problem, &mut schemas);
         paths = paths.path(route.path, PathItem::new(method, operation));
     }
@@ -44,7 +46,9 @@ pub fn document(routes: &[Route]) -> OpenApi {
             InfoBuilder::new()
                 .title("Resync")
                 .version(env!("CARGO_PKG_VERSION"))
-                .description(Some("Ask HCL Workload Automation questions and act on it safely."))
+                .description(Some(
+                    "Ask HCL Workload Automation questions and act on it safely.",
+                ))
                 .build(),
         )
         .paths(paths.build())
@@ -107,7 +111,10 @@ fn operation(
     operation.build()
 }
 
-fn answer_of(answer: Option<SchemaOf>, schemas: &mut Vec<(String, RefOr<Schema>)>) -> utoipa::openapi::Response {
+fn answer_of(
+    answer: Option<SchemaOf>,
+    schemas: &mut Vec<(String, RefOr<Schema>)>,
+) -> utoipa::openapi::Response {
     let response = ResponseBuilder::new().description("As asked");
     match answer {
         Some(answer) => {
@@ -119,11 +126,21 @@ fn answer_of(answer: Option<SchemaOf>, schemas: &mut Vec<(String, RefOr<Schema>)
 }
 
 fn content(name: &str) -> utoipa::openapi::Content {
-    ContentBuilder::new().schema(Some(Ref::from_schema_name(name))).build()
+    ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name(name)))
+        .build()
 }
 
-fn parameter(name: &str, description: &str, place: ParameterIn) -> utoipa::openapi::path::Parameter {
-    let required = if place == ParameterIn::Path { Required::True } else { Required::False };
+fn parameter(
+    name: &str,
+    description: &str,
+    place: ParameterIn,
+) -> utoipa::openapi::path::Parameter {
+    let required = if place == ParameterIn::Path {
+        Required::True
+    } else {
+        Required::False
+    };
     ParameterBuilder::new()
         .name(name)
         .parameter_in(place)
@@ -134,12 +151,21 @@ fn parameter(name: &str, description: &str, place: ParameterIn) -> utoipa::opena
 }
 
 fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+    path.split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
 }
 
 fn operation_id(route: &Route) -> String {
-    let path = route.path.trim_start_matches("/api/v1/").replace(['{', '}'], "").replace(['/', '-', '.'], "_");
-    format!("{}_{}", route.method.as_str().to_ascii_lowercase(), path.trim_matches('_'))
+    let path = route
+        .path
+        .trim_start_matches("/api/v1/")
+        .replace(['{', '}'], "")
+        .replace(['/', '-', '.'], "_");
+    format!(
+        "{}_{}",
+        route.method.as_str().to_ascii_lowercase(),
+        path.trim_matches('_')
+    )
 }
 
 #[cfg(test)]
@@ -169,8 +195,15 @@ mod tests {
         for route in &routes {
             let method = route.method.as_str().to_ascii_lowercase();
             let operation = &document["paths"][route.path][&method];
-            assert_eq!(operation["summary"], route.summary, "{} {}", route.method, route.path);
-            assert_eq!(operation["security"].is_array(), route.guard != Guard::Public);
+            assert_eq!(
+                operation["summary"], route.summary,
+                "{} {}",
+                route.method, route.path
+            );
+            assert_eq!(
+                operation["security"].is_array(),
+                route.guard != Guard::Public
+            );
         }
         let mut found = Vec::new();
         references(&document, &mut found);

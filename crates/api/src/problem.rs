@@ -92,14 +92,23 @@ impl Problem {
     /// 400 for a request that is malformed somewhere.
     #[must_use]
     pub fn bad_request(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad-request", "The request is malformed").detail(detail)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad-request",
+            "The request is malformed",
+        )
+        .detail(detail)
     }
 
     /// 400 for a well-formed body or query with a wrong value at a place.
     #[must_use]
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid", "A value is not acceptable")
-            .error(pointer.into(), detail.into())
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid",
+            "A value is not acceptable",
+        )
+        .error(pointer.into(), detail.into())
     }
 
     /// 401 with the one text that all failed authentications share.
@@ -123,15 +132,23 @@ impl Problem {
     /// 500, without a word about the cause.
     #[must_use]
     pub fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong inside Resync")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something went wrong inside Resync",
+        )
     }
 
     /// 503 for a part of ours that does not answer.
     #[must_use]
     pub fn unavailable(source: impl Into<BoxError>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "A part of Resync does not answer")
-            .retry_after(Duration::from_secs(5))
-            .caused_by(source)
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "A part of Resync does not answer",
+        )
+        .retry_after(Duration::from_secs(5))
+        .caused_by(source)
     }
 
     /// Says what happened this time.

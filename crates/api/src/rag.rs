@@ -164,7 +164,9 @@ impl From<SearchHit> for HitDto {
             text: hit.text,
             span: hit.span.into(),
             score: hit.score,
-            explanation: hit.explanation.map(|explanation| format!("{explanation:?}")),
+            explanation: hit
+                .explanation
+                .map(|explanation| format!("{explanation:?}")),
         }
     }
 }
@@ -210,33 +212,69 @@ pub(crate) async fn upload(
     Caller(principal): Caller,
     request: Request,
 ) -> Result<(StatusCode, Json<UploadAnswer>), Problem> {
-    let mut form = Multipart::from_request(request, &app)
-        .await
-        .map_err(|_| Problem::bad_request("send the file as multipart/form-data, in a part named file"))?;
+    let mut form = Multipart::from_request(request, &app).await.map_err(|_| {
+        Problem::bad_request("send the file as multipart/form-data, in a part named file")
+    })?;
     let mut file = None;
     let (mut collection, mut tags) = (None, Vec::new());
     loop {
-        let Some(part) = form.next_field().await.map_err(|error| broken_form(&error))? else { break };
+        let Some(part) = form
+            .next_field()
+            .await
+            .map_err(|error| broken_form(&error))?
+        else {
+            break;
+        };
         match part.name() {
             Some("file") => {
                 let name = part.file_name().unwrap_or("").to_owned();
-                file = Some((name, part.bytes().await.map_err(|error| broken_form(&error))?));
+                file = Some((
+                    name,
+                    part.bytes().await.map_err(|error| broken_form(&error))?,
+                ));
             }
-            Some("collection") => collection = Some(part.text().await.map_err(|error| broken_form(&error))?),
+            Some("collection") => {
+                collection = Some(part.text().await.map_err(|error| broken_form(&error))?)
+            }
             Some("tags") => {
                 let text = part.text().await.map_err(|error| broken_form(&error))?;
-                tags.extend(text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned));
+                tags.extend(
+                    text.split(',')
+                        .map(str::trim)
+                        .filter(|tag| !tag.is_empty())
+                        .map(str::to_owned),
+                );
             }
-            _ => return Err(Problem::invalid("/", "there is an unknown part; known here: file, collection, tags")),
+            _ => {
+                return Err(Problem::invalid(
+                    "/",
+                    "there is an unknown part; known here: file, collection, tags",
+                ));
+            }
         }
     }
     let Some((file_name, bytes)) = file else {
         return Err(Problem::invalid("/file", "the part is missing"));
     };
-    let upload = NewUpload { file_name, bytes: bytes.to_vec(), collection, tags, by: principal.user_id };
+    let upload = NewUpload {
+        file_name,
+        bytes: bytes.to_vec(),
+        collection,
+        tags,
+        by: principal.user_id,
+    };
     let document = app.knowledge.upload(upload).await?;
-    record(&app, &principal, AuditAction::KnowledgeAdded, format!("{} ({})", document.source, document.id.0)).await?;
-    let answer = UploadAnswer { id: document.id.0, stage: document.stage.as_str().to_owned() };
+    record(
+        &app,
+        &principal,
+        AuditAction::KnowledgeAdded,
+        format!("{} ({})", document.source, document.id.0),
+    )
+    .await?;
+    let answer = UploadAnswer {
+        id: document.id.0,
+        stage: document.stage.as_str().to_owned(),
+    };
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 
@@ -265,22 +303,39 @@ pub(crate) async fn list(
 }
 
 /// `GET rag/documents/{id}`
-pub(crate) async fn get(State(app): State<App>, Path(id): Path<String>) -> Result<Json<DocumentDto>, Problem> {
+pub(crate) async fn get(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<DocumentDto>, Problem> {
     let document = app.knowledge.get(id_of(&id)?).await?.ok_or_else(unknown)?;
     Ok(Json(document.into()))
 }
 
 /// `GET rag/documents/{id}/text`
-pub(crate) async fn text(State(app): State<App>, Path(id): Path<String>) -> Result<Json<TextAnswer>, Problem> {
+pub(crate) async fn text(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<TextAnswer>, Problem> {
     let id = id_of(&id)?;
     let document = app.knowledge.get(id).await?.ok_or_else(unknown)?;
     let text = app.knowledge.document_text(id).await?.ok_or_else(unknown)?;
-    Ok(Json(TextAnswer { id: id.0, source: document.source, text }))
+    Ok(Json(TextAnswer {
+        id: id.0,
+        source: document.source,
+        text,
+    }))
 }
 
 /// Every change of the knowledge leaves a row; one that cannot be written is an error to the caller.
-async fn record(app: &App, by: &Principal, action: AuditAction, target: String) -> Result<(), Problem> {
-    let mut event = app.audit.event(by.username.as_str(), action, AuditOutcome::Succeeded);
+async fn record(
+    app: &App,
+    by: &Principal,
+    action: AuditAction,
+    target: String,
+) -> Result<(), Problem> {
+    let mut event = app
+        .audit
+        .event(by.username.as_str(), action, AuditOutcome::Succeeded);
     event.user_id = Some(by.user_id);
     event.target = Some(target);
     app.audit.record(event).await?;
@@ -295,7 +350,13 @@ pub(crate) async fn delete(
 ) -> Result<Json<DeleteAnswer>, Problem> {
     let id = id_of(&id)?;
     if app.knowledge.delete(id).await? {
-        record(&app, &principal, AuditAction::KnowledgeDeleted, id.0.to_string()).await?;
+        record(
+            &app,
+            &principal,
+            AuditAction::KnowledgeDeleted,
+            id.0.to_string(),
+        )
+        .await?;
         Ok(Json(DeleteAnswer { deleted: true }))
     } else {
         Err(unknown())
@@ -309,9 +370,17 @@ pub(crate) async fn search(
 ) -> Result<Json<SearchAnswer>, Problem> {
     let k = params.k.unwrap_or(5);
     if !(1..=SearchQuery::MAX_K).contains(&k) {
-        return Err(Problem::invalid("?k", format!("must be 1 to {}", SearchQuery::MAX_K)));
+        return Err(Problem::invalid(
+            "?k",
+            format!("must be 1 to {}", SearchQuery::MAX_K),
+        ));
     }
-    let query = SearchQuery { text: params.q, k, collection: params.collection, explain: params.explain };
+    let query = SearchQuery {
+        text: params.q,
+        k,
+        collection: params.collection,
+        explain: params.explain,
+    };
     let results = app.knowledge.search(query).await?;
     Ok(Json(SearchAnswer {
         items: results.items.into_iter().map(HitDto::from).collect(),

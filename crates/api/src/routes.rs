@@ -64,7 +64,13 @@ enum BodyLimit {
 }
 
 impl Route {
-    fn new<H, T>(method: Method, path: &'static str, guard: Guard, summary: &'static str, handler: H) -> Self
+    fn new<H, T>(
+        method: Method,
+        path: &'static str,
+        guard: Guard,
+        summary: &'static str,
+        handler: H,
+    ) -> Self
     where
         H: Handler<T, App>,
         T: 'static,
@@ -243,14 +249,19 @@ pub fn router(app: App, pages: Router) -> Router {
             .layer(RequestBodyLimitLayer::new(limit));
         router = router.route(route.path, handler);
     }
-    let finish_with = Finish { ids: app.ids.clone(), handler_timeout: app.edge.handler_timeout };
+    let finish_with = Finish {
+        ids: app.ids.clone(),
+        handler_timeout: app.edge.handler_timeout,
+    };
     finished(router.with_state(app).merge(pages), finish_with)
 }
 
 /// Problems for what no route answers, panics caught, and the outermost layer around it all.
 fn finished(router: Router, finish_with: Finish) -> Router {
     router
-        .fallback(|| async { Problem::not_found("no-such-route", "There is nothing at this address") })
+        .fallback(|| async {
+            Problem::not_found("no-such-route", "There is nothing at this address")
+        })
         .method_not_allowed_fallback(|| async {
             Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -287,22 +298,37 @@ mod tests {
             .iter()
             .map(|route| format!("{} {} | {}", route.method, route.path, route.guard.name()))
             .collect();
-        let unique: BTreeSet<_> = table.iter().map(|route| (route.method.as_str(), route.path)).collect();
+        let unique: BTreeSet<_> = table
+            .iter()
+            .map(|route| (route.method.as_str(), route.path))
+            .collect();
         assert_eq!(unique.len(), rows.len());
         insta::assert_snapshot!(rows.join("\n"));
     }
 
     fn finishing(timeout: Duration) -> Finish {
-        Finish { ids: Arc::new(CountingIds::default()), handler_timeout: timeout }
+        Finish {
+            ids: Arc::new(CountingIds::default()),
+            handler_timeout: timeout,
+        }
     }
 
     async fn ask(router: Router, path: &str) -> Response {
-        router.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap()
+        router
+            .oneshot(Request::get(path).body(Body::empty()).unwrap())
+            .await
+            .unwrap()
     }
 
     async fn problem(response: Response) -> Value {
-        assert_eq!(response.headers()["content-type"], "application/problem+json");
-        let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/problem+json"
+        );
+        let id = response.headers()["x-request-id"]
+            .to_str()
+            .unwrap()
+            .to_owned();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         let problem: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(problem["request_id"], id);
@@ -312,7 +338,8 @@ mod tests {
     /// P2-10
     #[tokio::test]
     async fn panic_in_handler_is_500_problem() {
-        let panicking = Router::new().route("/", get(async || -> &'static str { panic!("canary") }));
+        let panicking =
+            Router::new().route("/", get(async || -> &'static str { panic!("canary") }));
         let response = ask(finished(panicking, finishing(Duration::from_secs(5))), "/").await;
         assert_eq!(response.status(), 500);
         let problem = problem(response).await;
@@ -322,7 +349,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_handler_that_takes_too_long_is_a_504() {
-        let slow = Router::new().route("/", get(async || std::future::pending::<&'static str>().await));
+        let slow = Router::new().route(
+            "/",
+            get(async || std::future::pending::<&'static str>().await),
+        );
         let response = ask(finished(slow, finishing(Duration::from_secs(30))), "/").await;
         assert_eq!(response.status(), 504);
         assert_eq!(problem(response).await["code"], "timed-out");
@@ -334,10 +364,17 @@ mod tests {
         let errors = Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let subscriber = CountErrors(errors.clone());
         let _guard = tracing::subscriber::set_default(subscriber);
-        let slow = Router::new().route("/", get(async || std::future::pending::<&'static str>().await));
+        let slow = Router::new().route(
+            "/",
+            get(async || std::future::pending::<&'static str>().await),
+        );
         let router = finished(slow, finishing(Duration::from_secs(30)));
         let request = ask(router, "/");
-        assert!(tokio::time::timeout(Duration::from_secs(1), request).await.is_err());
+        assert!(
+            tokio::time::timeout(Duration::from_secs(1), request)
+                .await
+                .is_err()
+        );
         assert_eq!(errors.load(std::sync::atomic::Ordering::SeqCst), 0);
         tracing::error!("the counter counts");
         assert_eq!(errors.load(std::sync::atomic::Ordering::SeqCst), 1);
@@ -371,7 +408,14 @@ mod tests {
         for (path, status) in [("/", 200), ("/nothing", 404)] {
             let response = ask(router.clone(), path).await;
             assert_eq!(response.status(), status);
-            for name in ["x-request-id", "x-content-type-options", "content-security-policy", "x-frame-options", "referrer-policy", "cache-control"] {
+            for name in [
+                "x-request-id",
+                "x-content-type-options",
+                "content-security-policy",
+                "x-frame-options",
+                "referrer-policy",
+                "cache-control",
+            ] {
                 assert!(response.headers().contains_key(name), "{name} on {path}");
             }
         }

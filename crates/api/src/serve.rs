@@ -41,7 +41,12 @@ const MAX_HEADERS: usize = 100;
 /// # Errors
 /// None after the listener is bound: an accept that fails (no descriptors left) is logged and tried
 /// again after a moment.
-pub async fn serve(listener: TcpListener, router: Router, limits: ServeLimits, shutdown: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: ServeLimits,
+    shutdown: CancellationToken,
+) {
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
     let slots = Arc::new(Semaphore::new(limits.max_connections));
@@ -74,8 +79,14 @@ pub async fn serve(listener: TcpListener, router: Router, limits: ServeLimits, s
     }
     drop(listener);
     connections.close();
-    if tokio::time::timeout(limits.shutdown_grace, connections.wait()).await.is_err() {
-        tracing::warn!(connections = connections.len(), "cutting connections that did not end in time");
+    if tokio::time::timeout(limits.shutdown_grace, connections.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            connections = connections.len(),
+            "cutting connections that did not end in time"
+        );
         cut.cancel();
         connections.wait().await;
     }
@@ -92,10 +103,12 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(error = %error, "TCP_NODELAY was refused");
     }
-    let service = router.map_request(move |mut request: axum::http::Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request.map(axum::body::Body::new)
-    });
+    let service = router.map_request(
+        move |mut request: axum::http::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request.map(axum::body::Body::new)
+        },
+    );
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
@@ -133,11 +146,18 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let limits =
-            ServeLimits { header_timeout, max_connections, shutdown_grace: Duration::from_secs(5) };
+        let limits = ServeLimits {
+            header_timeout,
+            max_connections,
+            shutdown_grace: Duration::from_secs(5),
+        };
         let tasks = TaskTracker::new();
         let ended = tasks.spawn(serve(listener, router, limits, shutdown.clone()));
-        Running { address, shutdown, ended }
+        Running {
+            address,
+            shutdown,
+            ended,
+        }
     }
 
     async fn read_all(stream: &mut TcpStream) -> String {
@@ -153,8 +173,13 @@ mod tests {
         let running = start(Router::new(), Duration::from_millis(50), 10).await;
         let mut stream = TcpStream::connect(running.address).await.unwrap();
         stream.write_all(b"GET / HT").await.unwrap();
-        let answer = tokio::time::timeout(Duration::from_secs(10), read_all(&mut stream)).await.unwrap();
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
+        let answer = tokio::time::timeout(Duration::from_secs(10), read_all(&mut stream))
+            .await
+            .unwrap();
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 408"),
+            "{answer}"
+        );
     }
 
     #[tokio::test]

@@ -63,19 +63,33 @@ pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyAnsw
         Ok(()) => Check { status: "ok" },
         Err(error) => {
             tracing::error!(error = %error, "the store does not answer");
-            Check { status: "unavailable" }
+            Check {
+                status: "unavailable",
+            }
         }
     };
     let engines: Vec<EngineCheck> = engines
         .into_iter()
-        .map(|engine| EngineCheck { name: engine.name.to_string(), status: engine.state })
+        .map(|engine| EngineCheck {
+            name: engine.name.to_string(),
+            status: engine.state,
+        })
         .collect();
     let (code, status) = if database.status != "ok" || app.shutdown.is_cancelled() {
         (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
-    } else if engines.iter().all(|engine| engine.status == EngineState::Ok) {
+    } else if engines
+        .iter()
+        .all(|engine| engine.status == EngineState::Ok)
+    {
         (StatusCode::OK, "ready")
     } else {
         (StatusCode::OK, "degraded")
     };
-    (code, Json(ReadyAnswer { status, checks: ReadyChecks { database, engines } }))
+    (
+        code,
+        Json(ReadyAnswer {
+            status,
+            checks: ReadyChecks { database, engines },
+        }),
+    )
 }

@@ -30,18 +30,25 @@ const MAX_WRITE_BUFFER_BYTES: usize = 256 * 1024;
 pub(crate) async fn upgrade(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (mut parts, _) = request.into_parts();
     let Caller(principal) = Caller::from_request_parts(&mut parts, &app).await?;
-    let token: SecretString =
-        cookie(&parts.headers, app.edge.cookies.session()).ok_or_else(Problem::unauthenticated)?.into();
+    let token: SecretString = cookie(&parts.headers, app.edge.cookies.session())
+        .ok_or_else(Problem::unauthenticated)?
+        .into();
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app)
         .await
-        .map_err(|_| Problem::bad_request("this address opens a WebSocket; send the headers of an upgrade"))?;
+        .map_err(|_| {
+            Problem::bad_request("this address opens a WebSocket; send the headers of an upgrade")
+        })?;
     let ws = &app.edge.ws;
     let upgrade = upgrade
         .max_message_size(ws.max_message_bytes)
         .max_frame_size(ws.max_message_bytes)
         .read_buffer_size(READ_BUFFER_BYTES)
         .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES);
-    let place = app.sockets.enter(principal.user_id, ws.max_connections_per_user, ws.max_connections);
+    let place = app.sockets.enter(
+        principal.user_id,
+        ws.max_connections_per_user,
+        ws.max_connections,
+    );
     let app = app.clone();
     Ok(upgrade
         .on_upgrade(move |socket| async move {
@@ -68,9 +75,13 @@ pub(crate) async fn upgrade(State(app): State<App>, request: Request) -> Result<
 
 /// Too many sockets: the client is told so and may come back later.
 async fn refuse(mut socket: WebSocket, send_timeout: Duration) {
-    let close = CloseFrame { code: 1013, reason: "Too many connections".into() };
+    let close = CloseFrame {
+        code: 1013,
+        reason: "Too many connections".into(),
+    };
     // It is closed either way.
-    let _closed = tokio::time::timeout(send_timeout, socket.send(Message::Close(Some(close)))).await;
+    let _closed =
+        tokio::time::timeout(send_timeout, socket.send(Message::Close(Some(close)))).await;
 }
 
 /// A socket and the session it was opened with.
@@ -82,7 +93,12 @@ struct Held {
 #[async_trait]
 impl Conversation for Held {
     async fn still_allowed(&self) -> Result<bool, Problem> {
-        match self.app.sessions.authenticate(self.token.expose_secret()).await {
+        match self
+            .app
+            .sessions
+            .authenticate(self.token.expose_secret())
+            .await
+        {
             Ok(principal) => Ok(principal.can(Permission::Chat)),
             Err(error) => match Problem::from(error) {
                 problem if problem.status().is_server_error() => Err(problem),
@@ -92,7 +108,18 @@ impl Conversation for Held {
     }
 
     async fn answer(&self, question: Question) -> Result<Vec<Value>, Problem> {
-        let principal = self.app.sessions.authenticate(self.token.expose_secret()).await?;
-        chat::answer_events(&self.app, &principal, question.content, question.session_id, question.stream).await
+        let principal = self
+            .app
+            .sessions
+            .authenticate(self.token.expose_secret())
+            .await?;
+        chat::answer_events(
+            &self.app,
+            &principal,
+            question.content,
+            question.session_id,
+            question.stream,
+        )
+        .await
     }
 }

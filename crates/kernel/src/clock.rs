@@ -67,7 +67,9 @@ impl SystemClock {
     /// A clock whose monotonic time starts now.
     #[must_use]
     pub fn new() -> Self {
-        Self { start: Instant::now() }
+        Self {
+            start: Instant::now(),
+        }
     }
 }
 
@@ -78,7 +80,10 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the wall clock"
+    )]
     fn now(&self) -> DateTime<Utc> {
         Utc::now()
     }
@@ -97,7 +102,10 @@ pub struct ManualClock {
 
 impl Default for ManualClock {
     fn default() -> Self {
-        Self { wall_ms: AtomicI64::new(1_772_409_600_000), monotonic_ms: AtomicU64::new(0) }
+        Self {
+            wall_ms: AtomicI64::new(1_772_409_600_000),
+            monotonic_ms: AtomicU64::new(0),
+        }
     }
 }
 
@@ -105,14 +113,18 @@ impl ManualClock {
     /// A clock that shows `now`.
     #[must_use]
     pub fn at(now: DateTime<Utc>) -> Self {
-        Self { wall_ms: AtomicI64::new(now.timestamp_millis()), monotonic_ms: AtomicU64::new(0) }
+        Self {
+            wall_ms: AtomicI64::new(now.timestamp_millis()),
+            monotonic_ms: AtomicU64::new(0),
+        }
     }
 
     /// Moves both clocks forward, in whole milliseconds.
     pub fn advance(&self, by: Duration) {
         let ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         self.monotonic_ms.fetch_add(ms, Ordering::SeqCst);
-        self.wall_ms.fetch_add(i64::try_from(ms).unwrap_or(i64::MAX), Ordering::SeqCst);
+        self.wall_ms
+            .fetch_add(i64::try_from(ms).unwrap_or(i64::MAX), Ordering::SeqCst);
     }
 
     /// Sets the wall clock alone, as an operator or a time service may.
@@ -127,7 +139,9 @@ impl Clock for ManualClock {
     }
 
     fn monotonic(&self) -> Monotonic {
-        Monotonic(Duration::from_millis(self.monotonic_ms.load(Ordering::SeqCst)))
+        Monotonic(Duration::from_millis(
+            self.monotonic_ms.load(Ordering::SeqCst),
+        ))
     }
 }
 

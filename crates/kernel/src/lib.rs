@@ -24,8 +24,8 @@ mod secret;
 pub use clock::{Clock, ManualClock, Monotonic, SystemClock};
 pub use ids::{CountingIds, IdGenerator, SystemIds, UserId, random_token};
 pub use page::{Cursor, CursorError, Limit, LimitError, Page};
-pub use secret::{EntropyError, fill_random};
 pub use secrecy::{ExposeSecret, SecretString};
+pub use secret::{EntropyError, fill_random};
 
 /// An error of unknown kind, kept as the source of a typed one.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

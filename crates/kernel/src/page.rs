@@ -24,7 +24,11 @@ impl Limit {
     /// # Errors
     /// [`LimitError`] outside 1 to 500.
     pub fn parse(limit: u32) -> Result<Self, LimitError> {
-        if (1..=Self::MAX).contains(&limit) { Ok(Self(limit)) } else { Err(LimitError) }
+        if (1..=Self::MAX).contains(&limit) {
+            Ok(Self(limit))
+        } else {
+            Err(LimitError)
+        }
     }
 
     /// The number of items.
@@ -91,7 +95,10 @@ mod tests {
     #[test]
     fn a_cursor_reads_back_and_garbage_is_refused() {
         let cursor = Cursor::encode(&("FIN_EOD", 7)).unwrap();
-        assert_eq!(Cursor::decode::<(String, i32)>(cursor.as_str()).unwrap(), ("FIN_EOD".into(), 7));
+        assert_eq!(
+            Cursor::decode::<(String, i32)>(cursor.as_str()).unwrap(),
+            ("FIN_EOD".into(), 7)
+        );
         assert_eq!(Cursor::decode::<(String, i32)>("%%%"), Err(CursorError));
     }
 

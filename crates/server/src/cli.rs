@@ -93,7 +93,10 @@ struct HealthcheckArgs {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return fail(FAILURE, &format!("the runtime did not start: {error}")),
     };
@@ -126,12 +129,19 @@ fn load(file: Option<PathBuf>, flags: Vec<(String, String)>) -> Result<Loaded, E
     let environment: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    let sources = Sources { file, default_file: Some("resync.toml".into()), environment, flags };
+    let sources = Sources {
+        file,
+        default_file: Some("resync.toml".into()),
+        environment,
+        flags,
+    };
     Loaded::from(&sources).map_err(|error| fail(CONFIGURATION, &error.to_string()))
 }
 
 async fn serve(file: Option<PathBuf>, args: &ServeArgs) -> ExitCode {
-    let flags = args.listen.map(|listen| ("server.listen".to_owned(), listen.to_string()));
+    let flags = args
+        .listen
+        .map(|listen| ("server.listen".to_owned(), listen.to_string()));
     let loaded = match load(file, flags.into_iter().collect()) {
         Ok(loaded) => loaded,
         Err(code) => return code,
@@ -142,7 +152,9 @@ async fn serve(file: Option<PathBuf>, args: &ServeArgs) -> ExitCode {
     match lifecycle::serve(&loaded.config).await {
         Ok(()) => ExitCode::from(OK),
         Err(wiring::StartError::Config(error)) => fail(CONFIGURATION, &error.to_string()),
-        Err(wiring::StartError::Failed { what, source }) => fail(FAILURE, &format!("{what}: {source}")),
+        Err(wiring::StartError::Failed { what, source }) => {
+            fail(FAILURE, &format!("{what}: {source}"))
+        }
     }
 }
 
@@ -167,7 +179,11 @@ fn show(file: Option<PathBuf>, json: bool) -> ExitCode {
         }
     }
     for engine in &loaded.config.tws.engine {
-        if let Err(error) = writeln!(text, "{:width$}  {} {}", "tws.engine", engine.name, engine.url) {
+        if let Err(error) = writeln!(
+            text,
+            "{:width$}  {} {}",
+            "tws.engine", engine.name, engine.url
+        ) {
             return fail(FAILURE, &error.to_string());
         }
     }
@@ -175,22 +191,34 @@ fn show(file: Option<PathBuf>, json: bool) -> ExitCode {
 }
 
 fn openapi() -> ExitCode {
-    match serde_json::to_string_pretty(&resync_api::openapi::document(&resync_api::routes::table())) {
+    match serde_json::to_string_pretty(&resync_api::openapi::document(&resync_api::routes::table()))
+    {
         Ok(text) => print(&text),
         Err(error) => fail(FAILURE, &error.to_string()),
     }
 }
 
 async fn healthcheck(url: &str) -> ExitCode {
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).no_proxy().build();
+    let client = reqwest::Client::builder()
+        .timeout(Duration::from_secs(5))
+        .no_proxy()
+        .build();
     let answer = match client {
-        Ok(client) => client.get(format!("{}/readyz", url.trim_end_matches('/'))).send().await,
+        Ok(client) => {
+            client
+                .get(format!("{}/readyz", url.trim_end_matches('/')))
+                .send()
+                .await
+        }
         Err(error) => Err(error),
     };
     match answer {
         Ok(answer) if answer.status().is_success() => ExitCode::from(OK),
         Ok(answer) => fail(FAILURE, &format!("the server says {}", answer.status())),
-        Err(error) => fail(FAILURE, &format!("the server does not answer: {}", error.without_url())),
+        Err(error) => fail(
+            FAILURE,
+            &format!("the server does not answer: {}", error.without_url()),
+        ),
     }
 }
 
@@ -219,6 +247,13 @@ mod tests {
     #[test]
     fn the_demo_needs_no_argument() {
         let cli = Cli::try_parse_from(["resync", "demo"]).unwrap();
-        assert!(matches!(cli.command, Command::Demo(DemoArgs { jobs: 2000, headless_check: false, .. })));
+        assert!(matches!(
+            cli.command,
+            Command::Demo(DemoArgs {
+                jobs: 2000,
+                headless_check: false,
+                ..
+            })
+        ));
     }
 }

@@ -280,7 +280,10 @@ pub struct RagConfig {
 
 impl Default for RagConfig {
     fn default() -> Self {
-        Self { max_upload_bytes: 25 * 1024 * 1024, chunk_chars: 1200 }
+        Self {
+            max_upload_bytes: 25 * 1024 * 1024,
+            chunk_chars: 1200,
+        }
     }
 }
 
@@ -324,7 +327,10 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: None }
+        Self {
+            level: "info".to_owned(),
+            format: None,
+        }
     }
 }
 

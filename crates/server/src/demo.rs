@@ -62,15 +62,31 @@ pub(crate) enum Shows {
 
 /// The five questions that the demo suggests, and that the check asks.
 pub(crate) const QUESTIONS: [Question; 5] = [
-    Question { text: "How is the plan doing?", intent: "plan_summary", shows: Shows::Figures },
-    Question { text: "Why did FIN_GL_POST fail?", intent: "why_failed", shows: Shows::LogLine("ORA-00060") },
-    Question { text: "Quais jobs falharam?", intent: "list_by_status", shows: Shows::Name("FIN_GL_POST") },
+    Question {
+        text: "How is the plan doing?",
+        intent: "plan_summary",
+        shows: Shows::Figures,
+    },
+    Question {
+        text: "Why did FIN_GL_POST fail?",
+        intent: "why_failed",
+        shows: Shows::LogLine("ORA-00060"),
+    },
+    Question {
+        text: "Quais jobs falharam?",
+        intent: "list_by_status",
+        shows: Shows::Name("FIN_GL_POST"),
+    },
     Question {
         text: "O que fazer quando a conta do lote da folha está bloqueada?",
         intent: "knowledge",
         shows: Shows::Document("pay-monthly-conta-bloqueada.md"),
     },
-    Question { text: "Rerun FIN_GL_POST", intent: "action", shows: Shows::Proposal("FIN_GL_POST") },
+    Question {
+        text: "Rerun FIN_GL_POST",
+        intent: "action",
+        shows: Shows::Proposal("FIN_GL_POST"),
+    },
 ];
 
 /// A user that the demo made.
@@ -83,19 +99,29 @@ pub(crate) struct DemoUser {
 pub async fn run(options: DemoOptions) -> ExitCode {
     match start(&options).await {
         Ok(code) => code,
-        Err(error) => fail(1, &format!("the demo did not start: {}", chain(error.as_ref()))),
+        Err(error) => fail(
+            1,
+            &format!("the demo did not start: {}", chain(error.as_ref())),
+        ),
     }
 }
 
 async fn start(options: &DemoOptions) -> Result<ExitCode, BoxError> {
-    logging::start(&LogConfig { level: "warn".to_owned(), format: Some(LogFormat::Text) })?;
+    logging::start(&LogConfig {
+        level: "warn".to_owned(),
+        format: Some(LogFormat::Text),
+    })?;
     let folder = tempfile::tempdir()?;
     let engine_password = SecretString::from(random_token(24)?);
     let simulator = Simulator::builder()
         .seed(options.seed)
         .jobs(options.jobs as usize)
         .speed(Speed::Times(options.speed))
-        .user("resync", engine_password.expose_secret(), resync_simulator::Role::Operator)
+        .user(
+            "resync",
+            engine_password.expose_secret(),
+            resync_simulator::Role::Operator,
+        )
         .start()
         .await?;
     let engine = DemoEngine {
@@ -111,7 +137,10 @@ async fn start(options: &DemoOptions) -> Result<ExitCode, BoxError> {
     config.auth.secret_key = Some(random_token(48)?.into());
     let (config, listener) = listen(config, options).await?;
     let built = build(&config, Some(engine.clone())).await?;
-    let users = [user(&built.users, "admin", Role::Admin).await?, user(&built.users, "operator", Role::Operator).await?];
+    let users = [
+        user(&built.users, "admin", Role::Admin).await?,
+        user(&built.users, "operator", Role::Operator).await?,
+    ];
     load_runbooks(&built.app.knowledge).await?;
 
     let address = format!("http://{}", config.server.listen);
@@ -155,7 +184,11 @@ async fn listen(
 
 async fn user(users: &UserService, name: &'static str, role: Role) -> Result<DemoUser, BoxError> {
     let password = SecretString::from(random_token(12)?);
-    let new = NewUser { username: Username::parse(name)?, password: password.clone(), role };
+    let new = NewUser {
+        username: Username::parse(name)?,
+        password: password.clone(),
+        role,
+    };
     users.create(new, None).await?;
     Ok(DemoUser { name, password })
 }
@@ -192,10 +225,17 @@ async fn until_signal(built: Built, listener: tokio::net::TcpListener, config: &
 }
 
 fn announce(address: &str, users: &[DemoUser], options: &DemoOptions) {
-    println!("Resync demo: {} invented jobs on a simulated engine, {} times as fast as life.\n", options.jobs, options.speed);
+    println!(
+        "Resync demo: {} invented jobs on a simulated engine, {} times as fast as life.\n",
+        options.jobs, options.speed
+    );
     println!("  ready at  {address}\n");
     for user in users {
-        println!("  user      {:<10} password  {}", user.name, user.password.expose_secret());
+        println!(
+            "  user      {:<10} password  {}",
+            user.name,
+            user.password.expose_secret()
+        );
     }
     println!("\nSign in as operator and ask:\n");
     for question in &QUESTIONS {

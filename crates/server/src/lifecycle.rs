@@ -36,7 +36,12 @@ pub async fn serve(config: &Config) -> Result<(), StartError> {
 /// [`StartError`] naming the address when it is taken or not ours.
 pub async fn bind(mut config: Config) -> Result<(Config, TcpListener), StartError> {
     let wanted = config.server.listen;
-    let failed = |error| StartError::failed(format!("server.listen: {wanted} cannot be listened on"), error);
+    let failed = |error| {
+        StartError::failed(
+            format!("server.listen: {wanted} cannot be listened on"),
+            error,
+        )
+    };
     let listener = TcpListener::bind(wanted).await.map_err(failed)?;
     config.server.listen = listener.local_addr().map_err(failed)?;
     Ok((config, listener))
@@ -50,7 +55,13 @@ pub async fn run(built: Built, listener: TcpListener, config: &Config) {
         max_connections: config.server.max_connections,
         shutdown_grace: grace,
     };
-    serve_connections(listener, built.router.clone(), limits, built.shutdown.clone()).await;
+    serve_connections(
+        listener,
+        built.router.clone(),
+        limits,
+        built.shutdown.clone(),
+    )
+    .await;
     built.close(grace).await;
 }
 

@@ -13,10 +13,17 @@ use crate::config::{ConfigError, LogConfig, LogFormat};
 /// [`ConfigError`] when `log.level` does not parse.
 pub fn start(config: &LogConfig) -> Result<(), ConfigError> {
     let filter = EnvFilter::try_new(&config.level).map_err(|_| {
-        ConfigError::new("log.level", "must be a level (error, warn, info, debug, trace) or directives")
+        ConfigError::new(
+            "log.level",
+            "must be a level (error, warn, info, debug, trace) or directives",
+        )
     })?;
     let format = config.format.unwrap_or_else(|| {
-        if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json }
+        if std::io::stderr().is_terminal() {
+            LogFormat::Text
+        } else {
+            LogFormat::Json
+        }
     });
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

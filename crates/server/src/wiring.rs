@@ -17,9 +17,9 @@ use resync_api::routes::router;
 use resync_api::state::{App, EdgeSettings, Parts, StoreProbe, WsSettings};
 use resync_api::ws::Sockets;
 use resync_auth::{
-    AuthKeys, AuthPorts, BcryptConfig, BcryptPool, CsrfTokens, FirstAdmin, InProcessLockout, LockoutLimits,
-    LoginService, PasswordPolicy, SessionPolicy, SessionService, TokenConfig, TokenMinter, TokenVerifier,
-    UserService, Username,
+    AuthKeys, AuthPorts, BcryptConfig, BcryptPool, CsrfTokens, FirstAdmin, InProcessLockout,
+    LockoutLimits, LoginService, PasswordPolicy, SessionPolicy, SessionService, TokenConfig,
+    TokenMinter, TokenVerifier, UserService, Username,
 };
 use resync_chat::{ChatConfig, ChatParts, ChatService};
 use resync_kernel::{BoxError, Clock, IdGenerator, SecretString, SystemClock, SystemIds};
@@ -65,7 +65,10 @@ pub enum StartError {
 
 impl StartError {
     pub(crate) fn failed(what: impl Into<String>, source: impl Into<BoxError>) -> Self {
-        Self::Failed { what: what.into(), source: source.into() }
+        Self::Failed {
+            what: what.into(),
+            source: source.into(),
+        }
     }
 }
 
@@ -89,7 +92,10 @@ impl Built {
     pub async fn close(self, grace: Duration) {
         self.background.cancel();
         self.tracker.close();
-        if tokio::time::timeout(grace, self.tracker.wait()).await.is_err() {
+        if tokio::time::timeout(grace, self.tracker.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!(tasks = self.tracker.len(), "some work did not end in time");
         }
         self.database.close().await;
@@ -118,7 +124,11 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     let keys = keys(config)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let ids: Arc<dyn IdGenerator> = Arc::new(SystemIds);
-    let (tracker, shutdown, background) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+    let (tracker, shutdown, background) = (
+        TaskTracker::new(),
+        CancellationToken::new(),
+        CancellationToken::new(),
+    );
     let database = open_database(config).await?;
 
     let audit_log: Arc<dyn AuditLog> = Arc::new(SqliteAuditLog::new(database.clone()));
@@ -129,7 +139,10 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         clock: clock.clone(),
         tracker: tracker.clone(),
         policy: policy(&config.cache),
-        limits: CacheLimits { max_entries: config.cache.max_entries, max_bytes: config.cache.max_bytes },
+        limits: CacheLimits {
+            max_entries: config.cache.max_entries,
+            max_bytes: config.cache.max_bytes,
+        },
     });
     let actions = ActionService::new(ActionParts {
         plan: plan.clone(),
@@ -141,12 +154,17 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         tracker: tracker.clone(),
         verify: Duration::from_secs(config.tws.verify_seconds),
     });
-    let unfinished = audit
-        .reconcile_unfinished()
-        .await
-        .map_err(|error| StartError::failed("the audit log cannot be completed after the last run", error))?;
+    let unfinished = audit.reconcile_unfinished().await.map_err(|error| {
+        StartError::failed(
+            "the audit log cannot be completed after the last run",
+            error,
+        )
+    })?;
     if unfinished > 0 {
-        tracing::warn!(actions = unfinished, "actions of the last run ended without an outcome; audited as unknown");
+        tracing::warn!(
+            actions = unfinished,
+            "actions of the last run ended without an outcome; audited as unknown"
+        );
     }
     let knowledge = KnowledgeService::new(KnowledgeParts {
         documents: Arc::new(SqliteDocumentRepository::new(database.clone())),
@@ -159,7 +177,10 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
             ..KnowledgeConfig::default()
         },
     });
-    knowledge.load().await.map_err(|error| StartError::failed("the documents cannot be loaded", error))?;
+    knowledge
+        .load()
+        .await
+        .map_err(|error| StartError::failed("the documents cannot be loaded", error))?;
     let chat = ChatService::new(ChatParts {
         plan: Arc::new(plan.clone()),
         knowledge: Arc::new(knowledge.clone()),
@@ -168,7 +189,14 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         ids: ids.clone(),
         config: ChatConfig::default(),
     });
-    let ports = auth_ports(config, &database, &audit, clock.clone(), ids.clone(), tracker.clone())?;
+    let ports = auth_ports(
+        config,
+        &database,
+        &audit,
+        clock.clone(),
+        ids.clone(),
+        tracker.clone(),
+    )?;
     let (logins, sessions, csrf) = auth_services(config, &keys, &ports)?;
     let users = UserService::new(ports.clone(), PasswordPolicy::default());
     first_admin(config, &users).await?;
@@ -194,7 +222,15 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     tracker.spawn(async move { plan.run_maintenance(maintenance).await });
     tracker.spawn(sweep_sessions(app.clone(), background.clone()));
     let router = router(app.clone(), resync_web::router());
-    Ok(Built { app, router, users, shutdown, background, tracker, database })
+    Ok(Built {
+        app,
+        router,
+        users,
+        shutdown,
+        background,
+        tracker,
+        database,
+    })
 }
 
 /// The keys of `auth.secret_key`, which has no default (P1-05).
@@ -206,7 +242,10 @@ fn keys(config: &Config) -> Result<AuthKeys, StartError> {
         )
     })?;
     let keys = AuthKeys::derive(secret).map_err(|error| {
-        ConfigError::new("auth.secret_key", format!("{error}; make one with `openssl rand -base64 48`"))
+        ConfigError::new(
+            "auth.secret_key",
+            format!("{error}; make one with `openssl rand -base64 48`"),
+        )
     })?;
     Ok(keys)
 }
@@ -217,13 +256,19 @@ async fn open_database(config: &Config) -> Result<SqliteDatabase, StartError> {
     } else {
         let folder = &config.server.data_dir;
         std::fs::create_dir_all(folder).map_err(|error| {
-            StartError::failed(format!("server.data_dir: {} cannot be made", folder.display()), error)
+            StartError::failed(
+                format!("server.data_dir: {} cannot be made", folder.display()),
+                error,
+            )
         })?;
         folder.join("resync.db")
     };
-    SqliteDatabase::open(&path)
-        .await
-        .map_err(|error| StartError::failed(format!("database.url: {} cannot be opened", path.display()), error))
+    SqliteDatabase::open(&path).await.map_err(|error| {
+        StartError::failed(
+            format!("database.url: {} cannot be opened", path.display()),
+            error,
+        )
+    })
 }
 
 fn auth_ports(
@@ -271,12 +316,14 @@ fn auth_services(
         lifetime: Duration::from_secs(u64::from(config.auth.session_minutes) * 60),
     };
     let wrong = |error: BoxError| StartError::failed("session tokens cannot be made", error);
-    let minter =
-        TokenMinter::new(keys, token.clone(), ports.clock.clone()).map_err(|error| wrong(error.into()))?;
-    let verifier =
-        TokenVerifier::new(keys, &token, ports.clock.clone()).map_err(|error| wrong(error.into()))?;
+    let minter = TokenMinter::new(keys, token.clone(), ports.clock.clone())
+        .map_err(|error| wrong(error.into()))?;
+    let verifier = TokenVerifier::new(keys, &token, ports.clock.clone())
+        .map_err(|error| wrong(error.into()))?;
     let csrf = CsrfTokens::new(keys).map_err(|error| wrong(error.into()))?;
-    let policy = SessionPolicy { idle: Duration::from_secs(u64::from(config.auth.idle_minutes) * 60) };
+    let policy = SessionPolicy {
+        idle: Duration::from_secs(u64::from(config.auth.idle_minutes) * 60),
+    };
     Ok((
         LoginService::new(ports.clone(), minter, csrf.clone()),
         SessionService::new(ports.clone(), verifier, policy),
@@ -287,17 +334,26 @@ fn auth_services(
 /// The administrator of the first start. Without one in the configuration the server starts all the
 /// same, and says how to make one.
 async fn first_admin(config: &Config, users: &UserService) -> Result<(), StartError> {
-    let (Some(name), Some(password)) = (&config.auth.admin_username, &config.auth.admin_password) else {
+    let (Some(name), Some(password)) = (&config.auth.admin_username, &config.auth.admin_password)
+    else {
         return Ok(());
     };
-    let username = Username::parse(name).map_err(|error| ConfigError::new("auth.admin_username", error.to_string()))?;
+    let username = Username::parse(name)
+        .map_err(|error| ConfigError::new("auth.admin_username", error.to_string()))?;
     match users.ensure_first_admin(username, password.clone()).await {
-        Ok(FirstAdmin::Created(user)) => tracing::info!(user.name = %user.username, "made the first administrator"),
+        Ok(FirstAdmin::Created(user)) => {
+            tracing::info!(user.name = %user.username, "made the first administrator")
+        }
         Ok(FirstAdmin::Exists) => {}
         Err(resync_auth::CreateUserError::Password(error)) => {
             return Err(ConfigError::new("auth.admin_password", error.to_string()).into());
         }
-        Err(error) => return Err(StartError::failed("the first administrator could not be made", error)),
+        Err(error) => {
+            return Err(StartError::failed(
+                "the first administrator could not be made",
+                error,
+            ));
+        }
     }
     Ok(())
 }
@@ -307,17 +363,27 @@ fn edge(config: &Config) -> EdgeSettings {
     // Plain names and no `Secure` only where nobody else can listen in, or where the operator says so.
     let plain = server.insecure_cookies
         || (server.listen.ip().is_loopback()
-            && server.public_url.as_ref().is_none_or(|url| url.starts_with("http://")));
+            && server
+                .public_url
+                .as_ref()
+                .is_none_or(|url| url.starts_with("http://")));
     let port = server.listen.port();
     let own = [
         format!("http://{}", server.listen),
         format!("http://localhost:{port}"),
         format!("http://127.0.0.1:{port}"),
     ];
-    let origins = own.into_iter().chain(server.public_url.clone()).chain(server.allowed_origins.iter().cloned());
+    let origins = own
+        .into_iter()
+        .chain(server.public_url.clone())
+        .chain(server.allowed_origins.iter().cloned());
     EdgeSettings {
         origins: Origins::new(origins),
-        cookies: if plain { CookieStyle::Plain } else { CookieStyle::Secure },
+        cookies: if plain {
+            CookieStyle::Plain
+        } else {
+            CookieStyle::Secure
+        },
         trusted_proxies: server.trusted_proxies,
         max_upload_bytes: config.rag.max_upload_bytes,
         handler_timeout: Duration::from_secs(server.body_timeout_seconds),
@@ -333,9 +399,15 @@ fn edge(config: &Config) -> EdgeSettings {
 }
 
 fn policy(cache: &CacheConfig) -> CachePolicy {
-    let windows = |fresh, stale| Windows { fresh: Duration::from_secs(fresh), stale: Duration::from_secs(stale) };
+    let windows = |fresh, stale| Windows {
+        fresh: Duration::from_secs(fresh),
+        stale: Duration::from_secs(stale),
+    };
     CachePolicy {
-        job_status: windows(cache.job_status_fresh_seconds, cache.job_status_stale_seconds),
+        job_status: windows(
+            cache.job_status_fresh_seconds,
+            cache.job_status_stale_seconds,
+        ),
         job_logs: windows(cache.job_logs_fresh_seconds, cache.job_logs_stale_seconds),
         graph: windows(cache.graph_fresh_seconds, cache.graph_stale_seconds),
         statics: windows(cache.static_fresh_seconds, cache.static_stale_seconds),
@@ -389,9 +461,15 @@ mod tests {
     #[tokio::test]
     async fn production_without_secret_fails_boot() {
         let missing = complaint(|config| config.auth.secret_key = None).await;
-        assert!(missing.starts_with("auth.secret_key: is missing; make one with"), "{missing}");
+        assert!(
+            missing.starts_with("auth.secret_key: is missing; make one with"),
+            "{missing}"
+        );
         let short = complaint(|config| config.auth.secret_key = Some("short".into())).await;
-        assert!(short.starts_with("auth.secret_key: ") && short.contains("32"), "{short}");
+        assert!(
+            short.starts_with("auth.secret_key: ") && short.contains("32"),
+            "{short}"
+        );
     }
 
     #[tokio::test]
@@ -402,8 +480,13 @@ mod tests {
         })
         .await;
         assert!(weak.starts_with("auth.admin_password: "), "{weak}");
-        let nowhere = complaint(|config| config.database.url = Some("sqlite:///no/such/folder/x.db".into())).await;
-        assert!(nowhere.starts_with("database.url: /no/such/folder/x.db"), "{nowhere}");
+        let nowhere =
+            complaint(|config| config.database.url = Some("sqlite:///no/such/folder/x.db".into()))
+                .await;
+        assert!(
+            nowhere.starts_with("database.url: /no/such/folder/x.db"),
+            "{nowhere}"
+        );
         assert_eq!(complaint(|_| {}).await, "");
     }
 
@@ -415,7 +498,10 @@ mod tests {
             edge(&config).cookies
         };
         assert_eq!(style(|_| {}), CookieStyle::Plain);
-        assert_eq!(style(|config| config.server.listen = ([0, 0, 0, 0], 8080).into()), CookieStyle::Secure);
+        assert_eq!(
+            style(|config| config.server.listen = ([0, 0, 0, 0], 8080).into()),
+            CookieStyle::Secure
+        );
         assert_eq!(
             style(|config| config.server.public_url = Some("https://resync.example".to_owned())),
             CookieStyle::Secure

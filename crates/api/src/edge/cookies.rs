@@ -42,26 +42,41 @@ impl CookieStyle {
     }
 
     /// Sets both cookies for as long as the session lasts.
-    pub(crate) fn set(self, headers: &mut HeaderMap, token: &SecretString, csrf: &SecretString, lasts: Duration) {
+    pub(crate) fn set(
+        self,
+        headers: &mut HeaderMap,
+        token: &SecretString,
+        csrf: &SecretString,
+        lasts: Duration,
+    ) {
         let seconds = lasts.as_secs();
         let secure = self.secure();
-        append(headers, format!(
-            "{}={}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}",
-            self.session(),
-            token.expose_secret()
-        ));
-        append(headers, format!(
-            "{}={}; Path=/; Max-Age={seconds}; SameSite=Lax{secure}",
-            self.csrf(),
-            csrf.expose_secret()
-        ));
+        append(
+            headers,
+            format!(
+                "{}={}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}",
+                self.session(),
+                token.expose_secret()
+            ),
+        );
+        append(
+            headers,
+            format!(
+                "{}={}; Path=/; Max-Age={seconds}; SameSite=Lax{secure}",
+                self.csrf(),
+                csrf.expose_secret()
+            ),
+        );
     }
 
     /// Makes the browser forget both.
     pub(crate) fn clear(self, headers: &mut HeaderMap) {
         let secure = self.secure();
         for (name, http_only) in [(self.session(), "; HttpOnly"), (self.csrf(), "")] {
-            append(headers, format!("{name}=; Path=/; Max-Age=0{http_only}; SameSite=Lax{secure}"));
+            append(
+                headers,
+                format!("{name}=; Path=/; Max-Age=0{http_only}; SameSite=Lax{secure}"),
+            );
         }
     }
 }
@@ -95,8 +110,17 @@ mod tests {
 
     fn set(style: CookieStyle) -> Vec<String> {
         let mut headers = HeaderMap::new();
-        style.set(&mut headers, &"a.b.c".into(), &"csrf".into(), Duration::from_mins(1));
-        headers.get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
+        style.set(
+            &mut headers,
+            &"a.b.c".into(),
+            &"csrf".into(),
+            Duration::from_mins(1),
+        );
+        headers
+            .get_all(SET_COOKIE)
+            .iter()
+            .map(|value| value.to_str().unwrap().to_owned())
+            .collect()
     }
 
     /// P1-09
@@ -121,7 +145,10 @@ mod tests {
     #[test]
     fn a_cookie_is_found_by_its_whole_name_and_only_when_it_stands_once() {
         let mut headers = HeaderMap::new();
-        headers.insert(COOKIE, HeaderValue::from_static("a=1; xresync_session=no; resync_session=yes"));
+        headers.insert(
+            COOKIE,
+            HeaderValue::from_static("a=1; xresync_session=no; resync_session=yes"),
+        );
         assert_eq!(cookie(&headers, "resync_session"), Some("yes"));
         assert_eq!(cookie(&headers, "resync"), None);
         headers.append(COOKIE, HeaderValue::from_static("resync_session=tossed"));
@@ -131,7 +158,12 @@ mod tests {
     #[test]
     fn a_cookie_in_the_log_is_not_readable() {
         let mut headers = HeaderMap::new();
-        CookieStyle::Plain.set(&mut headers, &"canary".into(), &"canary".into(), Duration::from_secs(1));
+        CookieStyle::Plain.set(
+            &mut headers,
+            &"canary".into(),
+            &"canary".into(),
+            Duration::from_secs(1),
+        );
         assert!(!format!("{headers:?}").contains("canary"));
     }
 }

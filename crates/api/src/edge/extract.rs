@@ -46,7 +46,9 @@ pub(crate) async fn read_body(request: Request) -> Result<Bytes, Problem> {
             "too-large",
             "The body is larger than this address takes",
         )),
-        Err(_) => Err(Problem::bad_request("the body ended before it was complete")),
+        Err(_) => Err(Problem::bad_request(
+            "the body ended before it was complete",
+        )),
     }
 }
 
@@ -62,24 +64,38 @@ fn is_over_limit(error: &axum::Error) -> bool {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+    let Some(value) = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+    else {
         return false;
     };
-    let essence = value.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+    let essence = value
+        .split(';')
+        .next()
+        .unwrap_or("")
+        .trim()
+        .to_ascii_lowercase();
+    essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 /// Reads a JSON text into `T`.
 pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if let Err(error) = std::str::from_utf8(bytes) {
-        return Err(Problem::bad_request(format!("the body is not UTF-8 at byte {}", error.valid_up_to())));
+        return Err(Problem::bad_request(format!(
+            "the body is not UTF-8 at byte {}",
+            error.valid_up_to()
+        )));
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let pointer = pointer(error.path());
         problem_of(error.inner(), pointer)
     })?;
-    reader.end().map_err(|error| problem_of(&error, String::new()))?;
+    reader
+        .end()
+        .map_err(|error| problem_of(&error, String::new()))?;
     Ok(value)
 }
 
@@ -97,7 +113,9 @@ fn problem_of(error: &serde_json::Error, pointer: String) -> Problem {
 
 /// What was wrong, from serde's message, without the value that it quotes.
 fn wrong(message: &str) -> String {
-    let message = message.rsplit_once(" at line ").map_or(message, |(text, _)| text);
+    let message = message
+        .rsplit_once(" at line ")
+        .map_or(message, |(text, _)| text);
     if let Some(field) = message.strip_prefix("missing field ") {
         return format!("the field {field} is missing");
     }
@@ -105,14 +123,21 @@ fn wrong(message: &str) -> String {
         return format!("the field {field} stands twice");
     }
     if message.starts_with("unknown field ") {
-        let known = message.rsplit_once("expected ").map_or("", |(_, known)| known);
+        let known = message
+            .rsplit_once("expected ")
+            .map_or("", |(_, known)| known);
         return match known {
             "" => "there is an unknown field".to_owned(),
-            known => format!("there is an unknown field; known here: {}", known.trim_start_matches("one of ")),
+            known => format!(
+                "there is an unknown field; known here: {}",
+                known.trim_start_matches("one of ")
+            ),
         };
     }
     if message.starts_with("unknown variant ") {
-        let known = message.rsplit_once("expected ").map_or("", |(_, known)| known);
+        let known = message
+            .rsplit_once("expected ")
+            .map_or("", |(_, known)| known);
         return format!("not one of {}", known.trim_start_matches("one of "));
     }
     match message.rsplit_once(", expected ") {
@@ -150,10 +175,15 @@ where
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes());
-        serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs)).map(Self).map_err(|error| {
-            let name = pointer(error.path());
-            Problem::invalid(format!("?{}", name.trim_start_matches('/')), wrong(&error.inner().to_string()))
-        })
+        serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs))
+            .map(Self)
+            .map_err(|error| {
+                let name = pointer(error.path());
+                Problem::invalid(
+                    format!("?{}", name.trim_start_matches('/')),
+                    wrong(&error.inner().to_string()),
+                )
+            })
     }
 }
 
@@ -194,24 +224,36 @@ mod tests {
     #[test]
     fn an_unknown_field_names_what_is_known() {
         let problem = refused(br#"{"username":"ana","password":"x","hunter2":"y"}"#);
-        assert!(problem.0.errors[0].detail.contains("`username`"), "{problem:?}");
+        assert!(
+            problem.0.errors[0].detail.contains("`username`"),
+            "{problem:?}"
+        );
     }
 
     #[test]
     fn a_missing_field_is_named() {
-        assert_eq!(refused(br#"{"username":"ana"}"#).0.errors[0].detail, "the field `password` is missing");
+        assert_eq!(
+            refused(br#"{"username":"ana"}"#).0.errors[0].detail,
+            "the field `password` is missing"
+        );
     }
 
     #[test]
     fn malformed_json_names_line_and_column() {
         let problem = refused(b"{\n \"username\": }");
-        assert_eq!(problem.0.detail.unwrap(), "the body is not JSON: malformed at line 2, column 14");
+        assert_eq!(
+            problem.0.detail.unwrap(),
+            "the body is not JSON: malformed at line 2, column 14"
+        );
     }
 
     #[test]
     fn bytes_that_are_no_utf_8_are_named_by_their_place() {
         let problem = refused(b"{\"username\":\"\xff\"}");
-        assert_eq!(problem.0.detail.unwrap(), "the body is not UTF-8 at byte 13");
+        assert_eq!(
+            problem.0.detail.unwrap(),
+            "the body is not UTF-8 at byte 13"
+        );
     }
 
     #[test]
@@ -222,7 +264,10 @@ mod tests {
 
     #[test]
     fn text_after_the_value_is_refused() {
-        assert_eq!(refused(br#"{"username":"a","password":"b"} x"#).0.code, "bad-request");
+        assert_eq!(
+            refused(br#"{"username":"a","password":"b"} x"#).0.code,
+            "bad-request"
+        );
     }
 
     #[derive(Debug, PartialEq, Deserialize)]
@@ -243,23 +288,45 @@ mod tests {
     async fn query(text: &str) -> Result<Page, Problem> {
         let uri = format!("/x?{text}");
         let (mut parts, ()) = axum::http::Request::get(uri).body(()).unwrap().into_parts();
-        Query::<Page>::from_request_parts(&mut parts, &()).await.map(|query| query.0)
+        Query::<Page>::from_request_parts(&mut parts, &())
+            .await
+            .map(|query| query.0)
     }
 
     #[tokio::test]
     async fn a_query_reads_numbers_truth_values_and_words() {
         assert_eq!(
             query("limit=20&dry_run=true&sort=name").await.unwrap(),
-            Page { limit: Some(20), dry_run: true, sort: Some(Sort::Name) }
+            Page {
+                limit: Some(20),
+                dry_run: true,
+                sort: Some(Sort::Name)
+            }
         );
     }
 
     #[tokio::test]
     async fn a_wrong_unknown_or_double_parameter_is_named() {
-        assert_eq!(query("limit=many").await.unwrap_err().0.errors[0].pointer, "?limit");
-        assert_eq!(query("sort=age").await.unwrap_err().0.errors[0].pointer, "?sort");
-        assert!(query("colour=red").await.unwrap_err().0.errors[0].detail.contains("unknown field"));
-        assert_eq!(query("limit=1&limit=2").await.unwrap_err().0.errors[0].detail, "the field `limit` stands twice");
-        assert_eq!(query("limit=%ff").await.unwrap_err().0.errors[0].pointer, "?limit");
+        assert_eq!(
+            query("limit=many").await.unwrap_err().0.errors[0].pointer,
+            "?limit"
+        );
+        assert_eq!(
+            query("sort=age").await.unwrap_err().0.errors[0].pointer,
+            "?sort"
+        );
+        assert!(
+            query("colour=red").await.unwrap_err().0.errors[0]
+                .detail
+                .contains("unknown field")
+        );
+        assert_eq!(
+            query("limit=1&limit=2").await.unwrap_err().0.errors[0].detail,
+            "the field `limit` stands twice"
+        );
+        assert_eq!(
+            query("limit=%ff").await.unwrap_err().0.errors[0].pointer,
+            "?limit"
+        );
     }
 }

@@ -39,9 +39,15 @@ pub async fn finish(State(this): State<Finish>, mut request: Request, next: Next
     let method = request.method().clone();
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("http.request", request.id = %id, http.method = %method, http.path = %path);
-    let answer = tokio::time::timeout(this.handler_timeout, next.run(request)).instrument(span.clone());
+    let answer =
+        tokio::time::timeout(this.handler_timeout, next.run(request)).instrument(span.clone());
     let mut response = answer.await.unwrap_or_else(|_| {
-        Problem::new(StatusCode::GATEWAY_TIMEOUT, "timed-out", "The answer took too long").into_response()
+        Problem::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "timed-out",
+            "The answer took too long",
+        )
+        .into_response()
     });
     if response.status().is_client_error() || response.status().is_server_error() {
         response = span.in_scope(|| with_problem_body(response, &path, &id));
@@ -57,9 +63,16 @@ pub async fn finish(State(this): State<Finish>, mut request: Request, next: Next
 /// Gives an error its problem body; one without a [`Problem`] came from axum itself.
 fn with_problem_body(mut response: Response, path: &str, id: &RequestId) -> Response {
     let status = response.status();
-    let problem = response.extensions_mut().remove::<Problem>().unwrap_or_else(|| of_status(status));
+    let problem = response
+        .extensions_mut()
+        .remove::<Problem>()
+        .unwrap_or_else(|| of_status(status));
     if status.is_server_error() {
-        let source = problem.0.source.as_ref().map(|source| chain(source.as_ref().as_ref()));
+        let source = problem
+            .0
+            .source
+            .as_ref()
+            .map(|source| chain(source.as_ref().as_ref()));
         tracing::error!(
             http.status = status.as_u16(),
             problem.code = problem.0.code,
@@ -70,11 +83,19 @@ fn with_problem_body(mut response: Response, path: &str, id: &RequestId) -> Resp
     let body = serde_json::to_vec(&problem.body(path, id.as_str()));
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(axum::http::header::CONTENT_LENGTH);
-    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    parts.headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    parts.headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    parts
+        .headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     if let Some(after) = problem.0.retry_after {
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-        parts.headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        parts
+            .headers
+            .insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     }
     // Plain strings, numbers and maps always serialise; an empty body would still carry the status.
     Response::from_parts(parts, body.map_or_else(|_| Body::empty(), Body::from))
@@ -83,16 +104,24 @@ fn with_problem_body(mut response: Response, path: &str, id: &RequestId) -> Resp
 /// The problem of a bare status.
 fn of_status(status: StatusCode) -> Problem {
     match status {
-        StatusCode::NOT_FOUND => Problem::not_found("no-such-route", "There is nothing at this address"),
-        StatusCode::METHOD_NOT_ALLOWED => {
-            Problem::new(status, "method-not-allowed", "This address does not know that method")
+        StatusCode::NOT_FOUND => {
+            Problem::not_found("no-such-route", "There is nothing at this address")
         }
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(status, "too-large", "The body is larger than this address takes")
-        }
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            Problem::new(status, "unsupported-media-type", "This address does not take that kind of body")
-        }
+        StatusCode::METHOD_NOT_ALLOWED => Problem::new(
+            status,
+            "method-not-allowed",
+            "This address does not know that method",
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+            status,
+            "too-large",
+            "The body is larger than this address takes",
+        ),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::new(
+            status,
+            "unsupported-media-type",
+            "This address does not take that kind of body",
+        ),
         status if status.is_client_error() => {
             Problem::new(status, "bad-request", "The request is malformed")
         }
@@ -115,19 +144,27 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 /// What the browser may do with an answer that brought no policy of its own.
 fn secure(headers: &mut HeaderMap) {
     let defaults = [
-        (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (X_FRAME_OPTIONS, "DENY"),
         (REFERRER_POLICY, "no-referrer"),
         (CACHE_CONTROL, "no-store"),
     ];
     for (name, value) in defaults {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
 }
 
 /// Turns a panic into a 500; for `CatchPanicLayer::custom`.
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands the payload over")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the layer hands the payload over"
+)]
 #[must_use]
 pub fn on_panic(payload: Box<dyn Any + Send + 'static>) -> Response {
     let text = payload

@@ -82,7 +82,10 @@ async fn admit(app: &App, guard: Guard, request: &Parts) -> Result<Option<Princi
         check_change(app, &principal, headers)?;
     }
     if permission.is_some_and(|permission| !principal.can(permission)) {
-        return Err(Problem::forbidden("not-permitted", "Your role does not allow this"));
+        return Err(Problem::forbidden(
+            "not-permitted",
+            "Your role does not allow this",
+        ));
     }
     Ok(Some(principal))
 }
@@ -92,16 +95,26 @@ fn check_change(app: &App, principal: &Principal, headers: &HeaderMap) -> Result
     if !app.edge.origins.allow_change(headers) {
         return Err(foreign_origin());
     }
-    let sent = headers.get("x-csrf-token").and_then(|value| value.to_str().ok());
+    let sent = headers
+        .get("x-csrf-token")
+        .and_then(|value| value.to_str().ok());
     let held = cookie(headers, app.edge.cookies.csrf());
     match (sent, held) {
-        (Some(sent), Some(held)) if sent == held && app.csrf.verify(principal.session_id, sent) => Ok(()),
-        _ => Err(Problem::forbidden("csrf", "The request lacks the proof that our page sent it")),
+        (Some(sent), Some(held)) if sent == held && app.csrf.verify(principal.session_id, sent) => {
+            Ok(())
+        }
+        _ => Err(Problem::forbidden(
+            "csrf",
+            "The request lacks the proof that our page sent it",
+        )),
     }
 }
 
 fn foreign_origin() -> Problem {
-    Problem::forbidden("foreign-origin", "Requests from that origin are not accepted")
+    Problem::forbidden(
+        "foreign-origin",
+        "Requests from that origin are not accepted",
+    )
 }
 
 /// Who asks. Present in every handler whose guard is not public.
@@ -112,7 +125,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        parts.extensions.get::<Principal>().cloned().map(Self).ok_or_else(Problem::unauthenticated)
+        parts
+            .extensions
+            .get::<Principal>()
+            .cloned()
+            .map(Self)
+            .ok_or_else(Problem::unauthenticated)
     }
 }
 
@@ -124,10 +142,17 @@ impl FromRequestParts<App> for From {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map_or_else(
-            || SocketAddr::from(([0, 0, 0, 0], 0)),
-            |connection| connection.0,
-        );
-        Ok(Self(client_address(&parts.headers, peer, app.edge.trusted_proxies)))
+        let peer = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map_or_else(
+                || SocketAddr::from(([0, 0, 0, 0], 0)),
+                |connection| connection.0,
+            );
+        Ok(Self(client_address(
+            &parts.headers,
+            peer,
+            app.edge.trusted_proxies,
+        )))
     }
 }

@@ -13,7 +13,12 @@ impl Origins {
     /// Exactly these. A path or a slash at the end is cut off, since an origin has none.
     #[must_use]
     pub fn new(origins: impl IntoIterator<Item = String>) -> Self {
-        Self(origins.into_iter().map(|origin| origin_of(&origin)).collect())
+        Self(
+            origins
+                .into_iter()
+                .map(|origin| origin_of(&origin))
+                .collect(),
+        )
     }
 
     /// Whether a request that changes something comes from one of our pages: its `Origin` is ours, or,
@@ -23,14 +28,18 @@ impl Origins {
         match self.origin(headers) {
             Found::Ours => true,
             Found::Foreign => false,
-            Found::None => headers.get(SEC_FETCH_SITE).is_some_and(|value| value == "same-origin"),
+            Found::None => headers
+                .get(SEC_FETCH_SITE)
+                .is_some_and(|value| value == "same-origin"),
         }
     }
 
     /// Whether a request without a session may come in: only a foreign page is refused.
     #[must_use]
     pub fn allow_anonymous(&self, headers: &HeaderMap) -> bool {
-        let cross = headers.get(SEC_FETCH_SITE).is_some_and(|value| value == "cross-site");
+        let cross = headers
+            .get(SEC_FETCH_SITE)
+            .is_some_and(|value| value == "cross-site");
         self.origin(headers) != Found::Foreign && !cross
     }
 
@@ -60,7 +69,11 @@ enum Found {
 fn origin_of(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let host = rest.split('/').next().unwrap_or("");
-    if scheme.is_empty() { host.to_owned() } else { format!("{scheme}://{host}").to_ascii_lowercase() }
+    if scheme.is_empty() {
+        host.to_owned()
+    } else {
+        format!("{scheme}://{host}").to_ascii_lowercase()
+    }
 }
 
 #[cfg(test)]
@@ -94,8 +107,15 @@ mod tests {
             assert!(!origins.allow_socket(&headers), "{trick}");
         }
         let ours = headers(&[("origin", "http://127.0.0.1:8080")]);
-        assert!(origins.allow_change(&ours) && origins.allow_socket(&ours) && origins.allow_anonymous(&ours));
-        let twice = headers(&[("origin", "http://127.0.0.1:8080"), ("origin", "http://127.0.0.1:8080")]);
+        assert!(
+            origins.allow_change(&ours)
+                && origins.allow_socket(&ours)
+                && origins.allow_anonymous(&ours)
+        );
+        let twice = headers(&[
+            ("origin", "http://127.0.0.1:8080"),
+            ("origin", "http://127.0.0.1:8080"),
+        ]);
         assert!(!origins.allow_change(&twice));
     }
 

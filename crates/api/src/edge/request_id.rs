@@ -26,7 +26,9 @@ impl RequestId {
 
     fn parse(text: &str) -> Option<Self> {
         let fits = (8..=128).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
         fits.then(|| Self(text.into()))
     }
 
@@ -56,7 +58,10 @@ mod tests {
 
     fn of(text: &str) -> RequestId {
         let mut headers = HeaderMap::new();
-        headers.insert(X_REQUEST_ID, HeaderValue::from_bytes(text.as_bytes()).unwrap());
+        headers.insert(
+            X_REQUEST_ID,
+            HeaderValue::from_bytes(text.as_bytes()).unwrap(),
+        );
         RequestId::of(&headers, &CountingIds::default())
     }
 

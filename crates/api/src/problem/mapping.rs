@@ -13,17 +13,23 @@ use super::Problem;
 impl From<LoginError> for Problem {
     fn from(error: LoginError) -> Self {
         match error {
-            LoginError::BadCredentials => {
-                Self::new(StatusCode::UNAUTHORIZED, "bad-credentials", "User name or password is wrong")
-            }
-            LoginError::Locked { retry_after } => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "locked-out", "Too many attempts; wait and try again")
-                    .retry_after(retry_after)
-            }
-            LoginError::Overloaded { retry_after } => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many people sign in at once")
-                    .retry_after(retry_after)
-            }
+            LoginError::BadCredentials => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "bad-credentials",
+                "User name or password is wrong",
+            ),
+            LoginError::Locked { retry_after } => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "locked-out",
+                "Too many attempts; wait and try again",
+            )
+            .retry_after(retry_after),
+            LoginError::Overloaded { retry_after } => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overloaded",
+                "Too many people sign in at once",
+            )
+            .retry_after(retry_after),
             LoginError::Unavailable(source) => Self::unavailable(source),
         }
     }
@@ -49,7 +55,8 @@ impl From<UnknownEngine> for Problem {
         match error {
             UnknownEngine::Named(_) => Self::not_found("unknown-engine", "No engine has that name"),
             UnknownEngine::NoneConfigured => {
-                Self::not_found("no-engine", "No engine is configured").detail("add one under [[tws.engine]]")
+                Self::not_found("no-engine", "No engine is configured")
+                    .detail("add one under [[tws.engine]]")
             }
         }
     }
@@ -69,7 +76,9 @@ impl From<ReadError> for Problem {
             }
             ReadError::NoLog => Self::not_found("no-log", "The engine has no log of that run"),
             ReadError::Gateway(error) => error.into(),
-            error @ (ReadError::Lost(_) | ReadError::Unwritable) => Self::internal().caused_by(error),
+            error @ (ReadError::Lost(_) | ReadError::Unwritable) => {
+                Self::internal().caused_by(error)
+            }
         }
     }
 }
@@ -79,35 +88,52 @@ impl From<GatewayError> for Problem {
     fn from(error: GatewayError) -> Self {
         let detail = error.to_string();
         let problem = match error {
-            GatewayError::Unreachable(_) => {
-                Self::new(StatusCode::BAD_GATEWAY, "upstream-unreachable", "The engine cannot be reached")
-            }
-            GatewayError::TimedOut(_) => {
-                Self::new(StatusCode::GATEWAY_TIMEOUT, "upstream-timeout", "The engine did not answer in time")
-            }
-            GatewayError::CredentialsRefused => {
-                Self::new(StatusCode::BAD_GATEWAY, "upstream-auth", "The engine refused Resync's credentials")
-            }
-            GatewayError::Forbidden => {
-                Self::new(StatusCode::BAD_GATEWAY, "upstream-auth", "The engine denies Resync's user the right")
-            }
+            GatewayError::Unreachable(_) => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "upstream-unreachable",
+                "The engine cannot be reached",
+            ),
+            GatewayError::TimedOut(_) => Self::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "upstream-timeout",
+                "The engine did not answer in time",
+            ),
+            GatewayError::CredentialsRefused => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "upstream-auth",
+                "The engine refused Resync's credentials",
+            ),
+            GatewayError::Forbidden => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "upstream-auth",
+                "The engine denies Resync's user the right",
+            ),
             GatewayError::Busy { retry_after } => {
-                let problem =
-                    Self::new(StatusCode::SERVICE_UNAVAILABLE, "upstream-busy", "The engine is busy");
+                let problem = Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "upstream-busy",
+                    "The engine is busy",
+                );
                 match retry_after {
                     Some(after) => problem.retry_after(after),
                     None => problem,
                 }
             }
-            GatewayError::Rejected(_) => {
-                Self::new(StatusCode::BAD_GATEWAY, "upstream-rejected", "The engine did not accept the request")
-            }
-            GatewayError::Unsupported => {
-                Self::new(StatusCode::BAD_GATEWAY, "upstream-unsupported", "The engine's release lacks this")
-            }
-            GatewayError::Unreadable(_) => {
-                Self::new(StatusCode::BAD_GATEWAY, "upstream-unreadable", "The engine's answer cannot be read")
-            }
+            GatewayError::Rejected(_) => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "upstream-rejected",
+                "The engine did not accept the request",
+            ),
+            GatewayError::Unsupported => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "upstream-unsupported",
+                "The engine's release lacks this",
+            ),
+            GatewayError::Unreadable(_) => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "upstream-unreadable",
+                "The engine's answer cannot be read",
+            ),
         };
         problem.detail(detail)
     }
@@ -115,9 +141,13 @@ impl From<GatewayError> for Problem {
 
 impl From<NotAllowed> for Problem {
     fn from(error: NotAllowed) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not-allowed-in-state", "The job's state does not allow that")
-            .detail(error.to_string())
-            .member("state", error.state.as_str())
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "not-allowed-in-state",
+            "The job's state does not allow that",
+        )
+        .detail(error.to_string())
+        .member("state", error.state.as_str())
     }
 }
 
@@ -154,16 +184,22 @@ impl From<ConfirmError> for Problem {
             ConfirmError::UnknownProposal => {
                 Self::not_found("unknown-proposal", "There is no such proposal of yours")
             }
-            ConfirmError::Used => {
-                Self::new(StatusCode::CONFLICT, "proposal-used", "The proposal was confirmed before")
-            }
-            ConfirmError::Expired => {
-                Self::new(StatusCode::GONE, "proposal-expired", "The proposal has expired; propose again")
-            }
-            ConfirmError::StateChanged { state } => {
-                Self::new(StatusCode::CONFLICT, "state-changed", "The job has changed; look again")
-                    .member("state", state.as_str())
-            }
+            ConfirmError::Used => Self::new(
+                StatusCode::CONFLICT,
+                "proposal-used",
+                "The proposal was confirmed before",
+            ),
+            ConfirmError::Expired => Self::new(
+                StatusCode::GONE,
+                "proposal-expired",
+                "The proposal has expired; propose again",
+            ),
+            ConfirmError::StateChanged { state } => Self::new(
+                StatusCode::CONFLICT,
+                "state-changed",
+                "The job has changed; look again",
+            )
+            .member("state", state.as_str()),
             ConfirmError::NotAllowed(error) => error.into(),
             ConfirmError::UnknownEngine(error) => error.into(),
             ConfirmError::ReadOnly => read_only(),
@@ -172,15 +208,22 @@ impl From<ConfirmError> for Problem {
             ConfirmError::Store(error) => error.into(),
             error @ ConfirmError::NoAudit(_) => Self::unavailable(error)
                 .detail("the audit log could not be written, so nothing was done; propose again"),
-            ConfirmError::Refused { reason, audit_id } => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "upstream-refused", "The engine refused the action")
-                    .detail(reason)
-                    .member("audit_id", audit_id.to_string())
-            }
-            ConfirmError::NotDone { cause, audit_id } => {
-                Self::from(cause).member("executed", false).member("audit_id", audit_id.to_string())
-            }
-            ConfirmError::OutcomeUnknown { cause, audit_id, state, effect_seen } => {
+            ConfirmError::Refused { reason, audit_id } => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "upstream-refused",
+                "The engine refused the action",
+            )
+            .detail(reason)
+            .member("audit_id", audit_id.to_string()),
+            ConfirmError::NotDone { cause, audit_id } => Self::from(cause)
+                .member("executed", false)
+                .member("audit_id", audit_id.to_string()),
+            ConfirmError::OutcomeUnknown {
+                cause,
+                audit_id,
+                state,
+                effect_seen,
+            } => {
                 let status = match cause {
                     GatewayError::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
                     GatewayError::Unreachable(_)
@@ -191,25 +234,31 @@ impl From<ConfirmError> for Problem {
                     | GatewayError::Unsupported
                     | GatewayError::Unreadable(_) => StatusCode::BAD_GATEWAY,
                 };
-                let problem = Self::new(status, "outcome-unknown", "The action was sent; its outcome is unknown")
-                    .detail("it is not repeated; look at the job before doing anything else")
-                    .member("audit_id", audit_id.to_string())
-                    .member("effect_seen", effect_seen);
+                let problem = Self::new(
+                    status,
+                    "outcome-unknown",
+                    "The action was sent; its outcome is unknown",
+                )
+                .detail("it is not repeated; look at the job before doing anything else")
+                .member("audit_id", audit_id.to_string())
+                .member("effect_seen", effect_seen);
                 match state {
                     Some(state) => problem.member("state", state.as_str()),
                     None => problem,
                 }
             }
-            ConfirmError::NotAudited { executed, audit_id, cause } => {
-                Self::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "not-audited",
-                    "The action was sent, but its outcome could not be written to the audit log",
-                )
-                .member("executed", executed)
-                .member("audit_id", audit_id.to_string())
-                .caused_by(cause)
-            }
+            ConfirmError::NotAudited {
+                executed,
+                audit_id,
+                cause,
+            } => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "not-audited",
+                "The action was sent, but its outcome could not be written to the audit log",
+            )
+            .member("executed", executed)
+            .member("audit_id", audit_id.to_string())
+            .caused_by(cause),
             error @ ConfirmError::Interrupted => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "outcome-unknown",
@@ -248,7 +297,9 @@ impl From<KnowledgeError> for Problem {
 impl From<SearchError> for Problem {
     fn from(error: SearchError) -> Self {
         match error {
-            SearchError::EmptyQuery | SearchError::TooLong { .. } => Self::invalid("?q", error.to_string()),
+            SearchError::EmptyQuery | SearchError::TooLong { .. } => {
+                Self::invalid("?q", error.to_string())
+            }
             SearchError::Unavailable(source) => Self::unavailable(source),
         }
     }
@@ -270,12 +321,17 @@ impl From<UploadError> for Problem {
                 "unsupported-media-type",
                 "This kind of file cannot be read",
             )
-            .error("/file".to_owned(), "send a .md, .markdown, .txt or .text file".to_owned()),
+            .error(
+                "/file".to_owned(),
+                "send a .md, .markdown, .txt or .text file".to_owned(),
+            ),
             UploadError::InvalidField { field } => Self::invalid(format!("/{field}"), detail),
-            UploadError::Busy => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many uploads are under way")
-                    .retry_after(std::time::Duration::from_secs(5))
-            }
+            UploadError::Busy => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overloaded",
+                "Too many uploads are under way",
+            )
+            .retry_after(std::time::Duration::from_secs(5)),
             UploadError::Unavailable(source) => Self::unavailable(source),
         }
     }
@@ -285,8 +341,12 @@ impl From<ChatError> for Problem {
     fn from(error: ChatError) -> Self {
         let detail = error.to_string();
         match error {
-            ChatError::EmptyMessage | ChatError::TooLong { .. } => Self::invalid("/message", detail),
-            ChatError::UnknownEngine(_) => Self::not_found("unknown-engine", "No engine has that name"),
+            ChatError::EmptyMessage | ChatError::TooLong { .. } => {
+                Self::invalid("/message", detail)
+            }
+            ChatError::UnknownEngine(_) => {
+                Self::not_found("unknown-engine", "No engine has that name")
+            }
             ChatError::UnknownSession => {
                 Self::not_found("unknown-session", "There is no such conversation of yours")
             }
@@ -312,7 +372,9 @@ mod tests {
             GatewayError::TimedOut(Duration::from_secs(2)),
             GatewayError::CredentialsRefused,
             GatewayError::Forbidden,
-            GatewayError::Busy { retry_after: Some(Duration::from_secs(7)) },
+            GatewayError::Busy {
+                retry_after: Some(Duration::from_secs(7)),
+            },
             GatewayError::Rejected("no".into()),
             GatewayError::Unsupported,
             GatewayError::Unreadable("half a body".into()),
@@ -353,16 +415,45 @@ mod tests {
             (ConfirmError::UnknownProposal, 404, "unknown-proposal"),
             (ConfirmError::Used, 409, "proposal-used"),
             (ConfirmError::Expired, 410, "proposal-expired"),
-            (ConfirmError::StateChanged { state: JobStatus::Succ }, 409, "state-changed"),
-            (ConfirmError::ReadOnly, 403, "read-only"),
-            (ConfirmError::Refused { reason: "no".into(), audit_id }, 422, "upstream-refused"),
-            (ConfirmError::NotDone { cause: cause(), audit_id }, 504, "upstream-timeout"),
             (
-                ConfirmError::OutcomeUnknown { cause: cause(), audit_id, state: None, effect_seen: false },
+                ConfirmError::StateChanged {
+                    state: JobStatus::Succ,
+                },
+                409,
+                "state-changed",
+            ),
+            (ConfirmError::ReadOnly, 403, "read-only"),
+            (
+                ConfirmError::Refused {
+                    reason: "no".into(),
+                    audit_id,
+                },
+                422,
+                "upstream-refused",
+            ),
+            (
+                ConfirmError::NotDone {
+                    cause: cause(),
+                    audit_id,
+                },
+                504,
+                "upstream-timeout",
+            ),
+            (
+                ConfirmError::OutcomeUnknown {
+                    cause: cause(),
+                    audit_id,
+                    state: None,
+                    effect_seen: false,
+                },
                 504,
                 "outcome-unknown",
             ),
-            (ConfirmError::NoAudit(AuditError::Unavailable("disk".into())), 503, "unavailable"),
+            (
+                ConfirmError::NoAudit(AuditError::Unavailable("disk".into())),
+                503,
+                "unavailable",
+            ),
             (
                 ConfirmError::NotAudited {
                     executed: Some(true),

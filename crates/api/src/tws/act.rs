@@ -9,7 +9,9 @@ use resync_auth::{Permission, Principal};
 use resync_kernel::{ExposeSecret, SecretString};
 use resync_tws::model::{Action, ActionKind, ConfirmOutcome, JobStatus, Priority};
 use resync_tws::ports::AuditId;
-use resync_tws::{ActionActor, ConfirmRequest, Impact, Proposal, ProposeRequest, Reason, Target, Ticket};
+use resync_tws::{
+    ActionActor, ConfirmRequest, Impact, Proposal, ProposeRequest, Reason, Target, Ticket,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -88,13 +90,31 @@ pub(crate) async fn act(
     let request_id = Some(request_id.as_str().to_owned());
     if let Some(token) = body.confirmation_token.take() {
         if !principal.can(Permission::ConfirmActions) {
-            return Err(Problem::forbidden("not-permitted", "Your role does not allow this"));
+            return Err(Problem::forbidden(
+                "not-permitted",
+                "Your role does not allow this",
+            ));
         }
-        let beside = [body.reason.is_some(), body.ticket.is_some(), body.priority.is_some(), body.status.is_some()];
+        let beside = [
+            body.reason.is_some(),
+            body.ticket.is_some(),
+            body.priority.is_some(),
+            body.status.is_some(),
+        ];
         if beside.contains(&true) || query.dry_run {
-            return Err(Problem::invalid("/confirmation_token", "stands alone: what it confirms is fixed"));
+            return Err(Problem::invalid(
+                "/confirmation_token",
+                "stands alone: what it confirms is fixed",
+            ));
         }
-        let request = ConfirmRequest { actor, engine, job, kind, token, request_id };
+        let request = ConfirmRequest {
+            actor,
+            engine,
+            job,
+            kind,
+            token,
+            request_id,
+        };
         let confirmed = app.actions.confirm(request).await?;
         let answer = ConfirmedAnswer {
             executed: true,
@@ -109,13 +129,24 @@ pub(crate) async fn act(
         engine,
         job,
         action: action_of(kind, &body)?,
-        reason: parsed("/reason", Reason::parse(body.reason.as_deref().unwrap_or("")))?,
-        ticket: body.ticket.as_deref().map(|text| parsed("/ticket", Ticket::parse(text))).transpose()?,
+        reason: parsed(
+            "/reason",
+            Reason::parse(body.reason.as_deref().unwrap_or("")),
+        )?,
+        ticket: body
+            .ticket
+            .as_deref()
+            .map(|text| parsed("/ticket", Ticket::parse(text)))
+            .transpose()?,
         request_id,
         dry_run: query.dry_run,
     };
     let proposal = app.actions.propose(request).await?;
-    let status = if query.dry_run { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let status = if query.dry_run {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
     Ok((status, Json(answer_of(proposal))).into_response())
 }
 
@@ -130,10 +161,16 @@ fn actor_of(principal: &Principal) -> ActionActor {
 /// The action of a path with the parameters of a body; a parameter that does not belong is refused.
 fn action_of(kind: ActionKind, body: &ActRequest) -> Result<Action, Problem> {
     if body.priority.is_some() && kind != ActionKind::Priority {
-        return Err(Problem::invalid("/priority", "belongs to the action priority only"));
+        return Err(Problem::invalid(
+            "/priority",
+            "belongs to the action priority only",
+        ));
     }
     if body.status.is_some() && kind != ActionKind::Confirm {
-        return Err(Problem::invalid("/status", "belongs to the action confirm only"));
+        return Err(Problem::invalid(
+            "/status",
+            "belongs to the action confirm only",
+        ));
     }
     Ok(match kind {
         ActionKind::Rerun => Action::Rerun,
@@ -142,18 +179,27 @@ fn action_of(kind: ActionKind, body: &ActRequest) -> Result<Action, Problem> {
         ActionKind::Cancel => Action::Cancel,
         ActionKind::Kill => Action::Kill,
         ActionKind::Confirm => Action::Confirm {
-            status: body.status.ok_or_else(|| Problem::invalid("/status", "is missing: succ or abend"))?,
+            status: body
+                .status
+                .ok_or_else(|| Problem::invalid("/status", "is missing: succ or abend"))?,
         },
         ActionKind::Priority => {
-            let number = body.priority.ok_or_else(|| Problem::invalid("/priority", "is missing: 0 to 101"))?;
-            Action::Priority { priority: parsed("/priority", Priority::new(number))? }
+            let number = body
+                .priority
+                .ok_or_else(|| Problem::invalid("/priority", "is missing: 0 to 101"))?;
+            Action::Priority {
+                priority: parsed("/priority", Priority::new(number))?,
+            }
         }
     })
 }
 
 fn answer_of(proposal: Proposal) -> ProposalAnswer {
     let (proposal_id, confirmation_token) = match proposal.handle {
-        Some(handle) => (Some(handle.id.0), Some(handle.confirmation_token.expose_secret().to_owned())),
+        Some(handle) => (
+            Some(handle.id.0),
+            Some(handle.confirmation_token.expose_secret().to_owned()),
+        ),
         None => (None, None),
     };
     ProposalAnswer {

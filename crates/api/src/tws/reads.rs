@@ -79,7 +79,8 @@ pub(crate) struct StreamsQuery {
 
 /// The engine that a query names.
 pub(super) fn engine(text: Option<&str>) -> Result<Option<EngineName>, Problem> {
-    text.map(|text| parsed("?engine", EngineName::parse(text))).transpose()
+    text.map(|text| parsed("?engine", EngineName::parse(text)))
+        .transpose()
 }
 
 /// The job that a path names.
@@ -88,12 +89,14 @@ pub(super) fn job_id(text: &str) -> Result<JobId, Problem> {
 }
 
 fn pattern(place: &str, text: Option<&String>) -> Result<Option<NamePattern>, Problem> {
-    text.map(|text| parsed(place, NamePattern::parse(text))).transpose()
+    text.map(|text| parsed(place, NamePattern::parse(text)))
+        .transpose()
 }
 
 fn offset(cursor: Option<&String>) -> Result<u64, Problem> {
     cursor.map_or(Ok(0), |cursor| {
-        offset_of_cursor(cursor).map_err(|_| Problem::invalid("?cursor", "is not a cursor that we gave"))
+        offset_of_cursor(cursor)
+            .map_err(|_| Problem::invalid("?cursor", "is not a cursor that we gave"))
     })
 }
 
@@ -102,13 +105,18 @@ fn answer<T>(headers: &HeaderMap, live: &Live<T>) -> Result<Response, Problem> {
     // Weak: `meta` differs between two answers of the same data.
     let tag = format!("W/{}", live.etag);
     let same = headers.get_all(IF_NONE_MATCH).iter().any(|value| {
-        value.to_str().is_ok_and(|text| text.split(',').any(|one| one.trim() == tag || one.trim() == "*"))
+        value.to_str().is_ok_and(|text| {
+            text.split(',')
+                .any(|one| one.trim() == tag || one.trim() == "*")
+        })
     });
     let mut response = if same {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let mut response = Response::new(Body::from(live.body()?));
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
     };
     let out = response.headers_mut();
@@ -122,7 +130,9 @@ fn answer<T>(headers: &HeaderMap, live: &Live<T>) -> Result<Response, Problem> {
 
 /// `GET tws/engines`
 pub(crate) async fn engines(State(app): State<App>) -> Json<EnginesAnswer> {
-    Json(EnginesAnswer { items: app.plan.engines_status().await })
+    Json(EnginesAnswer {
+        items: app.plan.engines_status().await,
+    })
 }
 
 /// `GET tws/summary`
@@ -144,7 +154,12 @@ pub(crate) async fn jobs(
 ) -> Result<Response, Problem> {
     let engine = engine(query.engine.as_deref())?;
     let mut status = Vec::new();
-    for word in query.status.iter().flat_map(|text| text.split(',')).map(str::trim) {
+    for word in query
+        .status
+        .iter()
+        .flat_map(|text| text.split(','))
+        .map(str::trim)
+    {
         match JobStatus::known(word) {
             Some(known) => status.push(known),
             None => return Err(Problem::invalid("?status", "is not a status of a job")),
@@ -163,7 +178,11 @@ pub(crate) async fn jobs(
     };
     let live = app.plan.jobs(engine.as_ref(), wanted).await?;
     let mut response = answer(&headers, &live)?;
-    link_next(response.headers_mut(), &uri, live.value.next_cursor.as_deref());
+    link_next(
+        response.headers_mut(),
+        &uri,
+        live.value.next_cursor.as_deref(),
+    );
     Ok(response)
 }
 
@@ -175,7 +194,10 @@ pub(crate) async fn job(
     Query(query): Query<EngineQuery>,
 ) -> Result<Response, Problem> {
     let engine = engine(query.engine.as_deref())?;
-    answer(&headers, &app.plan.job(engine.as_ref(), &job_id(&id)?).await?)
+    answer(
+        &headers,
+        &app.plan.job(engine.as_ref(), &job_id(&id)?).await?,
+    )
 }
 
 /// `GET tws/jobs/{id}/log`
@@ -189,16 +211,28 @@ pub(crate) async fn log(
     if query.from == Some(0) {
         return Err(Problem::invalid("?from", "lines are counted from 1"));
     }
-    if query.lines.is_some_and(|lines| !(1..=2000).contains(&lines)) {
+    if query
+        .lines
+        .is_some_and(|lines| !(1..=2000).contains(&lines))
+    {
         return Err(Problem::invalid("?lines", "must be 1 to 2000"));
     }
     let request = LogRequest {
-        run: query.run.as_deref().map(|run| parsed("?run", RunId::parse(run))).transpose()?,
+        run: query
+            .run
+            .as_deref()
+            .map(|run| parsed("?run", RunId::parse(run)))
+            .transpose()?,
         from: query.from,
         lines: query.lines,
         search: query.search,
     };
-    answer(&headers, &app.plan.log(engine.as_ref(), &job_id(&id)?, request).await?)
+    answer(
+        &headers,
+        &app.plan
+            .log(engine.as_ref(), &job_id(&id)?, request)
+            .await?,
+    )
 }
 
 /// `GET tws/jobs/{id}/dependencies`
@@ -214,7 +248,10 @@ pub(crate) async fn dependencies(
         return Err(Problem::invalid("?depth", "must be 1 to 10"));
     }
     let direction = query.direction.unwrap_or(NeighbourDirection::Predecessors);
-    let live = app.plan.dependencies(engine.as_ref(), &job_id(&id)?, direction, depth).await?;
+    let live = app
+        .plan
+        .dependencies(engine.as_ref(), &job_id(&id)?, direction, depth)
+        .await?;
     answer(&headers, &live)
 }
 
@@ -226,7 +263,10 @@ pub(crate) async fn diagnosis(
     Query(query): Query<EngineQuery>,
 ) -> Result<Response, Problem> {
     let engine = engine(query.engine.as_deref())?;
-    answer(&headers, &app.plan.diagnosis(engine.as_ref(), &job_id(&id)?).await?)
+    answer(
+        &headers,
+        &app.plan.diagnosis(engine.as_ref(), &job_id(&id)?).await?,
+    )
 }
 
 /// `GET tws/job-streams`
@@ -238,9 +278,16 @@ pub(crate) async fn streams(
 ) -> Result<Response, Problem> {
     let engine = engine(query.engine.as_deref())?;
     let limit = limit_of(query.limit)?.get();
-    let live = app.plan.streams(engine.as_ref(), offset(query.cursor.as_ref())?, limit).await?;
+    let live = app
+        .plan
+        .streams(engine.as_ref(), offset(query.cursor.as_ref())?, limit)
+        .await?;
     let mut response = answer(&headers, &live)?;
-    link_next(response.headers_mut(), &uri, live.value.next_cursor.as_deref());
+    link_next(
+        response.headers_mut(),
+        &uri,
+        live.value.next_cursor.as_deref(),
+    );
     Ok(response)
 }
 
@@ -262,5 +309,8 @@ pub(crate) async fn workstation(
     Query(query): Query<EngineQuery>,
 ) -> Result<Response, Problem> {
     let engine = engine(query.engine.as_deref())?;
-    answer(&headers, &app.plan.workstation(engine.as_ref(), &name).await?)
+    answer(
+        &headers,
+        &app.plan.workstation(engine.as_ref(), &name).await?,
+    )
 }

@@ -90,10 +90,18 @@ pub(crate) async fn run<S, E>(
     S: Stream<Item = Result<Message, E>> + Sink<Message, Error = E> + Unpin + Send,
     E: std::error::Error + Send + 'static,
 {
-    let mut open = Open { socket, timing, seq: 0, streams: 0 };
+    let mut open = Open {
+        socket,
+        timing,
+        seq: 0,
+        streams: 0,
+    };
     let end = open.talk(conversation, &shutdown).await;
     if let End::Close(code, reason) = end {
-        let close = Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }));
+        let close = Message::Close(Some(CloseFrame {
+            code,
+            reason: Utf8Bytes::from_static(reason),
+        }));
         // The socket goes either way; a peer that does not read gets no goodbye.
         let _closed = timeout(timing.send_timeout, open.socket.send(close)).await;
     }
@@ -113,11 +121,18 @@ where
 {
     async fn talk(&mut self, conversation: &dyn Conversation, shutdown: &CancellationToken) -> End {
         let idle_seconds = self.timing.idle_timeout.as_secs();
-        if self.send(json!({"type": "ready", "idle_timeout_seconds": idle_seconds})).await.is_err() {
+        if self
+            .send(json!({"type": "ready", "idle_timeout_seconds": idle_seconds}))
+            .await
+            .is_err()
+        {
             return End::Gone;
         }
         let mut idle_at = Instant::now() + self.timing.idle_timeout;
-        let mut look = interval_at(Instant::now() + self.timing.session_check, self.timing.session_check);
+        let mut look = interval_at(
+            Instant::now() + self.timing.session_check,
+            self.timing.session_check,
+        );
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut answering: Option<Answering<'_>> = None;
         loop {
@@ -171,9 +186,17 @@ where
             Ok(Incoming::ChatMessage { .. }) if answering.is_some() => {
                 error_event("busy", "The question before is still being answered")
             }
-            Ok(Incoming::ChatMessage { content, stream, session_id }) => {
+            Ok(Incoming::ChatMessage {
+                content,
+                stream,
+                session_id,
+            }) => {
                 self.streams += 1;
-                *answering = Some(conversation.answer(Question { content, session_id, stream }));
+                *answering = Some(conversation.answer(Question {
+                    content,
+                    session_id,
+                    stream,
+                }));
                 if !stream {
                     return None;
                 }
@@ -234,7 +257,11 @@ fn read(text: &str) -> Result<Incoming, Problem> {
     if text.trim_start().starts_with('{') {
         return crate::edge::extract::parse_json(text.as_bytes());
     }
-    Ok(Incoming::ChatMessage { content: text.to_owned(), stream: true, session_id: None })
+    Ok(Incoming::ChatMessage {
+        content: text.to_owned(),
+        stream: true,
+        session_id: None,
+    })
 }
 
 fn error_event(code: &str, title: &str) -> Value {
@@ -285,15 +312,24 @@ mod tests {
 
     impl Stream for Fake {
         type Item = Result<Message, Infallible>;
-        fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-            self.incoming.poll_recv(context).map(|message| message.map(Ok))
+        fn poll_next(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Self::Item>> {
+            self.incoming
+                .poll_recv(context)
+                .map(|message| message.map(Ok))
         }
     }
 
     impl Sink<Message> for Fake {
         type Error = Infallible;
         fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-            if self.stuck { Poll::Pending } else { Poll::Ready(Ok(())) }
+            if self.stuck {
+                Poll::Pending
+            } else {
+                Poll::Ready(Ok(()))
+            }
         }
         fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Infallible> {
             self.outgoing.send(message).unwrap();
@@ -322,7 +358,9 @@ mod tests {
                 return Err(Problem::unauthenticated());
             }
             tokio::time::sleep(self.takes).await;
-            Ok(vec![json!({"type": "message", "is_final": true, "content": question.content})])
+            Ok(vec![
+                json!({"type": "message", "is_final": true, "content": question.content}),
+            ])
         }
     }
 
@@ -344,12 +382,34 @@ mod tests {
     fn open(takes: Duration, stuck: bool) -> Client {
         let (to, incoming) = mpsc::unbounded_channel();
         let (outgoing, from) = mpsc::unbounded_channel();
-        let conversation = std::sync::Arc::new(Scripted { allowed: AtomicBool::new(true), takes });
+        let conversation = std::sync::Arc::new(Scripted {
+            allowed: AtomicBool::new(true),
+            takes,
+        });
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (held, token) = (conversation.clone(), shutdown.clone());
-        tasks.spawn(async move { run(Fake { incoming, outgoing, stuck }, &*held, TIMING, token).await });
+        tasks.spawn(async move {
+            run(
+                Fake {
+                    incoming,
+                    outgoing,
+                    stuck,
+                },
+                &*held,
+                TIMING,
+                token,
+            )
+            .await
+        });
         tasks.close();
-        Client { to, from, conversation, shutdown, tasks, started: Instant::now() }
+        Client {
+            to,
+            from,
+            conversation,
+            shutdown,
+            tasks,
+            started: Instant::now(),
+        }
     }
 
     impl Client {
@@ -452,9 +512,25 @@ mod tests {
         client.say(r#"{"type":"chat_message","content":"one","stream":false}"#);
         client.say("two");
         client.say(r#"{"type":"dance"}"#);
-        let events = [client.event().await, client.event().await, client.event().await, client.event().await];
-        let seen: Vec<_> = events.iter().map(|e| (e["seq"].as_u64().unwrap(), e["type"].clone())).collect();
-        assert_eq!(seen, [(1, "ready".into()), (2, "error".into()), (3, "error".into()), (4, "message".into())]);
+        let events = [
+            client.event().await,
+            client.event().await,
+            client.event().await,
+            client.event().await,
+        ];
+        let seen: Vec<_> = events
+            .iter()
+            .map(|e| (e["seq"].as_u64().unwrap(), e["type"].clone()))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (1, "ready".into()),
+                (2, "error".into()),
+                (3, "error".into()),
+                (4, "message".into())
+            ]
+        );
         assert_eq!(events[1]["code"], "busy");
     }
 
@@ -464,7 +540,12 @@ mod tests {
         client.say("why?");
         client.say(r#"{"type":"cancel","stream_id":1}"#);
         client.say(r#"{"type":"cancel"}"#);
-        let events = [client.event().await, client.event().await, client.event().await, client.event().await];
+        let events = [
+            client.event().await,
+            client.event().await,
+            client.event().await,
+            client.event().await,
+        ];
         assert_eq!(events[2]["cancelled"], true);
         assert_eq!(events[3]["code"], "nothing-to-cancel");
     }

@@ -33,19 +33,30 @@ impl Sockets {
             return None;
         }
         open.insert(user, own + 1);
-        Some(Place { sockets: self.clone(), user })
+        Some(Place {
+            sockets: self.clone(),
+            user,
+        })
     }
 
     /// How many are open.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .sum()
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut open = self.sockets.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self
+            .sockets
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = open.get_mut(&self.user) {
             *own -= 1;
             if *own == 0 {

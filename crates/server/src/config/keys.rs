@@ -102,12 +102,16 @@ pub(crate) const NOT_YET: &[&str] = &[
 ];
 
 /// Names in the environment that stand for a key without the usual form.
-pub(crate) const ALIASES: &[(&str, &str)] =
-    &[("AUTH_SECRET_KEY", "auth.secret_key"), ("WS_IDLE_TIMEOUT_SECONDS", "ws.idle_timeout_seconds")];
+pub(crate) const ALIASES: &[(&str, &str)] = &[
+    ("AUTH_SECRET_KEY", "auth.secret_key"),
+    ("WS_IDLE_TIMEOUT_SECONDS", "ws.idle_timeout_seconds"),
+];
 
 /// The kind of a key.
 pub(crate) fn kind(key: &str) -> Option<Kind> {
-    KEYS.iter().find(|(name, _)| *name == key).map(|(_, kind)| *kind)
+    KEYS.iter()
+        .find(|(name, _)| *name == key)
+        .map(|(_, kind)| *kind)
 }
 
 /// The key's name in the environment.

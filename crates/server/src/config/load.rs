@@ -37,7 +37,10 @@ pub struct ConfigError {
 
 impl ConfigError {
     pub(crate) fn new(place: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { place: place.into(), problem: problem.into() }
+        Self {
+            place: place.into(),
+            problem: problem.into(),
+        }
     }
 }
 
@@ -57,19 +60,31 @@ impl Loaded {
     pub fn from(sources: &Sources) -> Result<Self, ConfigError> {
         let mut layers = Figment::new().merge(Named::defaults());
         if let Some(file) = file_of(sources)? {
-            let text = std::fs::read_to_string(&file)
-                .map_err(|error| ConfigError::new(file.display().to_string(), format!("cannot be read: {error}")))?;
+            let text = std::fs::read_to_string(&file).map_err(|error| {
+                ConfigError::new(
+                    file.display().to_string(),
+                    format!("cannot be read: {error}"),
+                )
+            })?;
             check_file(&text, &file)?;
             layers = layers.merge(Toml::file_exact(&file));
         }
         for (key, (variable, value)) in from_environment(&sources.environment)? {
             let place = format!("{key} (environment variable {variable})");
-            layers = layers.merge(Named::one(&key, typed(&key, &value, &place)?, format!("environment variable {variable}")));
+            layers = layers.merge(Named::one(
+                &key,
+                typed(&key, &value, &place)?,
+                format!("environment variable {variable}"),
+            ));
         }
         for (key, value) in &sources.flags {
             let place = format!("{key} (flag)");
             known(key, &place)?;
-            layers = layers.merge(Named::one(key, typed(key, value, &place)?, "flag".to_owned()));
+            layers = layers.merge(Named::one(
+                key,
+                typed(key, value, &place)?,
+                "flag".to_owned(),
+            ));
         }
         let config: Config = layers.extract().map_err(of_figment)?;
         check(&config)?;
@@ -82,7 +97,10 @@ struct Named<T>(Serialized<T>, String);
 
 impl Named<Config> {
     fn defaults() -> Self {
-        Self(Serialized::defaults(Config::default()), "default".to_owned())
+        Self(
+            Serialized::defaults(Config::default()),
+            "default".to_owned(),
+        )
     }
 }
 
@@ -104,9 +122,10 @@ impl<T: serde::Serialize> figment::Provider for Named<T> {
 
 fn file_of(sources: &Sources) -> Result<Option<PathBuf>, ConfigError> {
     match (&sources.file, &sources.default_file) {
-        (Some(file), _) if !file.exists() => {
-            Err(ConfigError::new(file.display().to_string(), "there is no such file; mend --config"))
-        }
+        (Some(file), _) if !file.exists() => Err(ConfigError::new(
+            file.display().to_string(),
+            "there is no such file; mend --config",
+        )),
         (Some(file), _) => Ok(Some(file.clone())),
         (None, Some(file)) if file.exists() => Ok(Some(file.clone())),
         _ => Ok(None),
@@ -117,12 +136,20 @@ fn file_of(sources: &Sources) -> Result<Option<PathBuf>, ConfigError> {
 fn check_file(text: &str, file: &Path) -> Result<(), ConfigError> {
     let place = |key: &str| format!("{key} ({})", file.display());
     let table: toml::Table = toml::from_str(text).map_err(|error| {
-        let line = error.span().map_or(0, |span| text.get(..span.start).unwrap_or("").lines().count().max(1));
-        ConfigError::new(file.display().to_string(), format!("not TOML near line {line}: {}", error.message()))
+        let line = error.span().map_or(0, |span| {
+            text.get(..span.start).unwrap_or("").lines().count().max(1)
+        });
+        ConfigError::new(
+            file.display().to_string(),
+            format!("not TOML near line {line}: {}", error.message()),
+        )
     })?;
     for (section, values) in &table {
         let Some(values) = values.as_table() else {
-            return Err(ConfigError::new(place(section), "put it under a section, such as [server]"));
+            return Err(ConfigError::new(
+                place(section),
+                "put it under a section, such as [server]",
+            ));
         };
         for key in values.keys() {
             let key = format!("{section}.{key}");
@@ -139,7 +166,10 @@ fn known(key: &str, place: &str) -> Result<(), ConfigError> {
         return Ok(());
     }
     if NOT_YET.contains(&key) {
-        return Err(ConfigError::new(place, "this version does not support that key yet; remove it"));
+        return Err(ConfigError::new(
+            place,
+            "this version does not support that key yet; remove it",
+        ));
     }
     Err(ConfigError::new(
         place,
@@ -161,14 +191,21 @@ fn from_environment(
         .collect();
     let mut found = BTreeMap::new();
     for (variable, value) in environment {
-        let file_of = variable.strip_suffix("_FILE").and_then(|name| names.get(name));
+        let file_of = variable
+            .strip_suffix("_FILE")
+            .and_then(|name| names.get(name));
         if let Some(key) = names.get(variable.as_str()) {
             found.insert((*key).to_owned(), (variable.clone(), value.clone()));
         } else if let Some(key) = file_of {
             let text = std::fs::read_to_string(value).map_err(|error| {
-                ConfigError::new(format!("{key} (environment variable {variable})"), format!("the file cannot be read: {error}"))
+                ConfigError::new(
+                    format!("{key} (environment variable {variable})"),
+                    format!("the file cannot be read: {error}"),
+                )
             })?;
-            found.entry((*key).to_owned()).or_insert((variable.clone(), text.trim_end().to_owned()));
+            found
+                .entry((*key).to_owned())
+                .or_insert((variable.clone(), text.trim_end().to_owned()));
         } else if let Some(rest) = variable.strip_prefix("RESYNC_") {
             // What the tests of this project hand to each other is no configuration.
             if !rest.starts_with("TEST_") {
@@ -193,9 +230,12 @@ fn typed(key: &str, text: &str, place: &str) -> Result<Value, ConfigError> {
             "false" | "0" | "no" => Ok(Value::from(false)),
             _ => Err(ConfigError::new(place, "must be true or false")),
         },
-        Some(Kind::List) => {
-            Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect::<Vec<_>>().into())
-        }
+        Some(Kind::List) => Ok(text
+            .split(',')
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+            .collect::<Vec<_>>()
+            .into()),
         Some(Kind::Text | Kind::Secret) | None => Ok(Value::from(text)),
     }
 }
@@ -204,7 +244,10 @@ fn typed(key: &str, text: &str, place: &str) -> Result<Value, ConfigError> {
 fn of_figment(error: figment::Error) -> ConfigError {
     let key = error.path.join(".");
     let origin = error.metadata.as_ref().map(|metadata| {
-        metadata.source.as_ref().map_or_else(|| metadata.name.to_string(), ToString::to_string)
+        metadata
+            .source
+            .as_ref()
+            .map_or_else(|| metadata.name.to_string(), ToString::to_string)
     });
     let place = match origin {
         Some(origin) => format!("{key} ({origin})"),
@@ -215,8 +258,12 @@ fn of_figment(error: figment::Error) -> ConfigError {
             format!("must be {expected}")
         }
         FigmentKind::MissingField(field) => format!("{field} is missing; add it"),
-        FigmentKind::UnknownField(_, expected) => format!("unknown key; known here: {}", expected.join(", ")),
-        FigmentKind::UnknownVariant(_, expected) => format!("must be one of {}", expected.join(", ")),
+        FigmentKind::UnknownField(_, expected) => {
+            format!("unknown key; known here: {}", expected.join(", "))
+        }
+        FigmentKind::UnknownVariant(_, expected) => {
+            format!("must be one of {}", expected.join(", "))
+        }
         _ => "not acceptable; see `resync config show` for the form".to_owned(),
     };
     ConfigError::new(place, problem)
@@ -226,7 +273,10 @@ fn of_figment(error: figment::Error) -> ConfigError {
 fn check(config: &Config) -> Result<(), ConfigError> {
     let refuse = |key: &str, problem: &str| Err(ConfigError::new(key, problem));
     if config.ws.idle_timeout_seconds == 0 {
-        return refuse("ws.idle_timeout_seconds", "must be at least 1: a socket that never idles out is a leak");
+        return refuse(
+            "ws.idle_timeout_seconds",
+            "must be at least 1: a socket that never idles out is a leak",
+        );
     }
     if !(4..=15).contains(&config.auth.bcrypt_cost) {
         return refuse("auth.bcrypt_cost", "must be 4 to 15; 12 is the default");
@@ -235,7 +285,10 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         return refuse("auth.lockout_attempts", "must be at least 1");
     }
     if config.auth.session_minutes == 0 || config.auth.idle_minutes == 0 {
-        return refuse("auth.session_minutes, auth.idle_minutes", "must be at least 1");
+        return refuse(
+            "auth.session_minutes, auth.idle_minutes",
+            "must be at least 1",
+        );
     }
     if config.tws.timeout_seconds == 0 {
         return refuse("tws.timeout_seconds", "must be at least 1");
@@ -249,11 +302,31 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         );
     }
     let windows = [
-        ("job_status", config.cache.job_status_fresh_seconds, config.cache.job_status_stale_seconds),
-        ("job_logs", config.cache.job_logs_fresh_seconds, config.cache.job_logs_stale_seconds),
-        ("graph", config.cache.graph_fresh_seconds, config.cache.graph_stale_seconds),
-        ("static", config.cache.static_fresh_seconds, config.cache.static_stale_seconds),
-        ("default", config.cache.default_fresh_seconds, config.cache.default_stale_seconds),
+        (
+            "job_status",
+            config.cache.job_status_fresh_seconds,
+            config.cache.job_status_stale_seconds,
+        ),
+        (
+            "job_logs",
+            config.cache.job_logs_fresh_seconds,
+            config.cache.job_logs_stale_seconds,
+        ),
+        (
+            "graph",
+            config.cache.graph_fresh_seconds,
+            config.cache.graph_stale_seconds,
+        ),
+        (
+            "static",
+            config.cache.static_fresh_seconds,
+            config.cache.static_stale_seconds,
+        ),
+        (
+            "default",
+            config.cache.default_fresh_seconds,
+            config.cache.default_stale_seconds,
+        ),
     ];
     for (category, fresh, stale) in windows {
         if stale < fresh {
@@ -272,15 +345,24 @@ mod tests {
     use resync_kernel::ExposeSecret;
 
     fn environment(pairs: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
-        let environment = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Loaded::from(&Sources { environment, ..Sources::default() })
+        let environment = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Loaded::from(&Sources {
+            environment,
+            ..Sources::default()
+        })
     }
 
     fn file(text: &str) -> Result<Loaded, ConfigError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("resync.toml");
         std::fs::write(&path, text).unwrap();
-        Loaded::from(&Sources { file: Some(path), ..Sources::default() })
+        Loaded::from(&Sources {
+            file: Some(path),
+            ..Sources::default()
+        })
     }
 
     #[test]
@@ -310,7 +392,10 @@ mod tests {
             "server.listn (environment variable RESYNC_SERVER_LISTN): unknown key; did you mean server.listen?"
         );
         let error = file("[auth]\nbcrypt_costs = 12\n").unwrap_err();
-        assert!(error.problem.ends_with("did you mean auth.bcrypt_cost?"), "{error}");
+        assert!(
+            error.problem.ends_with("did you mean auth.bcrypt_cost?"),
+            "{error}"
+        );
     }
 
     /// P2-07
@@ -324,19 +409,29 @@ mod tests {
     #[test]
     fn a_key_of_a_later_version_is_refused_and_not_ignored() {
         let error = file("[redis]\nurl = \"redis://x\"\n").unwrap_err();
-        assert!(error.problem.contains("does not support that key yet"), "{error}");
+        assert!(
+            error.problem.contains("does not support that key yet"),
+            "{error}"
+        );
     }
 
     #[test]
     fn the_environment_beats_the_file_and_a_flag_beats_both() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("resync.toml");
-        std::fs::write(&path, "[auth]\nissuer = \"file\"\naudience = \"file\"\nbcrypt_cost = 11\n").unwrap();
+        std::fs::write(
+            &path,
+            "[auth]\nissuer = \"file\"\naudience = \"file\"\nbcrypt_cost = 11\n",
+        )
+        .unwrap();
         let sources = Sources {
             file: Some(path),
-            environment: [("RESYNC_AUTH_ISSUER", "environment"), ("RESYNC_AUTH_AUDIENCE", "environment")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
+            environment: [
+                ("RESYNC_AUTH_ISSUER", "environment"),
+                ("RESYNC_AUTH_AUDIENCE", "environment"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
             flags: vec![("auth.audience".to_owned(), "flag".to_owned())],
             ..Sources::default()
         };
@@ -351,7 +446,9 @@ mod tests {
     fn secret_resolved_after_env_set() {
         let none = environment(&[]).unwrap().config;
         assert!(none.auth.secret_key.is_none());
-        let some = environment(&[("AUTH_SECRET_KEY", "0123456789")]).unwrap().config;
+        let some = environment(&[("AUTH_SECRET_KEY", "0123456789")])
+            .unwrap()
+            .config;
         assert_eq!(some.auth.secret_key.unwrap().expose_secret(), "0123456789");
     }
 
@@ -360,7 +457,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         std::fs::write(&path, "from-a-file\n").unwrap();
-        let config = environment(&[("RESYNC_TWS_PASSWORD_FILE", path.to_str().unwrap())]).unwrap().config;
+        let config = environment(&[("RESYNC_TWS_PASSWORD_FILE", path.to_str().unwrap())])
+            .unwrap()
+            .config;
         assert_eq!(config.tws.password.unwrap().expose_secret(), "from-a-file");
     }
 
@@ -386,7 +485,8 @@ mod tests {
         .config;
         assert_eq!(config.tws.engine.len(), 2);
         assert!(config.tws.engine[0].read_only && !config.tws.engine[1].read_only);
-        let error = file("[[tws.engine]]\nname = \"prod\"\nurl = \"x\"\nusr = \"y\"\n").unwrap_err();
+        let error =
+            file("[[tws.engine]]\nname = \"prod\"\nurl = \"x\"\nusr = \"y\"\n").unwrap_err();
         assert!(error.problem.contains("username"), "{error}");
     }
 
@@ -405,8 +505,21 @@ mod tests {
 
     #[test]
     fn a_missing_or_broken_file_is_named() {
-        let missing = Sources { file: Some("/no/such.toml".into()), ..Sources::default() };
-        assert!(Loaded::from(&missing).unwrap_err().to_string().contains("/no/such.toml"));
-        assert!(file("[server\n").unwrap_err().problem.starts_with("not TOML near line 1"));
+        let missing = Sources {
+            file: Some("/no/such.toml".into()),
+            ..Sources::default()
+        };
+        assert!(
+            Loaded::from(&missing)
+                .unwrap_err()
+                .to_string()
+                .contains("/no/such.toml")
+        );
+        assert!(
+            file("[server\n")
+                .unwrap_err()
+                .problem
+                .starts_with("not TOML near line 1")
+        );
     }
 }

@@ -26,14 +26,19 @@ pub fn rows(loaded: &Loaded) -> Vec<Row> {
         .map(|(key, kind)| {
             let value = loaded.layers.find_value(key).ok();
             let origin = loaded.layers.find_metadata(key).map(|metadata| {
-                metadata.source.as_ref().map_or_else(|| metadata.name.to_string(), ToString::to_string)
+                metadata
+                    .source
+                    .as_ref()
+                    .map_or_else(|| metadata.name.to_string(), ToString::to_string)
             });
             Row {
                 key: (*key).to_owned(),
-                value: value.filter(|value| !matches!(value, Value::Empty(..))).map(|value| match kind {
-                    Kind::Secret => "(set)".to_owned(),
-                    Kind::Text | Kind::Number | Kind::Flag | Kind::List => text(&value),
-                }),
+                value: value
+                    .filter(|value| !matches!(value, Value::Empty(..)))
+                    .map(|value| match kind {
+                        Kind::Secret => "(set)".to_owned(),
+                        Kind::Text | Kind::Number | Kind::Flag | Kind::List => text(&value),
+                    }),
                 origin: origin.unwrap_or_else(|| "default".to_owned()),
                 environment: environment_name(key),
             }
@@ -45,7 +50,9 @@ fn text(value: &Value) -> String {
     match value {
         Value::String(_, text) => text.clone(),
         Value::Bool(_, flag) => flag.to_string(),
-        Value::Num(_, number) => number.to_u128().map_or_else(|| format!("{number:?}"), |number| number.to_string()),
+        Value::Num(_, number) => number
+            .to_u128()
+            .map_or_else(|| format!("{number:?}"), |number| number.to_string()),
         Value::Array(_, items) => items.iter().map(text).collect::<Vec<_>>().join(","),
         Value::Char(..) | Value::Empty(..) | Value::Dict(..) => String::new(),
     }
@@ -64,14 +71,20 @@ mod tests {
             ("RESYNC_LOG_LEVEL", "debug"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let loaded =
-            Loaded::from(&Sources { environment: environment.into(), ..Sources::default() }).unwrap();
+        let loaded = Loaded::from(&Sources {
+            environment: environment.into(),
+            ..Sources::default()
+        })
+        .unwrap();
         let rows = rows(&loaded);
         assert!(!format!("{rows:?} {:?}", loaded.config).contains("canary"));
         let of = |key: &str| rows.iter().find(|row| row.key == key).unwrap();
         assert_eq!(of("auth.secret_key").value.as_deref(), Some("(set)"));
         assert_eq!(of("log.level").value.as_deref(), Some("debug"));
-        assert_eq!(of("log.level").origin, "environment variable RESYNC_LOG_LEVEL");
+        assert_eq!(
+            of("log.level").origin,
+            "environment variable RESYNC_LOG_LEVEL"
+        );
         assert_eq!(of("server.listen").origin, "default");
         assert_eq!(of("server.listen").value.as_deref(), Some("127.0.0.1:8080"));
         assert_eq!(of("tws.url").value, None);

@@ -17,41 +17,87 @@ impl AuthEvents for AuditOfAuth {
         use AuditOutcome::{Refused, Succeeded};
         let by = event.actor.map(|id| id.0.to_string());
         let (actor, action, target, outcome) = match event.kind {
-            AuthEventKind::LoginSucceeded { username, session_id } => {
-                (Some(username.to_string()), AuditAction::Login, Some(format!("session {session_id}")), Succeeded)
-            }
-            AuthEventKind::LoginFailed { user } => {
-                (user.map(|(_, name)| name.to_string()), AuditAction::Login, None, Refused)
-            }
-            AuthEventKind::LockedOut => (None, AuditAction::Login, Some("locked out".to_owned()), Refused),
-            AuthEventKind::LoggedOut { session_id } => {
-                (by, AuditAction::Logout, Some(format!("session {session_id}")), Succeeded)
-            }
-            AuthEventKind::LoggedOutEverywhere { sessions } => {
-                (by, AuditAction::Logout, Some(format!("{sessions} sessions")), Succeeded)
-            }
-            AuthEventKind::UserCreated { user_id, username, role } => {
-                (by, AuditAction::UserCreated, Some(format!("{username} ({}), {role}", user_id.0)), Succeeded)
-            }
-            AuthEventKind::PasswordChanged { user_id } => {
-                (by, AuditAction::PasswordChanged, Some(user_id.0.to_string()), Succeeded)
-            }
-            AuthEventKind::RoleChanged { user_id, role } => {
-                (by, AuditAction::UserChanged, Some(format!("{}, {role}", user_id.0)), Succeeded)
-            }
-            AuthEventKind::UserDeleted { user_id } => {
-                (by, AuditAction::UserDeleted, Some(user_id.0.to_string()), Succeeded)
-            }
-            AuthEventKind::UserUnlocked { user_id } => {
-                (by, AuditAction::UserUnlocked, Some(user_id.0.to_string()), Succeeded)
-            }
+            AuthEventKind::LoginSucceeded {
+                username,
+                session_id,
+            } => (
+                Some(username.to_string()),
+                AuditAction::Login,
+                Some(format!("session {session_id}")),
+                Succeeded,
+            ),
+            AuthEventKind::LoginFailed { user } => (
+                user.map(|(_, name)| name.to_string()),
+                AuditAction::Login,
+                None,
+                Refused,
+            ),
+            AuthEventKind::LockedOut => (
+                None,
+                AuditAction::Login,
+                Some("locked out".to_owned()),
+                Refused,
+            ),
+            AuthEventKind::LoggedOut { session_id } => (
+                by,
+                AuditAction::Logout,
+                Some(format!("session {session_id}")),
+                Succeeded,
+            ),
+            AuthEventKind::LoggedOutEverywhere { sessions } => (
+                by,
+                AuditAction::Logout,
+                Some(format!("{sessions} sessions")),
+                Succeeded,
+            ),
+            AuthEventKind::UserCreated {
+                user_id,
+                username,
+                role,
+            } => (
+                by,
+                AuditAction::UserCreated,
+                Some(format!("{username} ({}), {role}", user_id.0)),
+                Succeeded,
+            ),
+            AuthEventKind::PasswordChanged { user_id } => (
+                by,
+                AuditAction::PasswordChanged,
+                Some(user_id.0.to_string()),
+                Succeeded,
+            ),
+            AuthEventKind::RoleChanged { user_id, role } => (
+                by,
+                AuditAction::UserChanged,
+                Some(format!("{}, {role}", user_id.0)),
+                Succeeded,
+            ),
+            AuthEventKind::UserDeleted { user_id } => (
+                by,
+                AuditAction::UserDeleted,
+                Some(user_id.0.to_string()),
+                Succeeded,
+            ),
+            AuthEventKind::UserUnlocked { user_id } => (
+                by,
+                AuditAction::UserUnlocked,
+                Some(user_id.0.to_string()),
+                Succeeded,
+            ),
         };
-        let mut row = self.0.event(actor.unwrap_or_else(|| "anonymous".to_owned()), action, outcome);
+        let mut row = self.0.event(
+            actor.unwrap_or_else(|| "anonymous".to_owned()),
+            action,
+            outcome,
+        );
         row.at = event.at;
         row.user_id = event.actor;
         row.target = target;
         row.detail = event.address.map(|address| format!("from {address}"));
-        self.0.record(row).await.map_err(|error| AuthEventsError(Box::new(error)))?;
+        self.0
+            .record(row)
+            .await
+            .map_err(|error| AuthEventsError(Box::new(error)))?;
         Ok(())
     }
 }

@@ -33,9 +33,14 @@ pub(super) fn build(config: &TwsConfig, demo: Option<DemoEngine>) -> Result<Engi
     let mut engines = Vec::new();
     for (index, entry) in list.iter().enumerate() {
         let key = |field: &str| format!("tws.engine[{index}].{field}");
-        let name = EngineName::parse(&entry.name).map_err(|error| ConfigError::new(key("name"), error.to_string()))?;
+        let name = EngineName::parse(&entry.name)
+            .map_err(|error| ConfigError::new(key("name"), error.to_string()))?;
         if !names.insert(name.clone()) {
-            return Err(ConfigError::new(key("name"), "is used twice; each engine needs a name of its own").into());
+            return Err(ConfigError::new(
+                key("name"),
+                "is used twice; each engine needs a name of its own",
+            )
+            .into());
         }
         engines.push(engine(config, entry, name, is_demo, &key)?);
     }
@@ -48,7 +53,10 @@ fn listed(config: &TwsConfig) -> Result<Vec<EngineConfig>, ConfigError> {
         return Ok(config.engine.clone());
     };
     if !config.engine.is_empty() {
-        return Err(ConfigError::new("tws.url", "stands beside [[tws.engine]]; keep one of the two"));
+        return Err(ConfigError::new(
+            "tws.url",
+            "stands beside [[tws.engine]]; keep one of the two",
+        ));
     }
     Ok(vec![EngineConfig {
         name: config.name.clone(),
@@ -74,14 +82,19 @@ fn engine(
     hwa.timeout = Duration::from_secs(entry.timeout_seconds.unwrap_or(config.timeout_seconds));
     hwa.insecure_tls = entry.insecure_tls;
     if let Some(file) = &entry.ca_file {
-        let pem = std::fs::read(file)
-            .map_err(|error| ConfigError::new(key("ca_file"), format!("{} cannot be read: {error}", file.display())))?;
+        let pem = std::fs::read(file).map_err(|error| {
+            ConfigError::new(
+                key("ca_file"),
+                format!("{} cannot be read: {error}", file.display()),
+            )
+        })?;
         hwa.ca_pem = Some(pem);
     }
     if entry.insecure_tls {
         tracing::warn!(engine.name = %name, "accepts any certificate of this engine");
     }
-    let client = HwaClient::new(hwa).map_err(|error| ConfigError::new(key("url"), error.to_string()))?;
+    let client =
+        HwaClient::new(hwa).map_err(|error| ConfigError::new(key("url"), error.to_string()))?;
     let client = Arc::new(client);
     Ok(Engine {
         name,
@@ -93,16 +106,32 @@ fn engine(
     })
 }
 
-fn credentials(entry: &EngineConfig, key: &dyn Fn(&str) -> String) -> Result<Credentials, ConfigError> {
+fn credentials(
+    entry: &EngineConfig,
+    key: &dyn Fn(&str) -> String,
+) -> Result<Credentials, ConfigError> {
     match (&entry.username, &entry.password, &entry.api_key) {
-        (Some(username), Some(password), None) => {
-            Ok(Credentials::Basic { username: username.clone(), password: password.clone() })
-        }
+        (Some(username), Some(password), None) => Ok(Credentials::Basic {
+            username: username.clone(),
+            password: password.clone(),
+        }),
         (None, None, Some(api_key)) => Ok(Credentials::ApiKey(SecretString::clone(api_key))),
-        (None, None, None) => Err(ConfigError::new(key("username"), "is missing; set username and password, or api_key")),
-        (_, _, Some(_)) => Err(ConfigError::new(key("api_key"), "stands beside username or password; keep one way")),
-        (Some(_), None, None) => Err(ConfigError::new(key("password"), "is missing beside username")),
-        (None, Some(_), None) => Err(ConfigError::new(key("username"), "is missing beside password")),
+        (None, None, None) => Err(ConfigError::new(
+            key("username"),
+            "is missing; set username and password, or api_key",
+        )),
+        (_, _, Some(_)) => Err(ConfigError::new(
+            key("api_key"),
+            "stands beside username or password; keep one way",
+        )),
+        (Some(_), None, None) => Err(ConfigError::new(
+            key("password"),
+            "is missing beside username",
+        )),
+        (None, Some(_), None) => Err(ConfigError::new(
+            key("username"),
+            "is missing beside password",
+        )),
     }
 }
 
@@ -132,17 +161,36 @@ mod tests {
     fn each_mistake_names_its_key_and_the_fix() {
         let mut nameless = entry("");
         nameless.name = "has blank".to_owned();
-        let config = TwsConfig { engine: vec![nameless], ..TwsConfig::default() };
-        assert!(complaint(&config).starts_with("tws.engine[0].name: "), "{}", complaint(&config));
-        let config = TwsConfig { engine: vec![entry("a"), entry("a")], ..TwsConfig::default() };
+        let config = TwsConfig {
+            engine: vec![nameless],
+            ..TwsConfig::default()
+        };
+        assert!(
+            complaint(&config).starts_with("tws.engine[0].name: "),
+            "{}",
+            complaint(&config)
+        );
+        let config = TwsConfig {
+            engine: vec![entry("a"), entry("a")],
+            ..TwsConfig::default()
+        };
         assert!(complaint(&config).contains("tws.engine[1].name: is used twice"));
         let mut open = entry("a");
         open.password = None;
-        let config = TwsConfig { engine: vec![open], ..TwsConfig::default() };
-        assert_eq!(complaint(&config), "tws.engine[0].password: is missing beside username");
+        let config = TwsConfig {
+            engine: vec![open],
+            ..TwsConfig::default()
+        };
+        assert_eq!(
+            complaint(&config),
+            "tws.engine[0].password: is missing beside username"
+        );
         let mut wrong = entry("a");
         wrong.url = "not a url".to_owned();
-        let config = TwsConfig { engine: vec![wrong], ..TwsConfig::default() };
+        let config = TwsConfig {
+            engine: vec![wrong],
+            ..TwsConfig::default()
+        };
         assert!(complaint(&config).starts_with("tws.engine[0].url: "));
     }
 
