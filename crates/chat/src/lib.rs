@@ -58,3 +58,8 @@ pub use tools::{EngineFacts, KnowledgeToolError, KnowledgeTools, PlanToolError, 
 #[cfg(any(test, feature = "mocks"))]
 pub use tools::{MockKnowledgeTools, MockPlanTools};
 pub use vocabulary::{JobRef, Vocabulary};
+
+/// Runs the README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

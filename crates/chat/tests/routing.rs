@@ -1,7 +1,7 @@
 //! How well messages are understood, measured on a table.
 
 use resync_chat::{Context, Intent, Language, Router, Vocabulary};
-use resync_tws::model::ActionKind;
+use resync_tws::model::{ActionKind, JobStatus};
 
 use crate::plan::vocabulary;
 
@@ -137,6 +137,44 @@ fn a_name_that_is_nearly_one_of_the_plan_is_offered_and_not_taken() {
     assert_eq!(routing.intent, Intent::WhyFailed);
     assert!(routing.entities.jobs.is_empty());
     assert_eq!(routing.entities.unknown[0].alike[0], "FIN_GL_POST");
+}
+
+#[test]
+fn a_job_that_is_named_like_a_message_is_a_job() {
+    let jobs = [crate::plan::job(
+        "LX_PRD01",
+        "HOUSE",
+        "ABC1234E",
+        JobStatus::Abend,
+    )];
+    let names = Vocabulary::new(&jobs, []);
+    let routing =
+        Router::default().route("why did ABC1234E fail?", Some(&names), &Context::default());
+    assert_eq!(routing.intent, Intent::WhyFailed);
+    assert_eq!(routing.entities.jobs[0].name, "ABC1234E");
+    assert!(routing.entities.message_ids.is_empty());
+}
+
+/// A large plan is no reason to be slow: the names are looked up, and only a name that is not there
+/// is compared with all others.
+#[test]
+fn a_plan_of_many_jobs_is_routed() {
+    let jobs: Vec<_> = (0..20_000)
+        .map(|n| {
+            crate::plan::job(
+                "LX_PRD01",
+                &format!("STREAM_{}", n / 50),
+                &format!("JOB_{n:05}"),
+                JobStatus::Succ,
+            )
+        })
+        .collect();
+    let names = Vocabulary::new(&jobs, []);
+    let router = Router::default();
+    let routing = router.route("status of job_00042", Some(&names), &Context::default());
+    assert_eq!(routing.entities.jobs[0].name, "JOB_00042");
+    let routing = router.route("status of JOB_0004Z", Some(&names), &Context::default());
+    assert_eq!(routing.entities.unknown[0].alike.len(), 3);
 }
 
 #[test]

@@ -196,7 +196,7 @@ impl Reader<'_> {
             add_job(entities, &known.name, vec![known.clone()]);
             return WordKind::Job;
         }
-        if is_message_id(raw) {
+        if is_message_id(raw) && !self.vocabulary.is_some_and(|names| names.has(raw)) {
             push(&mut entities.message_ids, &raw.to_uppercase());
             return WordKind::Message;
         }
