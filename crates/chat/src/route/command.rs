@@ -1,13 +1,13 @@
 //! Commands in a message.
 //!
 //! Invariants:
-//! - A command that is negated or asked about is not given; in doubt there is none, since a person
-//!   can say it again, and a card for the wrong action can be clicked.
+//! - A command opens its clause, fillers apart, and is neither negated nor asked about; in doubt there
+//!   is none, since a person can say it again, and a card for the wrong action can be clicked.
 //! - Nothing here acts: a command only becomes a proposal that a person must confirm.
 
 use resync_tws::model::ActionKind;
 
-use super::lexicon::{ABOUT, COMMANDS, NEGATIONS, THING, WISHES};
+use super::lexicon::{ABOUT, CLAUSES, COMMANDS, FILLERS, NEGATIONS, THING, WISHES};
 
 /// What was said of commands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,7 +48,10 @@ pub(super) fn commands(words: &[String]) -> Commands {
             let after = words.get(end).map_or("", String::as_str);
             let list = if has(near, NEGATIONS) {
                 &mut found.negated
-            } else if is_about(before, words) || is_thing(before, after, &phrase) {
+            } else if is_about(before, words)
+                || is_thing(before, after, &phrase)
+                || !opens_its_clause(words.get(..at).unwrap_or(&[]))
+            {
                 &mut found.asked
             } else {
                 &mut found.given
@@ -62,6 +65,17 @@ pub(super) fn commands(words: &[String]) -> Commands {
     let negated = found.negated.clone();
     found.given.retain(|kind| !negated.contains(kind));
     found
+}
+
+/// Whether nothing but fillers stands between the command and the beginning of its clause: "make
+/// sure that nobody cancels it" is no command.
+fn opens_its_clause(before: &[String]) -> bool {
+    let listed = |list: &str, word: &String| list.split_whitespace().any(|known| known == word);
+    before
+        .iter()
+        .rev()
+        .take_while(|word| !listed(CLAUSES, word))
+        .all(|word| word.starts_with('<') || listed(FILLERS, word))
 }
 
 fn is_about(before: &[String], words: &[String]) -> bool {
@@ -166,6 +180,8 @@ mod tests {
             "which jobs are on hold",
             "jobs em hold",
             "the rerun procedure of <job>",
+            "make sure nobody will cancel <job>",
+            "would it help to rerun <job>",
         ] {
             assert!(read(text).given.is_empty(), "{text}");
         }

@@ -45,7 +45,7 @@ quebraram|deu erro|deu pau|deu ruim|erro|erros|com erro|caiu|in error";
 /// Words of waiting.
 pub(crate) const WAITING: &str = "waiting|wait|waits|held|holding up|not starting|not started|\
 not running|not run|hasnt started|hasnt run|hasnt begun|not begun|didnt start|didnt run|did not start|\
-did not run|does not start|doesnt start|wont start|isnt running|isnt starting|pending|blocked|blocking|queued|stuck|\
+did not run|does not start|doesnt start|need to start|needs to start|needed to start|need to run|precisa para iniciar|precisa para rodar|falta para|wont start|isnt running|isnt starting|pending|blocked|blocking|queued|stuck|\
 hanging|esperando|espera|aguardando|aguarda|parado|parada|parados|travado|travada|travados|preso|\
 presa|bloqueado|bloqueada|nao iniciou|nao comecou|nao rodou|nao roda|nao rodando|nao inicia|nao comeca|\
 nao esta rodando|nao executou|nao startou|na fila|ainda nao|em hold|on hold|in hold|pendente|nao anda|\
@@ -128,7 +128,7 @@ pub(crate) const CUES: &[Cue] = &[
     cue(
         Intent::Knowledge,
         2.6,
-        "how do i|how do we|how can i|how to|how should|what should i do|what do i do|what should we do|what to do|what are the steps|steps to|como faco|como fazer|como eu faco|como resolver|como resolvo|como tratar|como trato|como corrigir|como corrijo|como proceder|como devo|o que fazer|o que faco|o que devo fazer|o que eu faco|qual o procedimento|qual e o procedimento|procedimento|procedimentos|procedure|procedures|runbook|runbooks|manual|manuais|documentation|documentacao|document|documento|playbook|instructions for|instrucoes para|passo a passo|passos para|best practice|policy|politica|escalation|escalonamento|escalar|who do i call|quem eu chamo|quem chamar|who to call|who should i call|contact|contato|plantao|on call|handover|passagem de turno|como se faz|how does one|como reiniciar|como restartar|como limpar|como liberar|como cancelar|how is <job> restarted|knowledge base|base de conhecimento|resolution|solucao|known error|erro conhecido|fix for|fix",
+        "how do i|how do we|how can i|how to|how should|what should i do|what do i do|what should we do|what to do|what are the steps|steps to|steps for|como faco|como fazer|como eu faco|como resolver|como resolvo|como tratar|como trato|como corrigir|como corrijo|como proceder|como devo|o que fazer|o que faco|o que devo fazer|o que eu faco|qual o procedimento|qual e o procedimento|procedimento|procedimentos|procedure|procedures|runbook|runbooks|manual|manuais|documentation|documentacao|document|documento|playbook|instructions for|instrucoes para|passo a passo|passos para|best practice|policy|politica|escalation|escalonamento|escalar|who do i call|quem eu chamo|quem chamar|who to call|who should i call|contact|contato|plantao|on call|handover|passagem de turno|como se faz|how does one|como reiniciar|como restartar|como limpar|como liberar|como cancelar|how is <job> restarted|knowledge base|base de conhecimento|resolution|solucao|known error|erro conhecido|fix for|fix",
     ),
     cue(
         Intent::Knowledge,
@@ -139,7 +139,7 @@ pub(crate) const CUES: &[Cue] = &[
     cue(
         Intent::Help,
         3.0,
-        "help|ajuda|me ajuda|socorro|what can you do|what do you do|o que voce faz|o que voce sabe|o que voce pode|o que vc faz|how do you work|como voce funciona|quem e voce|who are you|commands|comandos|exemplos de perguntas|what can i ask|o que posso perguntar|capabilities|examples",
+        "help|ajuda|me ajuda|socorro|what can you do|what do you do|o que voce faz|o que voce sabe|o que voce pode|o que vc faz|how do you work|como voce funciona|quem e voce|who are you|commands|comandos|exemplos de perguntas|what can i ask|kind of questions|which questions|what questions|que perguntas|o que posso perguntar|capabilities|examples",
     ),
     cue(
         Intent::Greeting,
@@ -217,6 +217,15 @@ status|jobs|job in|foi|automatic|automatico|auto|por|de|of|every|each|its|this|t
 pub(crate) const WISHES: &str = "i want to|i need to|i would like to|id like to|please|quero|preciso|\
 gostaria de|por favor|can you|could you|would you|voce pode|pode por favor|favor|vamos|lets";
 
+/// Words that may stand before a command.
+pub(crate) const FILLERS: &str = "please por favor can could would will you voce vc pode poderia just now \
+ok okay so i we want need needs like id to quero queremos preciso precisamos precisa gostaria de que \
+manda mandar vamos lets let us go ahead agora hey hi ola oi bom dia boa tarde noite hello the job o a \
+also tambem kindly urgent urgente yes sim try tente tenta must have has tem its it immediately ja";
+
+/// Words behind which a new clause begins.
+pub(crate) const CLAUSES: &str = "and then e entao depois but mas";
+
 /// Statuses in their normal form, by the words for them.
 pub(crate) const STATUSES: &[(&str, &str)] = &[
     (
@@ -225,7 +234,7 @@ pub(crate) const STATUSES: &[(&str, &str)] = &[
     ),
     (
         "FAIL",
-        "fail|fails|failed|failing|failure|failures|falhou|falharam|falha|falhas|falhado|falhados|falhando|com falha|com erro|deu erro|deram erro|deu pau|em erro|in error|crashed|quebrou|quebraram|broken|errored|com problema|com problemas|went wrong|caiu|cairam",
+        "fail|fails|failed|failing|failure|failures|falhou|falharam|falha|falhas|falhado|falhados|falhando|com falha|com erro|deu erro|deram erro|deu pau|em erro|in error|crashed|quebrou|quebraram|broken|errored|broke|crash|crashes|died|blew up|bombed|com problema|com problemas|went wrong|caiu|cairam",
     ),
     (
         "STUCK",
