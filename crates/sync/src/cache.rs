@@ -190,7 +190,11 @@ where
             return Ok(hit);
         }
         let (flight, freshness) = match self.inner.join_or_lead(hash, key) {
-            Ok(Role::Follows(flight)) => (flight, Freshness::Coalesced),
+            Ok(Role::Follows(flight)) => {
+                // Not needed any more, and what it captured should not be held while waiting.
+                drop(fetch);
+                (flight, Freshness::Coalesced)
+            }
             Ok(Role::Leads(flight)) => {
                 let landing = self.landing(FlightArc::clone(&flight), hash, key, None);
                 self.launch(landing, windows, fetch);
