@@ -38,7 +38,9 @@ export function ActionDialog({ target, onDone, onClose }) {
   };
   const confirm = async (token) => {
     try {
-      setStep({ name: "result", result: await send({ confirmation_token: token }) });
+      const result = await send({ confirmation_token: token });
+      setStep({ name: "result", result });
+      target.done?.(result);
       onDone();
     } catch (problem) {
       setStep({ name: "failed", problem });
@@ -137,7 +139,7 @@ function Proposal({ target, proposal, busy, confirm, onClose }) {
           onInput=${(event) => setTyped(event.currentTarget.value)}
         />
       `}
-      <p class="hint">${t("valid_until", { at: moment(proposal.expires_at, language) })}</p>
+      <p class="hint">${t("valid_until", { at: moment(proposal.expires_at, language, true) })}</p>
       <div class="buttons">
         <button type="submit" class=${needsName ? "danger" : "primary"} aria-disabled=${!ready || busy}>
           ${t(`confirm_${target.action}`)}

@@ -1,10 +1,10 @@
 // One answer: its text, its figures with their age, its sources, its proposal.
-import { html, Page, useContext, useId, useRef } from "./lib.js";
+import { html, Page, useContext, useId, useRef, useState } from "./lib.js";
 import { Impact } from "./action.js";
 import { moment, span, visible } from "./format.js";
 import { Icon } from "./icons.js";
 import { linesText } from "./job.js";
-import { Note } from "./parts.js";
+import { breakable, Note } from "./parts.js";
 import { State } from "./status.js";
 
 /** @param {{answer: any, suggest: (text: string) => void}} props */
@@ -13,10 +13,10 @@ export function Answer({ answer, suggest }) {
   return html`
     <div class="answer">
       ${answer.incomplete && html`<${Note} kind="warning">${t("incomplete")}<//>`}
-      <p class="turn-text" lang=${answer.language === "pt" ? "pt-BR" : answer.language}>${visible(answer.answer)}</p>
+      <${AnswerText} answer=${answer} />
       ${answer.clarify?.length > 0 && html`<${Clarify} texts=${answer.clarify} suggest=${suggest} />`}
-      ${answer.figures?.length > 0 && html`<${Figures} figures=${answer.figures} />`}
       ${answer.citations?.length > 0 && html`<${Citations} citations=${answer.citations} />`}
+      ${answer.figures?.length > 0 && html`<${Figures} figures=${answer.figures} />`}
       ${answer.proposal && html`<${ProposalCard} proposal=${answer.proposal} />`}
       ${answer.saved === false && html`<${Note} kind="warning">${t("not_saved")}<//>`}
       <${How} answer=${answer} />
@@ -37,31 +37,68 @@ function Clarify({ texts, suggest }) {
   `;
 }
 
-function Figures({ figures }) {
-  const { t, language } = useContext(Page);
+/** The text, in which each mark of a source opens that source. */
+function AnswerText({ answer }) {
+  const { t } = useContext(Page);
+  const open = useOpen();
+  const sources = new Map((answer.citations ?? []).map((one) => [one.id, one]));
+  // Every second part is what stood between the brackets.
+  const parts = visible(answer.answer).split(/\[(c\d+)\]/);
   return html`
-    <dl class="figures" aria-label=${t("figures")}>
-      ${figures.map(
-        (figure, index) => html`
-          <div key=${index}>
-            <dt>${visible(figure.label)}</dt>
-            <dd>
-              <strong>${visible(figure.value)}</strong>${figure.unit && ` ${figure.unit}`}
-              <span class="hint">
-                ${figure.source.engine} · ${t("as_of", { at: moment(figure.fetched_at, language), age: span(figure.age_ms) })}
-                ${figure.stale && html`${" "}<strong class="stale"><${Icon} name="warning" />${t("stale")}</strong>`}
-              </span>
-            </dd>
-          </div>
-        `,
-      )}
-    </dl>
+    <p class="turn-text" lang=${answer.language === "pt" ? "pt-BR" : answer.language}>
+      ${parts.map((part, index) => {
+        if (index % 2 === 0) return part;
+        const source = sources.get(part);
+        return source
+          ? html`<button type="button" class="link mark" aria-label=${t("open_source", { id: part })} onClick=${() => open(source)}>
+              [${part}]
+            </button>`
+          : `[${part}]`;
+      })}
+    </p>
   `;
 }
 
-function Citations({ citations }) {
-  const { t, go } = useContext(Page);
-  const open = (one) => {
+/** Figures that one look at one engine gave share its line. @param {any[]} figures */
+function looks(figures) {
+  const groups = new Map();
+  for (const figure of figures) {
+    const key = [figure.source.engine, figure.fetched_at, figure.stale].join(" ");
+    groups.set(key, [...(groups.get(key) ?? []), figure]);
+  }
+  return [...groups.values()];
+}
+
+/** The figures of the text once more, each with its source and age; the text has said them, so they are folded. */
+function Figures({ figures }) {
+  const { t, tn, language } = useContext(Page);
+  return looks(figures).map((group) => {
+    const { source, fetched_at: at, age_ms: age, stale } = group[0];
+    return html`
+      <details class="figures" key=${source.engine + at}>
+        <summary>
+          ${tn("figures", group.length)} · ${source.engine} · ${t("as_of", { at: moment(at, language, true), age: span(age) })}
+          ${stale && html`${" "}<strong class="stale"><${Icon} name="warning" />${t("stale")}</strong>`}
+        </summary>
+        <dl>
+          ${group.map(
+            (figure, index) => html`
+              <div key=${index}>
+                <dt>${breakable(visible(figure.label))}</dt>
+                <dd>${visible(figure.value)}${figure.unit && ` ${figure.unit}`}</dd>
+              </div>
+            `,
+          )}
+        </dl>
+      </details>
+    `;
+  });
+}
+
+/** A way to open a source at its lines. @returns {(one: any) => void} */
+function useOpen() {
+  const { go } = useContext(Page);
+  return (one) => {
     if (one.kind === "log")
       return go({
         page: "job",
@@ -73,6 +110,11 @@ function Citations({ citations }) {
     const to = one.span?.end_line ?? one.to_line ?? from;
     return go({ page: "document", id: one.document_id, lines: from ? { from, to } : undefined });
   };
+}
+
+function Citations({ citations }) {
+  const { t } = useContext(Page);
+  const open = useOpen();
   return html`
     <h4 class="sources-title">${t("sources")}</h4>
     <ol class="sources">
@@ -83,7 +125,7 @@ function Citations({ citations }) {
               <span class="source-title">
                 <span class="source-id">${one.id}</span>
                 <${Icon} name=${one.kind === "log" ? "log" : "document"} />
-                <span>${t(one.kind === "log" ? "log" : "document")}: ${visible(one.title)}${place(t, one)}</span>
+                <span>${breakable(visible(one.title))}${place(t, one)}</span>
               </span>
               ${one.excerpt && html`<code class="excerpt">${visible(one.excerpt)}</code>`}
             </button>
@@ -97,8 +139,10 @@ function Citations({ citations }) {
 /** Where in the source, as ", lines 12 to 14". */
 function place(t, one) {
   if (one.kind === "log") return one.from_line ? `, ${linesText(t, one)}` : "";
-  const path = Array.isArray(one.heading_path) ? one.heading_path.join(" › ") : one.heading_path;
-  return path ? ` › ${visible(path)}` : "";
+  const given = Array.isArray(one.heading_path) ? one.heading_path : [one.heading_path];
+  // The first heading of a runbook is most often its title, which stands there already.
+  const path = given.filter((heading, index) => heading && (index > 0 || heading !== one.title));
+  return path.map((heading) => ` › ${visible(heading)}`).join("");
 }
 
 /** A prepared action. Nothing happens by itself: the button opens the dialog that shows and confirms. */
@@ -106,6 +150,7 @@ function ProposalCard({ proposal }) {
   const { t, user, act } = useContext(Page);
   const reason = useRef(null);
   const ticket = useRef(null);
+  const [result, setResult] = useState(null);
   const id = useId();
   // The contract has the target's fields beside the action; the first answer of an action nests them.
   const target = { ...proposal, ...(typeof proposal.target === "object" ? proposal.target : {}) };
@@ -126,20 +171,25 @@ function ProposalCard({ proposal }) {
           reason: reason.current.value.trim(),
           ticket: ticket.current.value.trim(),
           more: moreOf(proposal),
+          done: setResult,
         });
       }}
     >
       <h4 id=${`${id}-title`}>${t(`action_title_${proposal.action}`, { job: target.label })}</h4>
-      <p>${t("state_now")} <${State} state=${target.state} /> <span class="hint">${target.engine}</span></p>
+      <p>${t("state_then")} <${State} state=${target.state} /> <span class="hint">${target.engine}</span></p>
       <${Impact} impact=${proposal.impact} />
-      ${allowed
+      ${result
+        ? html`<${Note} kind=${result.verified ? "info" : "warning"}>
+            ${t(result.verified ? "verified" : "not_verified")} ${t("state_now")} <${State} state=${result.state} />
+          <//>`
+        : allowed
         ? html`
             <label for=${`${id}-reason`}>${t("reason")}</label>
             <input id=${`${id}-reason`} ref=${reason} type="text" required pattern=".*\\S.*" maxlength="500" autocomplete="off" />
             <label for=${`${id}-ticket`}>${t("ticket")}</label>
             <input id=${`${id}-ticket`} ref=${ticket} type="text" maxlength="100" autocomplete="off" />
-            <p class="hint">${t("nothing_yet")}</p>
-            <button type="submit">${t("review")}</button>
+            <p class="hint">${t("nothing_yet_card")}</p>
+            <button type="submit" class="primary">${t("review")}</button>
           `
         : html`<p class="hint">${t("not_permitted")}</p>`}
     </form>

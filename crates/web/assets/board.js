@@ -3,7 +3,7 @@ import { html, Page, useContext, useEffect, useRef, useState } from "./lib.js";
 import { call } from "./api.js";
 import { labelOf, latestRun, moment, number, span, stateOf, visible } from "./format.js";
 import { Icon } from "./icons.js";
-import { Age, Note, problemText, Table, When } from "./parts.js";
+import { Age, breakable, Note, problemText, Table, When } from "./parts.js";
 import { PHASES, phaseOf, State } from "./status.js";
 
 /** How often the board asks, in milliseconds. */
@@ -95,7 +95,7 @@ function Outage({ problem, meta }) {
   return html`
     <${Note} kind="error">
       <p>${problemText(t, problem, language)}</p>
-      <p>${meta ? t("last_known", { at: moment(meta.fetched_at, language) }) : t("nothing_known")}</p>
+      <p>${meta ? t("last_known", { at: moment(meta.fetched_at, language, true) }) : t("nothing_known")}</p>
     <//>
   `;
 }
@@ -135,7 +135,7 @@ function Summary({ data }) {
               <span class="line-name">${prompt.name ?? t("prompt")}</span>
               ${prompt.text && html`<q class="line-text">${visible(prompt.text)}</q>`}
               ${prompt.job_id &&
-              html`<span class="line-facts"><${JobLink} id=${prompt.job_id} text=${t("open_job")} /></span>`}
+              html`<span class="line-facts"><${JobLink} id=${prompt.job_id} text=${t("open_job")} words /></span>`}
             </li>
           `,
         )}
@@ -234,14 +234,13 @@ function Counts({ data }) {
 }
 
 function FailedTable({ items }) {
-  const { t, language } = useContext(Page);
+  const { t, language, engine } = useContext(Page);
   const columns = [
     { key: "job", label: t("job"), head: true },
     { key: "state", label: t("state") },
     { key: "rc", label: t("return_code"), numeric: true },
     { key: "since", label: t("since") },
     { key: "victims", label: t("victims"), numeric: true },
-    { key: "workstation", label: t("workstation") },
   ];
   const rows = items.map(({ job, victims, since }) => ({
     id: job.id,
@@ -249,26 +248,22 @@ function FailedTable({ items }) {
       job: html`<${JobLink} id=${job.id} text=${labelOf(job)} />`,
       state: html`<${State} state=${stateOf(job)} />`,
       rc: latestRun(job)?.return_code ?? html`<span class="none">–</span>`,
+      // A simulated engine has a clock of its own: the browser cannot say how long ago that was.
       since: html`<${When} at=${since} />${since &&
+      !engine.demo &&
       html`<span class="hint"> ${t("ago", { age: span(Date.now() - new Date(since).getTime()) })}</span>`}`,
       victims: number(victims, language),
-      workstation: job.workstation ?? html`<span class="none">–</span>`,
     },
   }));
   return html`<${Table} caption=${t("root_failures")} columns=${columns} rows=${rows} />`;
 }
 
-/** A button that opens a job. @param {{id: string, text: string}} props */
-export function JobLink({ id, text }) {
+/** A button that opens a job; `words` when its text is not a name. @param {{id: string, text: string, words?: boolean}} props */
+export function JobLink({ id, text, words }) {
   const { go } = useContext(Page);
-  return html`<button type="button" class="link job-link" onClick=${() => go({ page: "job", id })}>
+  return html`<button type="button" class=${words ? "link" : "link job-link"} onClick=${() => go({ page: "job", id })}>
     ${breakable(text)}
   </button>`;
-}
-
-/** A long label breaks after its `#` and its `.`, where its parts end. */
-function breakable(text) {
-  return text.split(/(?<=[#.])/).map((part, index) => (index === 0 ? part : html`<wbr />${part}`));
 }
 
 function JobLine({ job, kind }) {

@@ -78,8 +78,10 @@ export function Chat() {
     return () => controller.current?.abort();
   }, []);
   useEffect(() => {
-    // The newest turn stays in sight; only the log itself scrolls, never the page.
-    if (log.current) log.current.scrollTop = log.current.scrollHeight;
+    // The newest question stands at the top, so that its answer is read from its beginning; only the
+    // log itself scrolls, never the page.
+    const asked = [...(log.current?.querySelectorAll(".turn-mine") ?? [])].at(-1);
+    if (asked) log.current.scrollTop = asked.offsetTop - 8;
   }, [turns.length, busy]);
 
   async function ask(message) {

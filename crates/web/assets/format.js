@@ -18,11 +18,12 @@ export function span(ms) {
 }
 
 /**
- * A moment: the time of day, with the date when it is not today.
+ * A moment: the time of day, with the date when it is not today, and seconds where they matter.
  * @param {string | null | undefined} text RFC 3339
  * @param {"en" | "pt"} language
+ * @param {boolean} [seconds]
  */
-export function moment(text, language) {
+export function moment(text, language, seconds = false) {
   const at = new Date(text ?? "");
   if (Number.isNaN(at.getTime())) return "";
   const today = at.toDateString() === new Date().toDateString();
@@ -30,7 +31,7 @@ export function moment(text, language) {
     ...(today ? {} : { day: "2-digit", month: "short" }),
     hour: "2-digit",
     minute: "2-digit",
-    second: "2-digit",
+    ...(seconds && { second: "2-digit" }),
     hourCycle: "h23",
   }).format(at);
 }

@@ -4,7 +4,7 @@ import { call } from "./api.js";
 import { fullMoment, labelOf, latestRun, span, stateOf, visible } from "./format.js";
 import { has, inLanguage } from "./language.js";
 import { LogView } from "./log.js";
-import { Age, Note, ProblemNote, Sheet, Table, useLoad, When } from "./parts.js";
+import { Age, breakable, Note, ProblemNote, Sheet, Table, useLoad, When } from "./parts.js";
 import { State } from "./status.js";
 
 /** The actions of the page, in the order of their buttons. */
@@ -15,7 +15,7 @@ export function JobSheet({ route, onClose }) {
   const { engine, t } = useContext(Page);
   const [name, setName] = useState(null);
   return html`
-    <${Sheet} title=${name ?? t("job")} onClose=${onClose}>
+    <${Sheet} title=${name ? breakable(name) : t("job")} onClose=${onClose}>
       ${engine ? html`<${JobView} route=${route} named=${setName} />` : html`<p role="status">${t("loading")}</p>`}
     <//>
   `;
@@ -103,7 +103,7 @@ function Facts({ job, waiting }) {
 
 function Diagnosis({ id, open }) {
   const { t, tn, language, engine, changes } = useContext(Page);
-  const { data, problem, busy, again } = useLoad(
+  const { data, problem, receivedAt, busy, again } = useLoad(
     (signal) => call("diagnosis", { params: { id }, query: { engine: engine.name }, signal }),
     [id, engine.name, changes],
   );
@@ -124,7 +124,7 @@ function Diagnosis({ id, open }) {
           <strong class="badge verdict-${data.verdict}">${t(`verdict_${data.verdict}`)}</strong>
           ${data.cause ? html`<span>${inLanguage(data.cause, language)}</span>` : html`<span>${t("no_cause")}</span>`}
         </p>
-        <p class="hint">${t(`transience_${data.transience}`)} · ${Number.isInteger(data.victims) ? tn("victims_of", data.victims) : t("victims_unknown")}</p>
+        <p class="hint">${t(`transience_${data.transience}`)} · ${Number.isInteger(data.victims) ? tn("victims_of", data.victims) : t("victims_unknown")} · <${Age} meta=${data.meta} receivedAt=${receivedAt} /></p>
         ${data.evidence.length > 0 &&
         html`
           <h4>${t("evidence")}</h4>
@@ -138,7 +138,7 @@ function Diagnosis({ id, open }) {
                         class="link"
                         onClick=${() => open(one.run, { from: one.from_line, to: one.to_line ?? one.from_line })}
                       >
-                        ${linesText(t, one)}
+                        ${t("log")}, ${linesText(t, one)}
                       </button>`
                     : html`<span class="hint">${has(`evidence_${one.kind}`) ? t(`evidence_${one.kind}`) : one.kind}</span>`}
                   <code>${visible(one.text)}</code>

@@ -32,7 +32,7 @@ export const html = htm.bind(h);
  * @property {number} changes counts the actions carried out, so that what shows the plan loads anew
  *
  * @typedef {{name: string, read_only: boolean, demo: boolean, state: string, timezone?: string, detail?: string}} Engine
- * @typedef {{action: string, jobId: string, label: string, name: string, state: string, engine?: string, reason?: string, ticket?: string, more?: object}} ActionTarget
+ * @typedef {{action: string, jobId: string, label: string, name: string, state: string, engine?: string, reason?: string, ticket?: string, more?: object, done?: (result: any) => void}} ActionTarget
  */
 
 /** @type {import("./vendor/preact.js").Context<Shared>} */

@@ -6,6 +6,9 @@ import { Lines } from "./lines.js";
 import { hashOf } from "./location.js";
 import { Age, Note, ProblemNote, useLoad } from "./parts.js";
 
+/** The zone in which the page shows its own times. */
+const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
+
 /** Lines in a window, and how many of them stand before the first cited one. */
 const WINDOW = 200;
 const BEFORE = 30;
@@ -50,6 +53,7 @@ export function LogView({ job, route, open }) {
           <${Age} meta=${data.meta} receivedAt=${receivedAt} />
           ${data.redacted > 0 && html` · ${t("redacted", { n: data.redacted })}`}
           ${data.truncated && html` · ${t("log_goes_on")}`}
+          ${engine.timezone && engine.timezone !== ownZone() && html` · ${t("engine_zone", { zone: engine.timezone })}`}
         </p>
         ${data.lines.length === 0
           ? html`<${Note}>${from > 1 ? t("log_ends") : t("log_empty")}<//>`

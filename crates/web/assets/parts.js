@@ -19,11 +19,15 @@ export function problemText(t, problem, language) {
   const parts = [words, ...places.map((one) => visible(`${one.pointer}: ${one.detail}.`))];
   if (problem.retryAfter !== null) {
     const at = new Date(Date.now() + problem.retryAfter * 1000).toISOString();
-    parts.push(t("retry_after", { wait: span(problem.retryAfter * 1000), at: moment(at, language) }));
+    parts.push(t("retry_after", { wait: span(problem.retryAfter * 1000), at: moment(at, language, true) }));
   }
   if (problem.status >= 500 && problem.requestId) parts.push(t("request_id", { id: problem.requestId }));
   return parts.join(" ");
 }
+
+/** A long label breaks after its `#` and its `.`, where its parts end. @param {string} text */
+export const breakable = (text) =>
+  text.split(/(?<=[#.])/).map((part, index) => (index === 0 ? part : html`<wbr />${part}`));
 
 /** A note in words. @param {{kind?: "error" | "warning" | "info", role?: string, children: any}} props */
 export const Note = ({ kind = "info", role, children }) => html`
