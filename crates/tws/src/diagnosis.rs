@@ -34,9 +34,9 @@ pub struct Diagnosis {
     pub transience: Transience,
     /// What it rests on.
     pub evidence: Vec<Evidence>,
-    /// How many jobs that have not ended wait for this one; 0 when the plan could not be read, which
-    /// is then among the missing.
-    pub victims: usize,
+    /// How many jobs that have not ended wait for this one; `None` when the plan could not be read,
+    /// which is then among the missing.
+    pub victims: Option<usize>,
     /// What to do, the first thing first.
     pub next_steps: Vec<Text>,
     /// What could not be looked at, or was and told nothing.
@@ -138,7 +138,7 @@ pub(crate) fn diagnose(facts: &Facts<'_>) -> Diagnosis {
         cause: None,
         transience: Transience::Unknown,
         evidence: vec![status_evidence(facts.view)],
-        victims: facts.victims.as_ref().copied().unwrap_or(0),
+        victims: facts.victims.as_ref().ok().copied(),
         next_steps: Vec::new(),
         missing: Vec::new(),
     };

@@ -481,7 +481,7 @@ async fn a_diagnosis_reads_the_end_of_a_long_log_and_counts_the_victims() {
         "database-deadlock"
     );
     assert_eq!(found.value.evidence[1].to_line, Some(4_501));
-    assert_eq!(found.value.victims, 1);
+    assert_eq!(found.value.victims, Some(1));
     let body: Value = serde_json::from_slice(&found.body().unwrap()).unwrap();
     assert_eq!(body["verdict"], "confirmed");
     assert_eq!(body["transience"], "transient");

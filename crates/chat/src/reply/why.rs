@@ -108,15 +108,16 @@ fn cause(found: &Diagnosis, meta: &Meta, marks: &str, draft: &mut Draft) {
 }
 
 fn blocks(found: &Diagnosis, meta: &Meta, draft: &mut Draft) {
-    if found.victims == 0 {
+    // An unread plan is told by `missing`; a count of it would be made up.
+    let Some(victims) = found.victims.filter(|&count| count > 0) else {
         return;
-    }
+    };
     let fact = Fact {
         what: "diagnosis",
         ..Fact::jobs("jobs that wait for it", "jobs que esperam por ele")
     };
-    let count = draft.number(meta, &fact, found.victims);
-    let (en, pt) = if found.victims == 1 {
+    let count = draft.number(meta, &fact, victims);
+    let (en, pt) = if victims == 1 {
         (
             format!("{count} job waits for it."),
             format!("{count} job espera por ele."),
@@ -217,5 +218,48 @@ fn neither(question: &Question<'_>, found: &Diagnosis, meta: &Meta, draft: &mut 
             &sentence,
         );
         draft.say(&words);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language::Language;
+    use crate::vocabulary::tests::job;
+    use resync_tws::CacheStatus;
+    use resync_tws::model::EngineName;
+
+    fn blocked_by(victims: Option<usize>) -> Draft {
+        let found = Diagnosis {
+            job: std::sync::Arc::new(job("FIN_GL_POST", "FIN_EOD", "LX_PRD01")),
+            verdict: Verdict::Unknown,
+            cause: None,
+            transience: Transience::Unknown,
+            evidence: Vec::new(),
+            victims,
+            next_steps: Vec::new(),
+            missing: Vec::new(),
+        };
+        let meta = Meta {
+            engine: EngineName::parse("prod").unwrap(),
+            fetched_at: chrono::DateTime::UNIX_EPOCH,
+            age_ms: 0,
+            stale: false,
+            cache: CacheStatus::Miss,
+            refresh_failed: false,
+        };
+        let mut draft = Draft::new(Language::English);
+        blocks(&found, &meta, &mut draft);
+        draft
+    }
+
+    #[test]
+    fn a_plan_that_was_not_read_gives_no_figure_of_who_waits() {
+        let unread = blocked_by(None);
+        assert!(unread.figures.is_empty());
+        assert_eq!(unread.text(), "");
+        let read = blocked_by(Some(2));
+        assert_eq!(read.figures.len(), 1);
+        assert_eq!(read.text(), "2 jobs wait for it.");
     }
 }

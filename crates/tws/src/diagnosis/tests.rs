@@ -256,7 +256,7 @@ fn a_known_message_confirms_its_cause_and_is_shown() {
             shown.join("\n"),
             "the lines are those of the numbers"
         );
-        assert_eq!(found.victims, 3);
+        assert_eq!(found.victims, Some(3));
     }
 }
 
@@ -451,6 +451,9 @@ fn an_unreadable_plan_makes_the_victims_missing_and_not_none() {
             .en
             .starts_with("The plan could not be read")
     );
+    assert_eq!(found.victims, None);
+    let shown = serde_json::to_value(&found).unwrap();
+    assert_eq!(shown["victims"], serde_json::Value::Null);
 }
 
 #[test]
