@@ -157,6 +157,8 @@ pub struct Citation {
 pub enum Place {
     /// Lines of a job's log.
     Log {
+        /// The engine that has the job; ids of jobs are its own.
+        engine: EngineName,
         /// The job.
         job_id: JobId,
         /// The run.

@@ -13,9 +13,10 @@ use std::collections::BTreeMap;
 
 use chrono::DateTime;
 use resync_kernel::UserId;
+use resync_tws::model::{EngineName, JobId, RunId};
 use uuid::Uuid;
 
-use crate::answer::{Answer, MessageId, Mode, SessionId, Timings};
+use crate::answer::{Answer, Citation, MessageId, Mode, Place, SessionId, Timings};
 use crate::context::Context;
 use crate::language::Language;
 use crate::ports::{ConversationError, ConversationStore, Message, Placed, Role, Turn};
@@ -65,6 +66,21 @@ pub fn session(n: u128) -> SessionId {
     SessionId(Uuid::from_u128(0xB000 + n))
 }
 
+fn log_citation() -> Option<Citation> {
+    Some(Citation {
+        id: "c1".to_owned(),
+        title: "Log of FIN_GL_POST".to_owned(),
+        place: Place::Log {
+            engine: EngineName::parse("prod").ok()?,
+            job_id: JobId::parse("job-1").ok()?,
+            run: RunId::parse("run-1").ok()?,
+            from_line: 3,
+            to_line: 5,
+        },
+        excerpt: "ORA-00060: deadlock detected".to_owned(),
+    })
+}
+
 /// Turn number `n` of that session; ids, times and texts follow from `n`.
 #[must_use]
 pub fn turn(owner: UserId, session: SessionId, n: u32) -> Turn {
@@ -84,7 +100,7 @@ pub fn turn(owner: UserId, session: SessionId, n: u32) -> Turn {
         confidence: 0.75,
         entities: BTreeMap::from([("job".to_owned(), vec!["FIN_GL_POST".to_owned()])]),
         figures: Vec::new(),
-        citations: Vec::new(),
+        citations: log_citation().into_iter().collect(),
         proposal: None,
         clarify: Vec::new(),
         tools_used: Vec::new(),

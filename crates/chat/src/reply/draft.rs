@@ -172,10 +172,11 @@ impl Draft {
     }
 
     /// Cites lines of a log; returns the mark for the text.
-    pub(crate) fn cite_log(&mut self, lines: LogLines<'_>) -> String {
+    pub(crate) fn cite_log(&mut self, meta: &Meta, lines: LogLines<'_>) -> String {
         let title = self.language.pick("Log of", "Log de");
         let title = format!("{title} {}", text::name(lines.label));
         let place = Place::Log {
+            engine: meta.engine.clone(),
             job_id: lines.job.clone(),
             run: lines.run.clone(),
             from_line: lines.from,

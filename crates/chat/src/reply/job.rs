@@ -135,14 +135,17 @@ pub(super) async fn log(desk: &Desk<'_>, target: &KnownJob, draft: &mut Draft) -
     let from = view.from_line.saturating_add(count(skipped));
     let to = from.saturating_add(count(lines.len()).saturating_sub(1));
     let words = lines.join("\n");
-    let mark = draft.cite_log(LogLines {
-        label: &label,
-        job: &view.job_id,
-        run: &view.run,
-        from,
-        to,
-        text: &words,
-    });
+    let mark = draft.cite_log(
+        meta,
+        LogLines {
+            label: &label,
+            job: &view.job_id,
+            run: &view.run,
+            from,
+            to,
+            text: &words,
+        },
+    );
     draft.tell(
         &format!("The end of the log of {label}, lines {from} to {to} {mark}."),
         &format!("O fim do log de {label}, linhas {from} a {to} {mark}."),

@@ -64,7 +64,7 @@ async fn failed(desk: &Desk<'_>, found: &Diagnosis, meta: &Meta, draft: &mut Dra
                 to,
                 text: &evidence.text,
             };
-            marks.push(draft.cite_log(lines));
+            marks.push(draft.cite_log(meta, lines));
         }
     }
     let marks = if marks.is_empty() {
