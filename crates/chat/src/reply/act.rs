@@ -5,7 +5,7 @@
 //! - The actions' own service decides again, on the job as it is then.
 
 use resync_tws::Text;
-use resync_tws::model::{ActionKind, Job, JobStatus, Phase};
+use resync_tws::model::{Action, ActionKind};
 
 use super::draft::Fact;
 use super::{Desk, Draft, Question, engine_down, engine_name, job, known_job};
@@ -34,10 +34,7 @@ pub(super) fn may(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) -
         );
         return false;
     };
-    if !matches!(
-        action,
-        ActionKind::Rerun | ActionKind::Hold | ActionKind::Release | ActionKind::Cancel
-    ) {
+    if prepared(action).is_none() {
         draft.tell(
             &format!("I do not prepare {} here; it is done on the job's page, where a person confirms it.", action.as_str()),
             &format!("Não preparo {} aqui; é feito na página do job, onde uma pessoa confirma.", action.as_str()),
@@ -84,7 +81,9 @@ pub(super) async fn propose(
     let (view, meta) = (&*seen.value, &seen.meta);
     let label = text::name(&view.job.label());
     job::standing(&view.job, &view.state, meta, draft);
-    if !fits(&view.job, action) {
+    // A card in a state that forbids the action would send a person to a sure refusal.
+    let allowed = prepared(action).is_some_and(|action| action.allowed_for(&view.job).is_ok());
+    if !allowed {
         draft.tell(
             &format!(
                 "That state does not allow {}, so no card was prepared.",
@@ -180,25 +179,13 @@ fn note(action: ActionKind) -> Text {
     Text::new(en, pt)
 }
 
-/// Whether a card makes sense in that state, so that nobody is sent to a sure refusal. It is no
-/// permission: the service of the actions has the rules.
-fn fits(job: &Job, action: ActionKind) -> bool {
+/// The action that a card can be made of. The others are done on the job's page.
+fn prepared(action: ActionKind) -> Option<Action> {
     match action {
-        ActionKind::Rerun => {
-            let ended = matches!(
-                job.status,
-                JobStatus::Succ | JobStatus::Abend | JobStatus::Fail
-            );
-            job.latest_run().is_some() && (ended || job.cancelled && job.phase() != Phase::Running)
-        }
-        ActionKind::Hold => {
-            matches!(
-                job.state(),
-                JobStatus::Hold | JobStatus::Ready | JobStatus::Fence
-            )
-        }
-        ActionKind::Release => !job.state().has_ended() && job.priority == Some(0),
-        ActionKind::Cancel => !job.state().has_ended() && !job.cancel_pending,
-        ActionKind::Kill | ActionKind::Confirm | ActionKind::Priority => false,
+        ActionKind::Rerun => Some(Action::Rerun),
+        ActionKind::Hold => Some(Action::Hold),
+        ActionKind::Release => Some(Action::Release),
+        ActionKind::Cancel => Some(Action::Cancel),
+        ActionKind::Kill | ActionKind::Confirm | ActionKind::Priority => None,
     }
 }

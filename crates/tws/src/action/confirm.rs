@@ -197,7 +197,7 @@ impl ActionService {
                 _ => ConfirmError::StateChanged { state: job.state() },
             });
         }
-        rules::check(&job, proposal.action)?;
+        proposal.action.allowed_for(&job)?;
         let (service, engine) = (self.clone(), engine.clone());
         let run = async move { service.carry_out(engine, job, proposal, request).await };
         let task = parts.tracker.spawn(run.in_current_span());

@@ -140,7 +140,7 @@ impl ActionService {
             return Err(ProposeError::ReadOnly);
         }
         let job = PlanService::job_now(engine, &request.job).await?;
-        rules::check(&job, request.action)?;
+        request.action.allowed_for(&job)?;
         let impact = self.impact(&engine.name, &job, request.action).await?;
         let fingerprint = rules::fingerprint(&job);
         let now = parts.clock.now();

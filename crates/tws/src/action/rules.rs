@@ -19,12 +19,30 @@ pub struct NotAllowed {
     pub why: &'static str,
 }
 
-/// Whether the job's state allows the action.
-pub(super) fn check(job: &Job, action: Action) -> Result<(), NotAllowed> {
+impl Action {
+    /// Whether the job's state allows the action. A proposal and its confirmation ask it again, on
+    /// the job as it is then.
+    ///
+    /// # Errors
+    /// [`NotAllowed`], with what would be needed.
+    pub fn allowed_for(self, job: &Job) -> Result<(), NotAllowed> {
+        let (allowed, why) = rule(self, job);
+        if allowed {
+            Ok(())
+        } else {
+            Err(NotAllowed {
+                state: job.state(),
+                why,
+            })
+        }
+    }
+}
+
+/// Whether the action is allowed, and what it needs.
+fn rule(action: Action, job: &Job) -> (bool, &'static str) {
     use JobStatus as S;
-    let state = job.state();
     let over = job.cancelled || job.status.has_ended();
-    let (allowed, why) = match action {
+    match action {
         Action::Rerun => {
             let ended = matches!(job.status, S::Succ | S::Abend | S::Fail);
             let runs = matches!(
@@ -62,11 +80,6 @@ pub(super) fn check(job: &Job, action: Action) -> Result<(), NotAllowed> {
             )
         }
         Action::Priority { .. } => (!over, "a priority needs a job that has not ended"),
-    };
-    if allowed {
-        Ok(())
-    } else {
-        Err(NotAllowed { state, why })
     }
 }
 
@@ -222,7 +235,7 @@ mod tests {
         ];
         for (action, allowed) in table {
             for status in S::all() {
-                let result = check(&with_run(status.clone()), action);
+                let result = action.allowed_for(&with_run(status.clone()));
                 assert_eq!(
                     result.is_ok(),
                     allowed.contains(&status),
@@ -232,7 +245,7 @@ mod tests {
         }
         for action in [Action::Cancel, priority] {
             for status in S::all() {
-                let result = check(&with_run(status.clone()), action);
+                let result = action.allowed_for(&with_run(status.clone()));
                 assert_eq!(
                     result.is_ok(),
                     !status.has_ended(),
@@ -244,30 +257,34 @@ mod tests {
 
     #[test]
     fn a_rerun_needs_a_run_and_takes_the_latest() {
-        assert!(check(&job("A", JobStatus::Abend), Action::Rerun).is_err());
+        assert!(
+            Action::Rerun
+                .allowed_for(&job("A", JobStatus::Abend))
+                .is_err()
+        );
         let mut cancelled = with_run(JobStatus::Hold);
-        assert!(check(&cancelled, Action::Rerun).is_err());
+        assert!(Action::Rerun.allowed_for(&cancelled).is_err());
         cancelled.cancelled = true;
-        assert!(check(&cancelled, Action::Rerun).is_ok());
+        assert!(Action::Rerun.allowed_for(&cancelled).is_ok());
         assert_eq!(run_of(&cancelled, Action::Rerun).unwrap().as_str(), "r1");
         assert_eq!(run_of(&cancelled, Action::Hold), None);
         let mut runs_on = with_run(JobStatus::Exec);
         runs_on.cancelled = true;
-        assert!(check(&runs_on, Action::Rerun).is_err());
+        assert!(Action::Rerun.allowed_for(&runs_on).is_err());
     }
 
     #[test]
     fn a_release_needs_priority_0_and_shows_by_another() {
         let mut held = job("A", JobStatus::Hold);
         held.priority = Some(0);
-        assert!(check(&held, Action::Release).is_ok());
+        assert!(Action::Release.allowed_for(&held).is_ok());
         assert!(!shows(Action::Release, &held, &held));
         let freed = Job {
             priority: Some(10),
             ..held.clone()
         };
         assert!(shows(Action::Release, &held, &freed));
-        assert!(check(&freed, Action::Release).is_err());
+        assert!(Action::Release.allowed_for(&freed).is_err());
     }
 
     #[test]
