@@ -3,7 +3,7 @@ import { html, Page, useContext, useEffect, useRef, useState } from "./lib.js";
 import { call } from "./api.js";
 import { moment, visible } from "./format.js";
 import { inLanguage } from "./language.js";
-import { Note, problemText, Sheet } from "./parts.js";
+import { breakable, Note, problemText, Sheet } from "./parts.js";
 import { State } from "./status.js";
 
 /** Actions that cannot be taken back: the person types the job's name. */
@@ -58,7 +58,7 @@ export function ActionDialog({ target, onDone, onClose }) {
   const close = () => !busy && onClose();
 
   return html`
-    <${Sheet} kind="small" title=${t(`action_title_${target.action}`, { job: target.label })} onClose=${close}>
+    <${Sheet} kind="small" title=${breakable(t(`action_title_${target.action}`, { job: target.label }))} onClose=${close}>
       <p role="status">${busy && t(step.name === "proposal" ? "executing" : "preparing")}</p>
       ${step.name === "form" &&
       !(busy && target.reason) &&
@@ -150,18 +150,20 @@ function Proposal({ target, proposal, busy, confirm, onClose }) {
   `;
 }
 
-/** Who waits for the job. @param {{impact: any}} props */
-export function Impact({ impact }) {
+/** Who waits for the job; `folded` leaves the names for whoever asks. @param {{impact: any, folded?: boolean}} props */
+export function Impact({ impact, folded }) {
   const { t, tn, language } = useContext(Page);
   if (!impact) return null;
   const jobs = impact.jobs ?? [];
-  return html`
-    <p><strong>${tn("impact_blocked", impact.blocked)}</strong></p>
-    ${jobs.length > 0 &&
+  const count = html`<strong>${tn("impact_blocked", impact.blocked)}</strong>`;
+  const names =
+    jobs.length > 0 &&
     html`<ul class="plain-list impact-jobs">
-      ${jobs.map((job) => html`<li key=${job}>${visible(job)}</li>`)}
+      ${jobs.map((job) => html`<li key=${job}>${breakable(visible(job))}</li>`)}
       ${impact.blocked > jobs.length && html`<li>${t("and_more", { n: impact.blocked - jobs.length })}</li>`}
-    </ul>`}
+    </ul>`;
+  return html`
+    ${folded && names ? html`<details><summary>${count}</summary>${names}</details>` : html`<p>${count}</p>${names}`}
     ${impact.note && html`<${Note} kind="warning">${inLanguage(impact.note, language)}<//>`}
   `;
 }

@@ -175,12 +175,12 @@ function ProposalCard({ proposal }) {
         });
       }}
     >
-      <h4 id=${`${id}-title`}>${t(`action_title_${proposal.action}`, { job: target.label })}</h4>
+      <h4 id=${`${id}-title`}>${breakable(t(`action_title_${proposal.action}`, { job: target.label }))}</h4>
       <p>${t("state_then")} <${State} state=${target.state} /> <span class="hint">${target.engine}</span></p>
-      <${Impact} impact=${proposal.impact} />
+      <${Impact} impact=${proposal.impact} folded />
       ${result
         ? html`<${Note} kind=${result.verified ? "info" : "warning"}>
-            ${t(result.verified ? "verified" : "not_verified")} ${t("state_now")} <${State} state=${result.state} />
+            ${t(result.verified ? "verified" : "not_verified")} <${State} state=${result.state} />
           <//>`
         : allowed
         ? html`

@@ -8,9 +8,11 @@ import { PHASES, phaseOf, State } from "./status.js";
 
 /** How often the board asks, in milliseconds. */
 const EVERY = 5_000;
+/** How soon it asks once more when the server answered with old data and fetches new, in milliseconds. */
+const SOON = 1_000;
 
 /**
- * Asks every five seconds. It stops while the tab is hidden or `paused`, waits as long as the server
+ * Asks every five seconds, and once sooner after old data. It stops while the tab is hidden or `paused`, waits as long as the server
  * asks for, and keeps the last answer when a later one fails. `changes` asks at once.
  */
 function usePoll(load, paused, changes) {
@@ -20,6 +22,7 @@ function usePoll(load, paused, changes) {
     const controller = new AbortController();
     let timer;
     let asking = false;
+    let hurried = false;
     async function ask() {
       if (asking) return;
       asking = true;
@@ -30,10 +33,14 @@ function usePoll(load, paused, changes) {
         if (controller.signal.aborted) return;
         loaded.current = changes;
         setState({ data, receivedAt: performance.now(), problem: null });
+        // Once only: an engine that does not answer is not asked more often for it.
+        hurried = !hurried && data.meta.stale && !data.meta.refresh_failed;
+        if (hurried) wait = SOON;
       } catch (problem) {
         if (controller.signal.aborted) return;
         wait = Math.max(wait, (problem.retryAfter ?? 0) * 1000);
-        setState((old) => ({ ...old, problem }));
+        // The same problem again is not news: it keeps its words and its request, and is not announced anew.
+        setState((old) => (old.problem?.code === problem.code && problem.retryAfter === null ? old : { ...old, problem }));
       }
       asking = false;
       if (!paused && !document.hidden) timer = setTimeout(ask, wait);
@@ -151,16 +158,16 @@ function Summary({ data }) {
           (one) => html`
             <li key=${one.name}>
               <span class="line-name">${one.name}</span>
-              <span class="line-facts">
+              <span class="line-facts line-together">
                 <${Icon} name="warning" />
-                ${[
+                <span>${[
                   one.link && one.link !== "LINKED" && t(one.link === "UNLINKED" ? "unlinked" : "link_unknown"),
                   one.jobman_up === false && t("jobman_down"),
                   one.kind,
                   one.limit !== null && one.limit !== undefined && t("limit", { n: one.limit }),
                 ]
                   .filter(Boolean)
-                  .join(" · ")}
+                  .join(" · ")}</span>
               </span>
             </li>
           `,

@@ -77,3 +77,6 @@ export function latestRun(job) {
   const runs = job.runs ?? [];
   return runs.findLast((run) => run.last_in_chain) ?? runs.at(-1);
 }
+
+/** Whether a run can have a log: one that has not started has none. @param {any} run */
+export const hasLog = (run) => Boolean(run?.started_at ?? run?.ended_at);

@@ -1,7 +1,7 @@
 // One job: why it failed, its runs, its log, and what can be done about it.
 import { html, Page, useContext, useEffect, useState } from "./lib.js";
 import { call } from "./api.js";
-import { fullMoment, labelOf, latestRun, span, stateOf, visible } from "./format.js";
+import { fullMoment, hasLog, labelOf, latestRun, moment, span, stateOf, visible } from "./format.js";
 import { has, inLanguage } from "./language.js";
 import { LogView } from "./log.js";
 import { Age, breakable, Note, ProblemNote, Sheet, Table, useLoad, When } from "./parts.js";
@@ -22,7 +22,7 @@ export function JobSheet({ route, onClose }) {
 }
 
 function JobView({ route, named }) {
-  const { t, engine, changes, go } = useContext(Page);
+  const { t, language, engine, changes, go } = useContext(Page);
   const { data, problem, receivedAt, busy, again } = useLoad(
     (signal) => call("job", { params: { id: route.id }, query: { engine: engine.name }, signal }),
     [route.id, engine.name, changes],
@@ -43,8 +43,12 @@ function JobView({ route, named }) {
       <${Age} meta=${data.meta} receivedAt=${receivedAt} />
       <button type="button" class="quiet" aria-disabled=${busy} onClick=${() => !busy && again()}>${t("refresh")}</button>
     </div>
-    ${problem && html`<${ProblemNote} problem=${problem} again=${again} />`}
-    <${Actions} job=${job} state=${data.state ?? stateOf(job)} />
+    ${problem &&
+    html`
+      <${ProblemNote} problem=${problem} again=${again} />
+      <p>${t("last_known", { at: moment(data.meta.fetched_at, language, true) })}</p>
+    `}
+    ${problem?.code !== "unknown-job" && html`<${Actions} job=${job} state=${data.state ?? stateOf(job)} />`}
     <${Facts} job=${job} waiting=${data.why_waiting} />
     <${Diagnosis} id=${route.id} open=${open} />
     <${Runs} job=${job} shown=${route.run ?? latestRun(job)?.id} open=${open} />
@@ -176,15 +180,17 @@ function Runs({ job, shown, open }) {
       rc: run.return_code ?? html`<span class="none">–</span>`,
       start: html`<${When} at=${run.started_at ?? run.submitted_at} />`,
       took: run.elapsed_seconds === null || run.elapsed_seconds === undefined ? "–" : span(run.elapsed_seconds * 1000),
-      log: html`<button
-        type="button"
-        class="link"
-        aria-current=${shown === run.id ? "true" : undefined}
-        aria-label=${t("log_of_run", { run: run.number ?? run.id, at: fullMoment(run.started_at, language) })}
-        onClick=${() => open(run.id)}
-      >
-        ${t("open_log")}
-      </button>`,
+      log: hasLog(run)
+        ? html`<button
+            type="button"
+            class="link"
+            aria-current=${shown === run.id ? "true" : undefined}
+            aria-label=${t("log_of_run", { run: run.number ?? run.id, at: fullMoment(run.started_at, language) })}
+            onClick=${() => open(run.id)}
+          >
+            ${t("open_log")}
+          </button>`
+        : html`<span class="none">–</span>`,
     },
   }));
   return html`

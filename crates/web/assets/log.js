@@ -1,7 +1,7 @@
 // The log of one run, by windows of lines, with a search that the server does.
 import { html, Page, useContext, useEffect, useState } from "./lib.js";
 import { call } from "./api.js";
-import { latestRun } from "./format.js";
+import { hasLog, latestRun } from "./format.js";
 import { Lines } from "./lines.js";
 import { hashOf } from "./location.js";
 import { Age, Note, ProblemNote, useLoad } from "./parts.js";
@@ -20,7 +20,8 @@ const SHOWN = 40;
 /** @param {{job: any, route: any, open: (run: string | undefined, lines?: any) => void}} props */
 export function LogView({ job, route, open }) {
   const { t, engine } = useContext(Page);
-  const run = route.run ?? latestRun(job)?.id;
+  const latest = latestRun(job);
+  const run = route.run ?? (hasLog(latest) ? latest.id : undefined);
   const wanted = route.lines ? Math.max(1, route.lines.from - BEFORE) : 1;
   const [from, setFrom] = useState(wanted);
   useEffect(() => {

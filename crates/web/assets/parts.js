@@ -122,14 +122,16 @@ export function Sheet({ title, kind = "side", onClose, children }) {
   const id = useId();
   useLayoutEffect(() => {
     const opener = document.activeElement;
+    const around = opener?.closest("[tabindex]");
     dialog.current.showModal();
     heading.current.focus();
     const element = dialog.current;
     return () => {
       if (element.open) element.close();
-      // The button may have gone with a newer board; then the page's main part takes the focus.
-      const target = opener?.isConnected && opener !== document.body ? opener : document.getElementById("main");
-      target?.focus();
+      // The button may have gone with a newer board or a carried out action; then the part around it
+      // takes the focus, and stays where it is on the screen.
+      if (opener?.isConnected && opener !== document.body) opener.focus();
+      else (around?.isConnected ? around : document.getElementById("main"))?.focus({ preventScroll: true });
     };
   }, []);
   return html`

@@ -93,7 +93,7 @@ export const STRINGS = {
   phase_undecided: { en: "Undecided", pt: "Indefinido" },
   phase_cancelled: { en: "Cancelled", pt: "Cancelado" },
   phase_suppressed: { en: "Suppressed", pt: "Suprimido" },
-  phase_succeeded: { en: "Succeeded", pt: "Com sucesso" },
+  phase_succeeded: { en: "Succeeded", pt: "Sucesso" },
 
   // A job
   job: { en: "Job", pt: "Job" },
@@ -102,7 +102,7 @@ export const STRINGS = {
   state_then: { en: "State when you asked:", pt: "Estado ao perguntar:" },
   return_code: { en: "Return code", pt: "Código de retorno" },
   since: { en: "Since", pt: "Desde" },
-  victims: { en: "Jobs waiting for it", pt: "Jobs que esperam por ele" },
+  victims: { en: "Waiting for it", pt: "Esperam por ele" },
   workstation: { en: "Workstation", pt: "Workstation" },
   substatus: { en: "Detail", pt: "Detalhe" },
   folder: { en: "Folder", pt: "Pasta" },
@@ -148,7 +148,7 @@ export const STRINGS = {
 
   // Logs and documents
   log: { en: "Log", pt: "Log" },
-  no_log: { en: "No run, so no log.", pt: "Sem execução, portanto sem log." },
+  no_log: { en: "It has not started, so there is no log.", pt: "Ainda não iniciou, portanto não há log." },
   log_empty: { en: "The log is empty.", pt: "O log está vazio." },
   log_ends: { en: "The log ends before this line.", pt: "O log termina antes desta linha." },
   log_region: { en: "Log, lines {from} to {to}", pt: "Log, linhas {from} a {to}" },
@@ -287,7 +287,10 @@ export const STRINGS = {
   problem_not_audited: { en: "The audit log could not be written.", pt: "Não foi possível gravar a auditoria." },
   problem_unavailable: { en: "A part of Resync does not answer.", pt: "Uma parte do Resync não responde." },
   problem_internal: { en: "Something went wrong inside Resync.", pt: "Algo deu errado dentro do Resync." },
-  problem_unknown_job: { en: "The plan has no such job (any more).", pt: "O plano não tem (mais) este job." },
+  problem_unknown_job: {
+    en: "The plan has no such job (any more). After a new plan the job has another entry: look for it by its name.",
+    pt: "O plano não tem (mais) este job. Depois de um novo plano o job tem outra entrada: procure-o pelo nome.",
+  },
   problem_unknown_session: { en: "This conversation does not exist (any more).", pt: "Esta conversa não existe (mais)." },
   problem_state_changed: { en: "The job's state changed meanwhile.", pt: "O estado do job mudou nesse meio-tempo." },
   problem_proposal_used: { en: "This was already confirmed once.", pt: "Isto já foi confirmado uma vez." },
