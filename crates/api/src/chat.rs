@@ -1,11 +1,11 @@
 //! Questions in words, and what was said before.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::State;
 use resync_auth::{Permission, Principal};
-use resync_chat::{Answer, Ask, ChatEvent, Intent, Message, SessionId, SessionSummary, events_of};
+use resync_chat::{
+    Analysis, Answer, Ask, ChatEvent, Message, SessionId, SessionSummary, events_of,
+};
 use resync_tws::model::EngineName;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -38,17 +38,6 @@ pub(crate) struct AnalyzeRequest {
     pub(crate) message: String,
     /// The conversation whose context counts.
     pub(crate) session_id: Option<Uuid>,
-}
-
-/// The answer of `POST chat/analyze`.
-#[derive(Debug, Serialize)]
-pub(crate) struct AnalyzeAnswer {
-    intent: Intent,
-    confidence: f64,
-    entities: BTreeMap<String, Vec<String>>,
-    clarify: Vec<String>,
-    also: Vec<Intent>,
-    evidence: Vec<String>,
 }
 
 /// The answer of `DELETE chat/history`.
@@ -119,17 +108,10 @@ pub(crate) async fn analyze(
     State(app): State<App>,
     Caller(principal): Caller,
     JsonBody(body): JsonBody<AnalyzeRequest>,
-) -> Result<Json<AnalyzeAnswer>, Problem> {
+) -> Result<Json<Analysis>, Problem> {
     let ask = question(&principal, body.message, body.session_id, None)?;
     let routing = app.chat.analyze(ask).await?;
-    Ok(Json(AnalyzeAnswer {
-        intent: routing.intent,
-        confidence: routing.confidence,
-        entities: routing.entities.by_type(),
-        clarify: routing.clarify,
-        also: routing.also,
-        evidence: routing.evidence,
-    }))
+    Ok(Json(routing.into()))
 }
 
 /// `GET chat/sessions`

@@ -7,3 +7,4 @@ pub mod finish;
 pub mod guard;
 pub mod origin;
 pub mod request_id;
+mod waiting;

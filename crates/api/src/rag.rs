@@ -1,6 +1,7 @@
 //! Documents: upload, list, read, delete, search.
 
 use axum::Json;
+use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, Multipart, Path, Request, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
@@ -226,18 +227,19 @@ pub(crate) async fn upload(
             break;
         };
         match part.name() {
-            Some("file") => {
-                let name = part.file_name().unwrap_or("").to_owned();
-                file = Some((
-                    name,
-                    part.bytes().await.map_err(|error| broken_form(&error))?,
+            Some("file") if file.is_some() => {
+                return Err(Problem::invalid(
+                    "/file",
+                    "stands twice; send one file at a time",
                 ));
             }
-            Some("collection") => {
-                collection = Some(part.text().await.map_err(|error| broken_form(&error))?)
+            Some("file") => {
+                let name = part.file_name().unwrap_or("").to_owned();
+                file = Some((name, bytes_of(part).await?));
             }
+            Some("collection") => collection = Some(text_of(part, "/collection").await?),
             Some("tags") => {
-                let text = part.text().await.map_err(|error| broken_form(&error))?;
+                let text = text_of(part, "/tags").await?;
                 tags.extend(
                     text.split(',')
                         .map(str::trim)
@@ -258,7 +260,7 @@ pub(crate) async fn upload(
     };
     let upload = NewUpload {
         file_name,
-        bytes: bytes.to_vec(),
+        bytes,
         collection,
         tags,
         by: principal.user_id,
@@ -276,6 +278,16 @@ pub(crate) async fn upload(
         stage: document.stage.as_str().to_owned(),
     };
     Ok((StatusCode::ACCEPTED, Json(answer)))
+}
+
+async fn bytes_of(part: Field<'_>) -> Result<Vec<u8>, Problem> {
+    let bytes = part.bytes().await.map_err(|error| broken_form(&error))?;
+    Ok(bytes.into())
+}
+
+/// A part's text. What is no UTF-8 is refused, since replacing it would file the document elsewhere.
+async fn text_of(part: Field<'_>, place: &str) -> Result<String, Problem> {
+    String::from_utf8(bytes_of(part).await?).map_err(|_| Problem::invalid(place, "is not UTF-8"))
 }
 
 fn broken_form(error: &axum::extract::multipart::MultipartError) -> Problem {

@@ -348,6 +348,36 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_body_that_takes_too_long_is_the_clients_408() {
+        let reads = Router::new().route("/", axum::routing::post(async |body: String| body));
+        let dripping = Body::from_stream(futures_util::stream::unfold((), async |()| {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Some((Ok::<_, Infallible>("a"), ()))
+        }));
+        let request = Request::post("/").body(dripping).unwrap();
+        let router = finished(reads, finishing(Duration::from_secs(30)));
+        let started = tokio::time::Instant::now();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(started.elapsed(), Duration::from_secs(30));
+        assert_eq!(response.status(), 408);
+        assert_eq!(problem(response).await["code"], "body-timed-out");
+    }
+
+    #[tokio::test]
+    async fn two_hosts_are_one_too_many() {
+        let router = Router::new().route("/", get(async || "fine"));
+        let router = finished(router, finishing(Duration::from_secs(5)));
+        for (hosts, status) in [(0, 200), (1, 200), (2, 400)] {
+            let mut request = Request::get("/").body(Body::empty()).unwrap();
+            for _ in 0..hosts {
+                request.headers_mut().append("host", "x".parse().unwrap());
+            }
+            let response = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), status, "{hosts} hosts");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_handler_that_takes_too_long_is_a_504() {
         let slow = Router::new().route(
             "/",

@@ -2,8 +2,11 @@
 //!
 //! 1. `a_silent_client_is_let_go`: a head that is not complete within the header timeout ends its connection.
 //! 2. `connections_are_bounded`: over the limit a connection is closed at once, without a byte.
-//! 3. `shutdown_lets_a_request_finish`: after the token is cancelled nothing new is accepted, a
+//! 3. A client that asks and does not read is let go, see [`patience`].
+//! 4. `shutdown_lets_a_request_finish`: after the token is cancelled nothing new is accepted, a
 //!    request in flight is answered, idle connections close, and what is left after the grace is cut.
+
+mod patience;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,11 +23,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use patience::Patience;
+
 /// The bounds of the listener.
 #[derive(Debug, Clone)]
 pub struct ServeLimits {
     /// How long a request's head may take, also on a kept-alive connection.
     pub header_timeout: Duration,
+    /// How long a client may leave an answer unread before its connection is dropped.
+    pub write_timeout: Duration,
     /// How many connections at once.
     pub max_connections: usize,
     /// How long requests in flight may take once shutdown began.
@@ -62,11 +69,11 @@ pub async fn serve(
                     continue;
                 };
                 let (router, shutdown, cut) = (router.clone(), shutdown.clone(), cut.clone());
-                let header_timeout = limits.header_timeout;
+                let limits = limits.clone();
                 connections.spawn(async move {
                     tokio::select! {
                         () = cut.cancelled() => {}
-                        () = connection(stream, peer, router, header_timeout, shutdown) => {}
+                        () = connection(stream, peer, router, &limits, shutdown) => {}
                     }
                     drop(slot);
                 });
@@ -96,7 +103,7 @@ async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    header_timeout: Duration,
+    limits: &ServeLimits,
     shutdown: CancellationToken,
 ) {
     // Small answers must not wait for Nagle; where the option is refused, they are only slower.
@@ -111,10 +118,13 @@ async fn connection(
     );
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout)
+        .header_read_timeout(limits.header_timeout)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .serve_connection(
+            TokioIo::new(Patience::new(stream, limits.write_timeout)),
+            TowerToHyperService::new(service),
+        )
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
@@ -148,6 +158,7 @@ mod tests {
         let shutdown = CancellationToken::new();
         let limits = ServeLimits {
             header_timeout,
+            write_timeout: Duration::from_millis(200),
             max_connections,
             shutdown_grace: Duration::from_secs(5),
         };
@@ -180,6 +191,29 @@ mod tests {
             answer.is_empty() || answer.starts_with("HTTP/1.1 408"),
             "{answer}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_is_let_go() {
+        let router = Router::new().route("/", get(|| async { vec![b'a'; 64 << 20] }));
+        let running = start(router, Duration::from_secs(30), 1).await;
+        let mut deaf = TcpStream::connect(running.address).await.unwrap();
+        deaf.write_all(ASK).await.unwrap();
+        // Its slot is the only one, so the next client is served only once it is gone.
+        let served = async {
+            loop {
+                let mut next = TcpStream::connect(running.address).await.unwrap();
+                let mut byte = [0; 1];
+                if next.write_all(ASK).await.is_ok() && next.read_exact(&mut byte).await.is_ok() {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), served)
+            .await
+            .unwrap();
+        drop(deaf);
     }
 
     #[tokio::test]

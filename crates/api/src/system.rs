@@ -3,10 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use resync_kernel::BoxError;
 use resync_tws::EngineState;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::problem::Problem;
 use crate::state::App;
 
 /// The answer of `GET /healthz`.
@@ -19,7 +21,7 @@ pub(crate) struct HealthAnswer {
 /// The answer of `GET /readyz`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ReadyAnswer {
-    /// `ready`, `degraded` (an engine is away) or `unavailable` (the database is, or it is shutting down).
+    /// `ready`, or `degraded` when an engine is away.
     pub(crate) status: &'static str,
     /// What was looked at.
     pub(crate) checks: ReadyChecks,
@@ -37,7 +39,7 @@ pub(crate) struct ReadyChecks {
 /// One thing looked at.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Check {
-    /// `ok` or `unavailable`.
+    /// Always `ok`: with a database that is away there is no such answer, but a 503.
     pub(crate) status: &'static str,
 }
 
@@ -56,40 +58,64 @@ pub(crate) async fn health() -> Json<HealthAnswer> {
     Json(HealthAnswer { status: "ok" })
 }
 
-/// `GET /readyz`
-pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyAnswer>) {
+/// `GET /readyz`: 503 when the database is away or the process is ending.
+pub(crate) async fn ready(State(app): State<App>) -> Result<Json<ReadyAnswer>, Problem> {
     let (store, engines) = tokio::join!(app.store.ping(), app.plan.engines_status());
-    let database = match store {
-        Ok(()) => Check { status: "ok" },
-        Err(error) => {
-            tracing::error!(error = %error, "the store does not answer");
-            Check {
-                status: "unavailable",
-            }
-        }
-    };
-    let engines: Vec<EngineCheck> = engines
+    let engines = engines
         .into_iter()
         .map(|engine| EngineCheck {
             name: engine.name.to_string(),
             status: engine.state,
         })
         .collect();
-    let (code, status) = if database.status != "ok" || app.shutdown.is_cancelled() {
-        (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
-    } else if engines
-        .iter()
-        .all(|engine| engine.status == EngineState::Ok)
-    {
-        (StatusCode::OK, "ready")
-    } else {
-        (StatusCode::OK, "degraded")
+    judged(store, app.shutdown.is_cancelled(), engines).map(Json)
+}
+
+fn judged(
+    store: Result<(), BoxError>,
+    ending: bool,
+    engines: Vec<EngineCheck>,
+) -> Result<ReadyAnswer, Problem> {
+    let not_ready = || {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not-ready",
+            "Resync cannot serve now",
+        )
     };
-    (
-        code,
-        Json(ReadyAnswer {
-            status,
-            checks: ReadyChecks { database, engines },
-        }),
-    )
+    if let Err(error) = store {
+        return Err(not_ready()
+            .detail("the database does not answer")
+            .caused_by(error));
+    }
+    if ending {
+        return Err(not_ready().detail("it is shutting down"));
+    }
+    let all = engines
+        .iter()
+        .all(|engine| engine.status == EngineState::Ok);
+    Ok(ReadyAnswer {
+        status: if all { "ready" } else { "degraded" },
+        checks: ReadyChecks {
+            database: Check { status: "ok" },
+            engines,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_cannot_serve_says_why() {
+        let away = judged(Err("gone".into()), false, Vec::new()).unwrap_err();
+        assert_eq!((away.status().as_u16(), away.code()), (503, "not-ready"));
+        let body = serde_json::to_value(away.body("/readyz", "id")).unwrap();
+        assert_eq!(body["detail"], "the database does not answer");
+        let ending = judged(Ok(()), true, Vec::new()).unwrap_err();
+        let body = serde_json::to_value(ending.body("/readyz", "id")).unwrap();
+        assert_eq!(body["detail"], "it is shutting down");
+        assert_eq!(judged(Ok(()), false, Vec::new()).unwrap().status, "ready");
+    }
 }

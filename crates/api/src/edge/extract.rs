@@ -64,10 +64,12 @@ fn is_over_limit(error: &axum::Error) -> bool {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-    else {
+    // Two of them would leave it open which one a proxy or a filter before us went by.
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return false;
+    };
+    let Ok(value) = value.to_str() else {
         return false;
     };
     let essence = value
@@ -140,7 +142,13 @@ fn wrong(message: &str) -> String {
             .map_or("", |(_, known)| known);
         return format!("not one of {}", known.trim_start_matches("one of "));
     }
+    if message.ends_with("was not `true` or `false`") {
+        return "expected true or false".to_owned();
+    }
     match message.rsplit_once(", expected ") {
+        Some((_, "u8" | "u16" | "u32" | "u64" | "usize")) => {
+            "expected a whole number within its range".to_owned()
+        }
         Some((_, expected)) => format!("expected {expected}"),
         None => "not acceptable here".to_owned(),
     }
@@ -211,6 +219,31 @@ mod tests {
 
     fn refused(body: &[u8]) -> Problem {
         parse_json::<Login>(body).unwrap_err()
+    }
+
+    #[test]
+    fn a_kind_of_body_that_stands_twice_is_none() {
+        let mut headers = HeaderMap::new();
+        headers.append(
+            CONTENT_TYPE,
+            "application/json; charset=utf-8".parse().unwrap(),
+        );
+        assert!(is_json(&headers));
+        headers.append(CONTENT_TYPE, "text/plain".parse().unwrap());
+        assert!(!is_json(&headers));
+    }
+
+    #[test]
+    fn what_was_expected_is_said_in_words() {
+        let problem = refused(br#"{"username":"a","password":"b","depth":-1}"#);
+        assert_eq!(
+            problem.0.errors[0].detail,
+            "expected a whole number within its range"
+        );
+        assert_eq!(
+            wrong("provided string was not `true` or `false`"),
+            "expected true or false"
+        );
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //!
 //! 1. Every answer carries `X-Request-Id`, the security headers and, for an error, a problem body
 //!    with that id; also when a handler panicked (P2-10).
-//! 2. A request that its client dropped is no error and logs none.
+//! 2. A request that its client dropped is no error and logs none; a body that comes too slowly is
+//!    the client's 408, and an answer that takes too long is our 504.
+//! 3. Two `Host` headers are refused: a proxy before us may have believed the other one.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, RETRY_AFTER,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -21,6 +23,7 @@ use resync_kernel::IdGenerator;
 use tracing::Instrument;
 
 use super::request_id::{RequestId, X_REQUEST_ID};
+use super::waiting::Waiting;
 use crate::problem::Problem;
 
 /// What the layer needs.
@@ -38,17 +41,18 @@ pub async fn finish(State(this): State<Finish>, mut request: Request, next: Next
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
     request.extensions_mut().insert(id.clone());
-    let span = tracing::info_span!("http.request", request.id = %id, http.method = %method, http.path = %path);
-    let answer =
-        tokio::time::timeout(this.handler_timeout, next.run(request)).instrument(span.clone());
-    let mut response = answer.await.unwrap_or_else(|_| {
-        Problem::new(
-            StatusCode::GATEWAY_TIMEOUT,
-            "timed-out",
-            "The answer took too long",
-        )
-        .into_response()
-    });
+    // At the level of errors, so that no `log.level` parts a failure from its request's id.
+    let span = tracing::error_span!("http.request", request.id = %id, http.method = %method, http.path = %path);
+    let mut response = if request.headers().get_all(HOST).iter().count() > 1 {
+        Problem::bad_request("there is more than one Host header").into_response()
+    } else {
+        let waiting = Waiting::default();
+        let answer = next.run(request.map(|body| waiting.watch(body)));
+        tokio::time::timeout(this.handler_timeout, answer)
+            .instrument(span.clone())
+            .await
+            .unwrap_or_else(|_| too_slow(&waiting).into_response())
+    };
     if response.status().is_client_error() || response.status().is_server_error() {
         response = span.in_scope(|| with_problem_body(response, &path, &id));
     }
@@ -58,6 +62,23 @@ pub async fn finish(State(this): State<Finish>, mut request: Request, next: Next
     }
     secure(headers);
     response
+}
+
+/// Who was too slow: the client with its body, or we with the answer.
+fn too_slow(waiting: &Waiting) -> Problem {
+    if waiting.is_on() {
+        Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "body-timed-out",
+            "The body took too long to arrive",
+        )
+    } else {
+        Problem::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "timed-out",
+            "The answer took too long",
+        )
+    }
 }
 
 /// Gives an error its problem body; one without a [`Problem`] came from axum itself.

@@ -10,7 +10,8 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub struct Origins(Vec<String>);
 
 impl Origins {
-    /// Exactly these. A path or a slash at the end is cut off, since an origin has none.
+    /// Exactly these. What follows the host is cut off and so is
+    /// the port that the scheme implies, since a browser sends neither.
     #[must_use]
     pub fn new(origins: impl IntoIterator<Item = String>) -> Self {
         Self(
@@ -69,11 +70,14 @@ enum Found {
 fn origin_of(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let host = rest.split('/').next().unwrap_or("");
-    if scheme.is_empty() {
-        host.to_owned()
-    } else {
-        format!("{scheme}://{host}").to_ascii_lowercase()
-    }
+    let scheme = scheme.to_ascii_lowercase();
+    // A browser leaves out the port that its scheme implies.
+    let host = match scheme.as_str() {
+        "http" => host.strip_suffix(":80").unwrap_or(host),
+        "https" => host.strip_suffix(":443").unwrap_or(host),
+        _ => host,
+    };
+    format!("{scheme}://{}", host.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -117,6 +121,28 @@ mod tests {
             ("origin", "http://127.0.0.1:8080"),
         ]);
         assert!(!origins.allow_change(&twice));
+    }
+
+    #[test]
+    fn the_port_that_the_scheme_implies_may_be_written_out() {
+        let origins =
+            Origins::new(["http://10.0.0.1:80", "https://Resync.example:443/"].map(str::to_owned));
+        for ours in ["http://10.0.0.1", "https://resync.example"] {
+            assert!(
+                origins.allow_socket(&headers(&[("origin", ours)])),
+                "{ours}"
+            );
+        }
+        for foreign in [
+            "https://10.0.0.1",
+            "http://10.0.0.1:8080",
+            "http://resync.example",
+        ] {
+            assert!(
+                !origins.allow_socket(&headers(&[("origin", foreign)])),
+                "{foreign}"
+            );
+        }
     }
 
     #[test]
