@@ -10,9 +10,11 @@ import { PHASES, phaseOf, State } from "./status.js";
 const EVERY = 5_000;
 /** How soon it asks once more when the server answered with old data and fetches new, in milliseconds. */
 const SOON = 1_000;
+/** How often in a row: an engine that is slow or away is not asked more often for it. */
+const HURRIES = 3;
 
 /**
- * Asks every five seconds, and once sooner after old data. It stops while the tab is hidden or `paused`, waits as long as the server
+ * Asks every five seconds, and sooner after old data that the server is about to renew. It stops while the tab is hidden or `paused`, waits as long as the server
  * asks for, and keeps the last answer when a later one fails. `changes` asks at once.
  */
 function usePoll(load, paused, changes) {
@@ -22,7 +24,7 @@ function usePoll(load, paused, changes) {
     const controller = new AbortController();
     let timer;
     let asking = false;
-    let hurried = false;
+    let hurries = 0;
     async function ask() {
       if (asking) return;
       asking = true;
@@ -33,9 +35,8 @@ function usePoll(load, paused, changes) {
         if (controller.signal.aborted) return;
         loaded.current = changes;
         setState({ data, receivedAt: performance.now(), problem: null });
-        // Once only: an engine that does not answer is not asked more often for it.
-        hurried = !hurried && data.meta.stale && !data.meta.refresh_failed;
-        if (hurried) wait = SOON;
+        hurries = data.meta.stale && !data.meta.refresh_failed ? hurries + 1 : 0;
+        if (hurries > 0 && hurries <= HURRIES) wait = SOON;
       } catch (problem) {
         if (controller.signal.aborted) return;
         wait = Math.max(wait, (problem.retryAfter ?? 0) * 1000);

@@ -82,7 +82,7 @@ function Actions({ job, state }) {
 function Facts({ job, waiting }) {
   const { t, language } = useContext(Page);
   const facts = [
-    ["substatus", job.substatus],
+    ["substatus", job.substatus && breakable(job.substatus, /(?<=_)/)],
     ["folder", job.folder],
     ["priority", job.priority],
     ["scheduled", job.scheduled_at && html`<${When} at=${job.scheduled_at} />`],
@@ -175,7 +175,7 @@ function Runs({ job, shown, open }) {
   const rows = job.runs.toReversed().map((run) => ({
     id: run.id,
     cells: {
-      run: html`${run.number ?? run.id} <span class="hint">${run.kind}</span>`,
+      run: html`${run.number ?? (hasLog(run) ? run.id : "–")} <span class="hint">${run.kind}</span>`,
       state: html`<${State} state=${run.status} />`,
       rc: run.return_code ?? html`<span class="none">–</span>`,
       start: html`<${When} at=${run.started_at ?? run.submitted_at} />`,

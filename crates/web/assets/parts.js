@@ -25,9 +25,9 @@ export function problemText(t, problem, language) {
   return parts.join(" ");
 }
 
-/** A long label breaks after its `#` and its `.`, where its parts end. @param {string} text */
-export const breakable = (text) =>
-  text.split(/(?<=[#.])/).map((part, index) => (index === 0 ? part : html`<wbr />${part}`));
+/** A long label breaks after its `#` and its `.`, where its parts end. @param {string} text @param {RegExp} [after] */
+export const breakable = (text, after = /(?<=[#.])/) =>
+  text.split(after).map((part, index) => (index === 0 ? part : html`<wbr />${part}`));
 
 /** A note in words. @param {{kind?: "error" | "warning" | "info", role?: string, children: any}} props */
 export const Note = ({ kind = "info", role, children }) => html`
