@@ -10,27 +10,3 @@ mod users;
 pub use api_keys::SqliteApiKeyRepository;
 pub use sessions::SqliteSessionStore;
 pub use users::SqliteUserRepository;
-
-use chrono::{DateTime, Utc};
-
-use crate::SqliteError;
-
-/// A time as it is stored.
-fn millis(time: DateTime<Utc>) -> i64 {
-    time.timestamp_millis()
-}
-
-/// A stored time; `id` and the names are for the error.
-fn time(
-    millis: i64,
-    table: &'static str,
-    column: &'static str,
-    id: uuid::Uuid,
-) -> Result<DateTime<Utc>, SqliteError> {
-    DateTime::from_timestamp_millis(millis).ok_or_else(|| SqliteError::Column {
-        table,
-        column,
-        id: id.to_string(),
-        source: "out of range".into(),
-    })
-}

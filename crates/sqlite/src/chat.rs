@@ -16,6 +16,8 @@ use sqlx::SqliteConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::failed::Failed;
+use crate::row::{RowName, signed};
 use crate::{SqliteDatabase, SqliteError};
 
 /// Conversations in the tables `chat_sessions` and `chat_messages`.
@@ -32,42 +34,26 @@ impl SqliteConversationStore {
     }
 }
 
-/// Carries the port's error through a write.
-struct Failed(ConversationError);
-
-impl From<SqliteError> for Failed {
+impl From<SqliteError> for ConversationError {
     fn from(error: SqliteError) -> Self {
-        Self(ConversationError::Unavailable(error.into()))
-    }
-}
-
-impl From<sqlx::Error> for Failed {
-    fn from(error: sqlx::Error) -> Self {
-        SqliteError::from(error).into()
-    }
-}
-
-impl From<Failed> for ConversationError {
-    fn from(Failed(error): Failed) -> Self {
-        error
+        match error {
+            SqliteError::Column {
+                table, column, id, ..
+            } => Self::Corrupt { table, column, id },
+            other => Self::Unavailable(other.into()),
+        }
     }
 }
 
 fn unavailable(error: sqlx::Error) -> ConversationError {
-    Failed::from(error).into()
+    SqliteError::from(error).into()
 }
 
-fn corrupt(table: &'static str, column: &'static str, id: Uuid) -> ConversationError {
-    ConversationError::Corrupt {
-        table,
-        column,
-        id: id.to_string(),
+const fn session_row(session: &SessionId) -> RowName<'_> {
+    RowName {
+        table: "chat_sessions",
+        id: &session.0,
     }
-}
-
-/// A number for SQLite, whose integers have a sign.
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 #[derive(sqlx::FromRow)]
@@ -84,20 +70,23 @@ impl TryFrom<MessageRow> for Placed {
     type Error = ConversationError;
 
     fn try_from(row: MessageRow) -> Result<Self, ConversationError> {
-        let broken = |column| corrupt("chat_messages", column, row.id);
+        let name = RowName {
+            table: "chat_messages",
+            id: &row.id,
+        };
         let role = match row.role.as_str() {
             "user" => Role::User,
             "assistant" => Role::Assistant,
-            _ => return Err(broken("role")),
+            _ => return Err(name.broken("role", "no such role").into()),
         };
-        let answer = row.answer.as_deref().map(serde_json::from_str).transpose();
+        let answer = row.answer.as_deref().map(|json| name.json("answer", json));
         Ok(Self {
-            place: u64::try_from(row.place).map_err(|_| broken("place"))?,
+            place: name.number("place", row.place)?,
             message: Message {
                 message_id: MessageId(row.id),
                 role,
-                at: DateTime::from_timestamp_millis(row.at_ms).ok_or_else(|| broken("at_ms"))?,
-                answer: answer.map_err(|_| broken("answer"))?,
+                at: name.time("at_ms", row.at_ms)?,
+                answer: answer.transpose()?,
                 text: row.text,
             },
         })
@@ -116,18 +105,21 @@ impl TryFrom<SessionRow> for SessionSummary {
     type Error = ConversationError;
 
     fn try_from(row: SessionRow) -> Result<Self, ConversationError> {
-        let broken = |column| corrupt("chat_sessions", column, row.id);
+        let id = SessionId(row.id);
+        let name = session_row(&id);
         Ok(Self {
-            updated_at: DateTime::from_timestamp_millis(row.updated_at_ms)
-                .ok_or_else(|| broken("updated_at_ms"))?,
-            messages: u64::try_from(row.messages).map_err(|_| broken("messages"))?,
-            id: SessionId(row.id),
+            updated_at: name.time("updated_at_ms", row.updated_at_ms)?,
+            messages: name.number("messages", row.messages)?,
+            id,
             title: row.title,
         })
     }
 }
 
-async fn append(connection: &mut SqliteConnection, turn: &Turn) -> Result<(), Failed> {
+async fn append(
+    connection: &mut SqliteConnection,
+    turn: &Turn,
+) -> Result<(), Failed<ConversationError>> {
     let owner: Option<Uuid> = sqlx::query_scalar("SELECT owner_id FROM chat_sessions WHERE id = ?")
         .bind(turn.session.0)
         .fetch_optional(&mut *connection)
@@ -168,7 +160,7 @@ async fn insert(
     connection: &mut SqliteConnection,
     session: SessionId,
     message: &Message,
-) -> Result<(), Failed> {
+) -> Result<(), Failed<ConversationError>> {
     let role = match message.role {
         Role::User => "user",
         Role::Assistant => "assistant",
@@ -193,7 +185,7 @@ async fn delete(
     connection: &mut SqliteConnection,
     owner: UserId,
     session: SessionId,
-) -> Result<Option<u64>, Failed> {
+) -> Result<Option<u64>, Failed<ConversationError>> {
     let messages: Option<i64> = sqlx::query_scalar(
         "SELECT (SELECT count(*) FROM chat_messages WHERE session_id = chat_sessions.id)
          FROM chat_sessions WHERE id = ? AND owner_id = ?",
@@ -211,8 +203,7 @@ async fn delete(
         .bind(owner.0)
         .execute(connection)
         .await?;
-    let broken = |_| Failed(corrupt("chat_sessions", "messages", session.0));
-    u64::try_from(messages).map(Some).map_err(broken)
+    Ok(Some(session_row(&session).number("messages", messages)?))
 }
 
 #[async_trait]
@@ -222,7 +213,7 @@ impl ConversationStore for SqliteConversationStore {
         let work = self
             .database
             .write(move |tx| Box::pin(async move { append(tx, &turn).await }));
-        Ok(work.await?)
+        work.await.map_err(Failed::port)
     }
 
     async fn context(
@@ -237,10 +228,8 @@ impl ConversationStore for SqliteConversationStore {
                 .fetch_optional(self.database.reader())
                 .await
                 .map_err(unavailable)?;
-        found
-            .map(|json| serde_json::from_str(&json))
-            .transpose()
-            .map_err(|_| corrupt("chat_sessions", "context", session.0))
+        let context = found.map(|json| session_row(&session).json("context", &json));
+        Ok(context.transpose()?)
     }
 
     async fn messages(
@@ -306,6 +295,6 @@ impl ConversationStore for SqliteConversationStore {
         let work = self
             .database
             .write(move |tx| Box::pin(async move { delete(tx, owner, session).await }));
-        Ok(work.await?)
+        work.await.map_err(Failed::port)
     }
 }

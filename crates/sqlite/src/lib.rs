@@ -3,6 +3,10 @@
 //! One module a domain, each behind the feature of its name.
 
 mod database;
+#[cfg(any(feature = "auth", feature = "chat", feature = "rag", feature = "tws"))]
+mod failed;
+#[cfg(any(feature = "auth", feature = "chat", feature = "rag", feature = "tws"))]
+mod row;
 
 pub use database::*;
 

@@ -7,7 +7,6 @@
 //! - A column that does not parse names its table, column and row.
 
 use async_trait::async_trait;
-use chrono::DateTime;
 use resync_kernel::UserId;
 use resync_rag::{
     Chunk, Document, DocumentCounts, DocumentId, DocumentRepository, DocumentRepositoryError,
@@ -17,6 +16,8 @@ use sqlx::SqliteConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::failed::Failed;
+use crate::row::{RowName, signed};
 use crate::{SqliteDatabase, SqliteError};
 
 /// Documents in the tables `documents`, `document_texts` and `chunks`.
@@ -33,46 +34,19 @@ impl SqliteDocumentRepository {
     }
 }
 
-/// Carries the port's error through a write.
-struct Failed(DocumentRepositoryError);
-
-impl From<SqliteError> for Failed {
+impl From<SqliteError> for DocumentRepositoryError {
     fn from(error: SqliteError) -> Self {
-        Self(DocumentRepositoryError::Unavailable(error.into()))
-    }
-}
-
-impl From<sqlx::Error> for Failed {
-    fn from(error: sqlx::Error) -> Self {
-        SqliteError::from(error).into()
-    }
-}
-
-impl From<Failed> for DocumentRepositoryError {
-    fn from(Failed(error): Failed) -> Self {
-        error
+        match error {
+            SqliteError::Column {
+                table, column, id, ..
+            } => Self::Corrupt { table, column, id },
+            other => Self::Unavailable(other.into()),
+        }
     }
 }
 
 fn unavailable(error: sqlx::Error) -> DocumentRepositoryError {
-    Failed::from(error).into()
-}
-
-fn corrupt(
-    table: &'static str,
-    column: &'static str,
-    id: &impl ToString,
-) -> DocumentRepositoryError {
-    DocumentRepositoryError::Corrupt {
-        table,
-        column,
-        id: id.to_string(),
-    }
-}
-
-/// A number for SQLite, whose integers have a sign.
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
+    SqliteError::from(error).into()
 }
 
 #[derive(sqlx::FromRow)]
@@ -96,21 +70,24 @@ impl TryFrom<DocumentRow> for Document {
     type Error = DocumentRepositoryError;
 
     fn try_from(row: DocumentRow) -> Result<Self, DocumentRepositoryError> {
-        let broken = |column| corrupt("documents", column, &row.id);
+        let name = RowName {
+            table: "documents",
+            id: &row.id,
+        };
+        let media = Media::parse(&row.media).ok_or_else(|| name.broken("media", "no such kind"));
+        let stage = Stage::parse(&row.stage, row.reason.as_deref());
         Ok(Self {
             id: DocumentId(row.id),
             source: row.source,
             title: row.title,
             collection: row.collection,
-            tags: serde_json::from_str(&row.tags).map_err(|_| broken("tags"))?,
+            tags: name.json("tags", &row.tags)?,
             bytes_sha256: row.bytes_sha256,
-            media: Media::parse(&row.media).ok_or_else(|| broken("media"))?,
-            chars: u64::try_from(row.chars).map_err(|_| broken("chars"))?,
-            chunks: u32::try_from(row.chunks).map_err(|_| broken("chunks"))?,
-            stage: Stage::parse(&row.stage, row.reason.as_deref())
-                .ok_or_else(|| broken("stage"))?,
-            created_at: DateTime::from_timestamp_millis(row.created_at_ms)
-                .ok_or_else(|| broken("created_at_ms"))?,
+            media: media?,
+            chars: name.number("chars", row.chars)?,
+            chunks: name.number("chunks", row.chunks)?,
+            stage: stage.ok_or_else(|| name.broken("stage", "no such stage"))?,
+            created_at: name.time("created_at_ms", row.created_at_ms)?,
             created_by: UserId(row.created_by),
         })
     }
@@ -132,19 +109,20 @@ impl TryFrom<ChunkRow> for Chunk {
     type Error = DocumentRepositoryError;
 
     fn try_from(row: ChunkRow) -> Result<Self, DocumentRepositoryError> {
-        let id = format!("{}/{}", row.document_id, row.ordinal);
-        let broken = |column| corrupt("chunks", column, &id);
-        let place = |number: i64, column| u64::try_from(number).map_err(|_| broken(column));
+        let id = format_args!("{}/{}", row.document_id, row.ordinal);
+        let name = RowName {
+            table: "chunks",
+            id: &id,
+        };
         Ok(Self {
             document: DocumentId(row.document_id),
-            ordinal: u32::try_from(row.ordinal).map_err(|_| broken("ordinal"))?,
-            heading_path: serde_json::from_str(&row.heading_path)
-                .map_err(|_| broken("heading_path"))?,
+            ordinal: name.number("ordinal", row.ordinal)?,
+            heading_path: name.json("heading_path", &row.heading_path)?,
             span: Span {
-                start_char: place(row.start_char, "start_char")?,
-                end_char: place(row.end_char, "end_char")?,
-                start_line: place(row.start_line, "start_line")?,
-                end_line: place(row.end_line, "end_line")?,
+                start_char: name.number("start_char", row.start_char)?,
+                end_char: name.number("end_char", row.end_char)?,
+                start_line: name.number("start_line", row.start_line)?,
+                end_line: name.number("end_line", row.end_line)?,
             },
             text: row.text,
         })
@@ -155,7 +133,7 @@ async fn insert(
     connection: &mut SqliteConnection,
     document: &Document,
     text: &str,
-) -> Result<Inserted, Failed> {
+) -> Result<Inserted, Failed<DocumentRepositoryError>> {
     let known: Option<DocumentRow> =
         sqlx::query_as("SELECT * FROM documents WHERE bytes_sha256 = ?")
             .bind(&document.bytes_sha256)
@@ -198,7 +176,7 @@ async fn set_stage(
     connection: &mut SqliteConnection,
     id: DocumentId,
     stage: &Stage,
-) -> Result<bool, Failed> {
+) -> Result<bool, Failed<DocumentRepositoryError>> {
     let done = sqlx::query("UPDATE documents SET stage = ?, reason = ? WHERE id = ?")
         .bind(stage.as_str())
         .bind(stage.reason())
@@ -212,7 +190,7 @@ async fn put_chunks(
     connection: &mut SqliteConnection,
     id: DocumentId,
     chunks: &[Chunk],
-) -> Result<bool, Failed> {
+) -> Result<bool, Failed<DocumentRepositoryError>> {
     if !set_stage(connection, id, &Stage::Chunks).await? {
         return Ok(false);
     }
@@ -256,7 +234,7 @@ impl DocumentRepository for SqliteDocumentRepository {
         let work = self
             .database
             .write(move |tx| Box::pin(async move { insert(tx, &document, &text).await }));
-        Ok(work.await?)
+        work.await.map_err(Failed::port)
     }
 
     async fn set_stage(
@@ -268,7 +246,7 @@ impl DocumentRepository for SqliteDocumentRepository {
         let work = self
             .database
             .write(move |tx| Box::pin(async move { set_stage(tx, id, &stage).await }));
-        Ok(work.await?)
+        work.await.map_err(Failed::port)
     }
 
     async fn put_chunks(
@@ -280,7 +258,7 @@ impl DocumentRepository for SqliteDocumentRepository {
         let work = self
             .database
             .write(move |tx| Box::pin(async move { put_chunks(tx, id, &chunks).await }));
-        Ok(work.await?)
+        work.await.map_err(Failed::port)
     }
 
     async fn get(&self, id: DocumentId) -> Result<Option<Document>, DocumentRepositoryError> {
@@ -359,10 +337,10 @@ impl DocumentRepository for SqliteDocumentRepository {
                     .bind(id.0)
                     .execute(tx)
                     .await?;
-                Ok::<_, Failed>(done.rows_affected() > 0)
+                Ok::<_, Failed<DocumentRepositoryError>>(done.rows_affected() > 0)
             })
         });
-        Ok(work.await?)
+        work.await.map_err(Failed::port)
     }
 
     async fn counts(&self) -> Result<DocumentCounts, DocumentRepositoryError> {
@@ -375,7 +353,11 @@ impl DocumentRepository for SqliteDocumentRepository {
         .fetch_one(self.database.reader())
         .await
         .map_err(unavailable)?;
-        let number = |n: i64| u64::try_from(n).map_err(|_| corrupt("documents", "counts", &"all"));
+        let all = RowName {
+            table: "documents",
+            id: &"all",
+        };
+        let number = |stored| all.number("counts", stored);
         Ok(DocumentCounts {
             documents: number(documents)?,
             ready: number(ready)?,

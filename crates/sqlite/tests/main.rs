@@ -6,6 +6,12 @@
     reason = "a fixture that cannot be made fails its test"
 )]
 mod auth;
+#[cfg(feature = "chat")]
+#[expect(
+    clippy::unwrap_used,
+    reason = "a fixture that cannot be made fails its test"
+)]
+mod chat;
 #[cfg(feature = "rag")]
 #[expect(
     clippy::unwrap_used,
@@ -13,8 +19,8 @@ mod auth;
 )]
 mod rag;
 #[cfg(feature = "tws")]
-#[expect(clippy::unwrap_used, reason = "a fixture that cannot be made fails its test")]
+#[expect(
+    clippy::unwrap_used,
+    reason = "a fixture that cannot be made fails its test"
+)]
 mod tws;
-#[cfg(feature = "chat")]
-#[expect(clippy::unwrap_used, reason = "a fixture that cannot be made fails its test")]
-mod chat;

@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use resync_auth::{
     ApiKey, ApiKeyDigest, ApiKeyId, ApiKeyRepository, ApiKeyRepositoryError, Permission,
 };
-use resync_kernel::{BoxError, UserId};
+use resync_kernel::UserId;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::{millis, time};
+use crate::row::RowName;
 use crate::{SqliteDatabase, SqliteError};
 
 /// API keys in the table `api_keys`; the scopes are names with spaces between.
@@ -43,22 +43,20 @@ impl TryFrom<Row> for ApiKey {
     type Error = SqliteError;
 
     fn try_from(row: Row) -> Result<Self, SqliteError> {
-        let broken = |column, source: BoxError| SqliteError::Column {
+        let name = RowName {
             table: "api_keys",
-            column,
-            id: row.id.to_string(),
-            source,
+            id: &row.id,
         };
         let digest = <[u8; 32]>::try_from(row.digest.as_slice());
         let scopes: Result<BTreeSet<_>, _> = row.scopes.split(' ').map(Permission::parse).collect();
         Ok(Self {
             id: ApiKeyId(row.id),
             user_id: UserId(row.user_id),
-            digest: ApiKeyDigest(digest.map_err(|error| broken("digest", error.into()))?),
-            scopes: scopes.map_err(|error| broken("scopes", error.into()))?,
+            digest: ApiKeyDigest(digest.map_err(|error| name.broken("digest", error))?),
+            scopes: scopes.map_err(|error| name.broken("scopes", error))?,
             user_version: row.user_version,
-            created_at: time(row.created_at_ms, "api_keys", "created_at_ms", row.id)?,
-            expires_at: time(row.expires_at_ms, "api_keys", "expires_at_ms", row.id)?,
+            created_at: name.time("created_at_ms", row.created_at_ms)?,
+            expires_at: name.time("expires_at_ms", row.expires_at_ms)?,
             label: row.label,
         })
     }
@@ -84,8 +82,8 @@ impl ApiKeyRepository for SqliteApiKeyRepository {
         .bind(key.digest.0.to_vec())
         .bind(names.join(" "))
         .bind(key.user_version)
-        .bind(millis(key.created_at))
-        .bind(millis(key.expires_at))
+        .bind(key.created_at.timestamp_millis())
+        .bind(key.expires_at.timestamp_millis())
         .bind(most);
         let work = self.database.write(move |tx| {
             Box::pin(async move { Ok::<_, SqliteError>(query.execute(tx).await?.rows_affected()) })

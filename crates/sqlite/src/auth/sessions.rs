@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{FromRow, Sqlite};
 use uuid::Uuid;
 
-use super::{millis, time};
+use crate::row::RowName;
 use crate::{SqliteDatabase, SqliteError};
 
 /// Sessions in the table `sessions`.
@@ -32,14 +32,17 @@ impl TryFrom<Row> for Session {
     type Error = SqliteError;
 
     fn try_from(row: Row) -> Result<Self, SqliteError> {
-        let time = |millis, column| time(millis, "sessions", column, row.id);
+        let name = RowName {
+            table: "sessions",
+            id: &row.id,
+        };
         Ok(Self {
             id: SessionId(row.id),
             user_id: UserId(row.user_id),
             token_id: TokenId(row.token_id),
-            created_at: time(row.created_at_ms, "created_at_ms")?,
-            last_seen_at: time(row.last_seen_at_ms, "last_seen_at_ms")?,
-            expires_at: time(row.expires_at_ms, "expires_at_ms")?,
+            created_at: name.time("created_at_ms", row.created_at_ms)?,
+            last_seen_at: name.time("last_seen_at_ms", row.last_seen_at_ms)?,
+            expires_at: name.time("expires_at_ms", row.expires_at_ms)?,
         })
     }
 }
@@ -78,9 +81,9 @@ impl SessionStore for SqliteSessionStore {
         .bind(session.id.0)
         .bind(session.user_id.0)
         .bind(session.token_id.0)
-        .bind(millis(session.created_at))
-        .bind(millis(session.last_seen_at))
-        .bind(millis(session.expires_at));
+        .bind(session.created_at.timestamp_millis())
+        .bind(session.last_seen_at.timestamp_millis())
+        .bind(session.expires_at.timestamp_millis());
         self.change(query).await.map(|_| ())
     }
 
@@ -95,7 +98,7 @@ impl SessionStore for SqliteSessionStore {
         )
         .bind(id.0)
         .bind(token_id.0)
-        .bind(millis(now))
+        .bind(now.timestamp_millis())
         .fetch_optional(self.database.reader())
         .await
         .map_err(unavailable)?;
@@ -104,7 +107,7 @@ impl SessionStore for SqliteSessionStore {
 
     async fn touch(&self, id: SessionId, now: DateTime<Utc>) -> Result<(), SessionStoreError> {
         let sql = "UPDATE sessions SET last_seen_at_ms = max(last_seen_at_ms, ?) WHERE id = ?";
-        self.change(sqlx::query(sql).bind(millis(now)).bind(id.0))
+        self.change(sqlx::query(sql).bind(now.timestamp_millis()).bind(id.0))
             .await
             .map(|_| ())
     }
@@ -131,7 +134,7 @@ impl SessionStore for SqliteSessionStore {
              ORDER BY created_at_ms, id",
         )
         .bind(user_id.0)
-        .bind(millis(now))
+        .bind(now.timestamp_millis())
         .fetch_all(self.database.reader())
         .await
         .map_err(unavailable)?;
@@ -143,6 +146,7 @@ impl SessionStore for SqliteSessionStore {
 
     async fn remove_expired(&self, now: DateTime<Utc>) -> Result<u64, SessionStoreError> {
         let sql = "DELETE FROM sessions WHERE expires_at_ms <= ?";
-        self.change(sqlx::query(sql).bind(millis(now))).await
+        self.change(sqlx::query(sql).bind(now.timestamp_millis()))
+            .await
     }
 }

@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 use resync_auth::{PasswordHash, Role, User, UserRepository, UserRepositoryError, Username};
-use resync_kernel::{BoxError, Limit, UserId};
+use resync_kernel::{Limit, UserId};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-use super::{millis, time};
+use crate::failed::Failed;
+use crate::row::RowName;
 use crate::{SqliteDatabase, SqliteError};
 
 /// Users in the table `users`.
@@ -37,56 +38,39 @@ impl TryFrom<Row> for User {
     type Error = SqliteError;
 
     fn try_from(row: Row) -> Result<Self, SqliteError> {
-        let broken = |column, source: BoxError| SqliteError::Column {
+        let name = RowName {
             table: "users",
-            column,
-            id: row.id.to_string(),
-            source,
+            id: &row.id,
         };
         let username =
-            Username::parse(&row.username).map_err(|error| broken("username", error.into()))?;
+            Username::parse(&row.username).map_err(|error| name.broken("username", error))?;
         if username.as_str() != row.username {
-            return Err(broken("username", "not in lower case".into()));
+            return Err(name.broken("username", "not in lower case"));
         }
-        let role = Role::parse(&row.role).map_err(|error| broken("role", error.into()))?;
+        let role = Role::parse(&row.role).map_err(|error| name.broken("role", error))?;
         Ok(Self {
             id: UserId(row.id),
             username,
             role,
             password_hash: PasswordHash::from_stored(row.password_hash),
             session_version: row.session_version,
-            created_at: time(row.created_at_ms, "users", "created_at_ms", row.id)?,
+            created_at: name.time("created_at_ms", row.created_at_ms)?,
         })
     }
 }
 
-/// Carries the port's error through a write.
-struct Failed(UserRepositoryError);
-
-impl From<SqliteError> for Failed {
+impl From<SqliteError> for UserRepositoryError {
     fn from(error: SqliteError) -> Self {
-        Self(if error.is_unique_violation() {
-            UserRepositoryError::AlreadyExists
+        if error.is_unique_violation() {
+            Self::AlreadyExists
         } else {
-            UserRepositoryError::Unavailable(error.into())
-        })
-    }
-}
-
-impl From<sqlx::Error> for Failed {
-    fn from(error: sqlx::Error) -> Self {
-        SqliteError::from(error).into()
-    }
-}
-
-impl From<Failed> for UserRepositoryError {
-    fn from(Failed(error): Failed) -> Self {
-        error
+            Self::Unavailable(error.into())
+        }
     }
 }
 
 fn unavailable(error: impl Into<SqliteError>) -> UserRepositoryError {
-    UserRepositoryError::Unavailable(error.into().into())
+    error.into().into()
 }
 
 fn one(row: Option<Row>) -> Result<Option<User>, UserRepositoryError> {
@@ -95,7 +79,10 @@ fn one(row: Option<Row>) -> Result<Option<User>, UserRepositoryError> {
 
 const COUNT_ADMINS: &str = "SELECT count(*) FROM users WHERE role = 'admin'";
 
-async fn insert(connection: &mut SqliteConnection, user: &User) -> Result<(), Failed> {
+async fn insert(
+    connection: &mut SqliteConnection,
+    user: &User,
+) -> Result<(), Failed<UserRepositoryError>> {
     sqlx::query(
         "INSERT INTO users (id, username, role, password_hash, session_version, created_at_ms)
          VALUES (?, ?, ?, ?, ?, ?)",
@@ -105,7 +92,7 @@ async fn insert(connection: &mut SqliteConnection, user: &User) -> Result<(), Fa
     .bind(user.role.as_str())
     .bind(user.password_hash.expose())
     .bind(user.session_version)
-    .bind(millis(user.created_at))
+    .bind(user.created_at.timestamp_millis())
     .execute(connection)
     .await?;
     Ok(())
@@ -116,7 +103,7 @@ async fn demotable(
     connection: &mut SqliteConnection,
     id: UserId,
     next: Option<Role>,
-) -> Result<(), Failed> {
+) -> Result<(), Failed<UserRepositoryError>> {
     let role: Option<String> = sqlx::query_scalar("SELECT role FROM users WHERE id = ?")
         .bind(id.0)
         .fetch_optional(&mut *connection)
@@ -189,7 +176,7 @@ impl UserRepository for SqliteUserRepository {
         let work = self
             .database
             .write(move |tx| Box::pin(async move { insert(tx, &user).await }));
-        work.await.map_err(Failed::into)
+        work.await.map_err(Failed::port)
     }
 
     async fn insert_first_admin(&self, user: &User) -> Result<bool, UserRepositoryError> {
@@ -203,7 +190,7 @@ impl UserRepository for SqliteUserRepository {
                 insert(tx, &user).await.map(|()| true)
             })
         });
-        work.await.map_err(Failed::into)
+        work.await.map_err(Failed::port)
     }
 
     async fn update_password_hash(
@@ -220,10 +207,10 @@ impl UserRepository for SqliteUserRepository {
                     .bind(new.expose())
                     .bind(id.0)
                     .bind(old.expose());
-                Ok::<_, Failed>(query.execute(tx).await?.rows_affected() == 1)
+                Ok::<_, Failed<UserRepositoryError>>(query.execute(tx).await?.rows_affected() == 1)
             })
         });
-        work.await.map_err(Failed::into)
+        work.await.map_err(Failed::port)
     }
 
     async fn set_password(
@@ -248,7 +235,7 @@ impl UserRepository for SqliteUserRepository {
                 Ok(())
             })
         });
-        work.await.map_err(Failed::into)
+        work.await.map_err(Failed::port)
     }
 
     async fn set_role(&self, id: UserId, role: Role) -> Result<(), UserRepositoryError> {
@@ -262,10 +249,10 @@ impl UserRepository for SqliteUserRepository {
                 .bind(id.0)
                 .execute(tx)
                 .await?;
-                Ok::<_, Failed>(())
+                Ok::<_, Failed<UserRepositoryError>>(())
             })
         });
-        work.await.map_err(Failed::into)
+        work.await.map_err(Failed::port)
     }
 
     async fn delete(&self, id: UserId) -> Result<(), UserRepositoryError> {
@@ -276,9 +263,9 @@ impl UserRepository for SqliteUserRepository {
                     .bind(id.0)
                     .execute(tx)
                     .await?;
-                Ok::<_, Failed>(())
+                Ok::<_, Failed<UserRepositoryError>>(())
             })
         });
-        work.await.map_err(Failed::into)
+        work.await.map_err(Failed::port)
     }
 }

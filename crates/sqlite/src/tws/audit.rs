@@ -5,6 +5,8 @@ use resync_tws::ports::{AuditEntry, AuditError, AuditId, AuditLog, SealedRow, Ti
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use crate::failed::Failed;
+use crate::row::{RowName, signed};
 use crate::{SqliteDatabase, SqliteError};
 
 /// The audit in the table `audit`.
@@ -29,9 +31,8 @@ impl TryFrom<Row> for SealedRow {
     type Error = AuditError;
 
     fn try_from(row: Row) -> Result<Self, AuditError> {
-        let seq = u64::try_from(row.seq).map_err(|error| AuditError::Unavailable(error.into()))?;
         Ok(Self {
-            seq,
+            seq: seq(row.seq, &row.id)?,
             id: AuditId(row.id),
             action: row.action,
             action_id: row.action_id,
@@ -42,30 +43,23 @@ impl TryFrom<Row> for SealedRow {
     }
 }
 
-/// What a write may end with.
-enum Failure {
-    Audit(AuditError),
-    Sqlite(SqliteError),
-}
-
-impl From<SqliteError> for Failure {
+impl From<SqliteError> for AuditError {
     fn from(error: SqliteError) -> Self {
-        Self::Sqlite(error)
+        // The one unique key that a caller can meet is that of an intent's outcome.
+        if error.is_unique_violation() {
+            Self::OutcomeExists
+        } else {
+            Self::Unavailable(error.into())
+        }
     }
 }
 
-impl From<sqlx::Error> for Failure {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Sqlite(error.into())
-    }
+fn unavailable(error: sqlx::Error) -> AuditError {
+    SqliteError::from(error).into()
 }
 
-fn unavailable(error: impl Into<SqliteError>) -> AuditError {
-    AuditError::Unavailable(error.into().into())
-}
-
-fn number(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
+fn seq(stored: i64, id: &dyn std::fmt::Display) -> Result<u64, SqliteError> {
+    RowName { table: "audit", id }.number("seq", stored)
 }
 
 fn sealed(rows: Vec<Row>) -> Result<Vec<SealedRow>, AuditError> {
@@ -91,17 +85,17 @@ impl AuditLog for SqliteAuditLog {
                         .await?;
                 let tip = match last {
                     None => Tip::default(),
-                    Some((seq, hash)) => Tip {
-                        seq: u64::try_from(seq).unwrap_or(0),
+                    Some((last, hash)) => Tip {
+                        seq: seq(last, &last)?,
                         hash,
                     },
                 };
-                let row = SealedRow::seal(&tip, &entry).map_err(Failure::Audit)?;
+                let row = SealedRow::seal(&tip, &entry).map_err(Failed)?;
                 sqlx::query(
                     "INSERT INTO audit (seq, id, action, action_id, body, prev_hash, hash)
                      VALUES (?, ?, ?, ?, ?, ?, ?)",
                 )
-                .bind(number(row.seq))
+                .bind(signed(row.seq))
                 .bind(row.id.0)
                 .bind(row.action.as_str())
                 .bind(row.action_id)
@@ -110,19 +104,15 @@ impl AuditLog for SqliteAuditLog {
                 .bind(&row.hash)
                 .execute(tx)
                 .await?;
-                Ok::<_, Failure>(row)
+                Ok::<_, Failed<AuditError>>(row)
             })
         });
-        append.await.map_err(|failure| match failure {
-            Failure::Audit(error) => error,
-            Failure::Sqlite(error) if error.is_unique_violation() => AuditError::OutcomeExists,
-            Failure::Sqlite(error) => unavailable(error),
-        })
+        append.await.map_err(Failed::port)
     }
 
     async fn after(&self, after: u64, limit: u32) -> Result<Vec<SealedRow>, AuditError> {
         let rows = sqlx::query_as("SELECT * FROM audit WHERE seq > ? ORDER BY seq LIMIT ?")
-            .bind(number(after))
+            .bind(signed(after))
             .bind(limit)
             .fetch_all(self.database.reader())
             .await
@@ -132,7 +122,7 @@ impl AuditLog for SqliteAuditLog {
 
     async fn before(&self, before: Option<u64>, limit: u32) -> Result<Vec<SealedRow>, AuditError> {
         let rows = sqlx::query_as("SELECT * FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?")
-            .bind(before.map_or(i64::MAX, number))
+            .bind(before.map_or(i64::MAX, signed))
             .bind(limit)
             .fetch_all(self.database.reader())
             .await

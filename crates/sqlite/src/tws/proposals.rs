@@ -6,6 +6,7 @@ use resync_tws::ports::{ProposalError, ProposalId, ProposalStore, Redemption, St
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use crate::row::RowName;
 use crate::{SqliteDatabase, SqliteError};
 
 /// Proposals in the table `proposals`.
@@ -25,12 +26,11 @@ impl TryFrom<Row> for StoredProposal {
     type Error = SqliteError;
 
     fn try_from(row: Row) -> Result<Self, SqliteError> {
-        let body: Self = serde_json::from_str(&row.body).map_err(|source| SqliteError::Column {
+        let name = RowName {
             table: "proposals",
-            column: "body",
-            id: row.id.to_string(),
-            source: source.into(),
-        })?;
+            id: &row.id,
+        };
+        let body: Self = name.json("body", &row.body)?;
         Ok(Self {
             used: row.used_at_ms.is_some(),
             ..body
