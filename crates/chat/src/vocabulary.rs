@@ -186,34 +186,16 @@ pub(crate) mod tests {
     use resync_tws::model::{JobStatus, StreamRef};
 
     pub(crate) fn job(name: &str, stream: &str, workstation: &str) -> Job {
+        let id = JobId::parse(&format!("id-{workstation}-{stream}-{name}")).unwrap();
         Job {
-            id: JobId::parse(&format!("id-{workstation}-{stream}-{name}")).unwrap(),
-            name: name.to_owned(),
-            folder: None,
             workstation: Some(workstation.to_owned()),
             stream: StreamRef {
                 id: None,
                 name: Some(stream.to_owned()),
                 workstation: Some(workstation.to_owned()),
             },
-            status: JobStatus::Succ,
-            substatus: None,
-            cancelled: false,
-            cancel_pending: false,
             priority: Some(10),
-            scheduled_at: None,
-            deadline: None,
-            earliest_start: None,
-            estimated_seconds: None,
-            late: false,
-            long_running: false,
-            critical: false,
-            requires_confirmation: false,
-            every: false,
-            recovery: None,
-            unresolved_dependencies: None,
-            runs: Vec::new(),
-            dependencies: Vec::new(),
+            ..Job::bare(id, name, JobStatus::Succ)
         }
     }
 

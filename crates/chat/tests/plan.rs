@@ -13,9 +13,8 @@ pub(crate) fn midnight() -> DateTime<Utc> {
 }
 
 pub(crate) fn job(workstation: &str, stream: &str, name: &str, status: JobStatus) -> Job {
+    let id = JobId::parse(&format!("id-{stream}-{name}")).unwrap();
     Job {
-        id: JobId::parse(&format!("id-{stream}-{name}")).unwrap(),
-        name: name.to_owned(),
         folder: Some("/".to_owned()),
         workstation: Some(workstation.to_owned()),
         stream: StreamRef {
@@ -23,24 +22,10 @@ pub(crate) fn job(workstation: &str, stream: &str, name: &str, status: JobStatus
             name: Some(stream.to_owned()),
             workstation: Some(workstation.to_owned()),
         },
-        status,
-        substatus: None,
-        cancelled: false,
-        cancel_pending: false,
         priority: Some(10),
         scheduled_at: Some(midnight() - TimeDelta::hours(3)),
-        deadline: None,
-        earliest_start: None,
         estimated_seconds: Some(600),
-        late: false,
-        long_running: false,
-        critical: false,
-        requires_confirmation: false,
-        every: false,
-        recovery: None,
-        unresolved_dependencies: None,
-        runs: Vec::new(),
-        dependencies: Vec::new(),
+        ..Job::bare(id, name, status)
     }
 }
 

@@ -56,34 +56,17 @@ impl ScriptedEngine {
     #[must_use]
     #[expect(clippy::expect_used, reason = "a test's own literal")]
     pub fn plain_job(id: &str, status: JobStatus) -> Job {
+        let name = id.to_ascii_uppercase();
+        let id = JobId::parse(id).expect("a literal of a test");
         Job {
-            id: JobId::parse(id).expect("a literal of a test"),
-            name: id.to_ascii_uppercase(),
-            folder: None,
             workstation: Some("WS".to_owned()),
             stream: StreamRef {
                 id: None,
                 name: Some("STREAM".to_owned()),
                 workstation: Some("WS".to_owned()),
             },
-            status,
-            substatus: None,
-            cancelled: false,
-            cancel_pending: false,
             priority: Some(10),
-            scheduled_at: None,
-            deadline: None,
-            earliest_start: None,
-            estimated_seconds: None,
-            late: false,
-            long_running: false,
-            critical: false,
-            requires_confirmation: false,
-            every: false,
-            recovery: None,
-            unresolved_dependencies: None,
-            runs: Vec::new(),
-            dependencies: Vec::new(),
+            ..Job::bare(id, name, status)
         }
     }
 
@@ -94,18 +77,10 @@ impl ScriptedEngine {
     #[must_use]
     #[expect(clippy::expect_used, reason = "a test's own literal")]
     pub fn plain_run(id: &str, status: JobStatus, return_code: Option<i32>) -> Run {
+        let id = RunId::parse(id).expect("a literal of a test");
         Run {
-            id: RunId::parse(id).expect("a literal of a test"),
-            number: None,
-            workstation: None,
-            status,
             return_code,
-            submitted_at: None,
-            started_at: None,
-            ended_at: None,
-            elapsed_seconds: None,
-            kind: None,
-            last_in_chain: false,
+            ..Run::bare(id, status)
         }
     }
 

@@ -61,6 +61,41 @@ pub struct Job {
 }
 
 impl Job {
+    /// A job of which nothing else is known: no flag, no run, no dependency. What is known is set
+    /// on it, `Job { priority: Some(10), ..Job::bare(id, name, status) }`.
+    #[must_use]
+    pub fn bare(id: JobId, name: impl Into<String>, status: JobStatus) -> Self {
+        Self {
+            id,
+            name: name.into(),
+            folder: None,
+            workstation: None,
+            stream: StreamRef {
+                id: None,
+                name: None,
+                workstation: None,
+            },
+            status,
+            substatus: None,
+            cancelled: false,
+            cancel_pending: false,
+            priority: None,
+            scheduled_at: None,
+            deadline: None,
+            earliest_start: None,
+            estimated_seconds: None,
+            late: false,
+            long_running: false,
+            critical: false,
+            requires_confirmation: false,
+            every: false,
+            recovery: None,
+            unresolved_dependencies: None,
+            runs: Vec::new(),
+            dependencies: Vec::new(),
+        }
+    }
+
     /// The state to show: a flag beats the status.
     #[must_use]
     pub fn state(&self) -> JobStatus {
@@ -151,6 +186,26 @@ pub struct Run {
     pub last_in_chain: bool,
 }
 
+impl Run {
+    /// A run of which nothing else is known.
+    #[must_use]
+    pub fn bare(id: RunId, status: JobStatus) -> Self {
+        Self {
+            id,
+            number: None,
+            workstation: None,
+            status,
+            return_code: None,
+            submitted_at: None,
+            started_at: None,
+            ended_at: None,
+            elapsed_seconds: None,
+            kind: None,
+            last_in_chain: false,
+        }
+    }
+}
+
 /// Something a job waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Dependency {
@@ -224,17 +279,9 @@ mod tests {
 
     fn run(id: &str, submitted: Option<i64>, last: bool) -> Run {
         Run {
-            id: RunId::parse(id).unwrap(),
-            number: None,
-            workstation: None,
-            status: JobStatus::Abend,
-            return_code: Some(12),
             submitted_at: submitted.and_then(|s| DateTime::from_timestamp(s, 0)),
-            started_at: None,
-            ended_at: None,
-            elapsed_seconds: None,
-            kind: None,
             last_in_chain: last,
+            ..crate::test_support::run(id)
         }
     }
 
