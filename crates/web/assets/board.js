@@ -82,7 +82,7 @@ export function Board() {
     <div class="board-head">
       <h1>${t("board")}</h1>
       <p class="board-age">
-        ${data && html`<${Age} meta=${data.meta} receivedAt=${receivedAt} />`} ${paused && html`<strong>${t("paused")}</strong>`}
+        ${data && html`<${Age} meta=${problem ? { ...data.meta, stale: true } : data.meta} receivedAt=${receivedAt} />`} ${paused && html`<strong>${t("paused")}</strong>`}
       </p>
       <button type="button" aria-pressed=${paused} onClick=${() => setPaused(!paused)}>
         ${t("pause_updates")}
