@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::{self, ErrorKind, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -152,9 +153,7 @@ async fn serve(file: Option<PathBuf>, args: &ServeArgs) -> ExitCode {
     match lifecycle::serve(&loaded.config).await {
         Ok(()) => ExitCode::from(OK),
         Err(wiring::StartError::Config(error)) => fail(CONFIGURATION, &error.to_string()),
-        Err(wiring::StartError::Failed { what, source }) => {
-            fail(FAILURE, &format!("{what}: {source}"))
-        }
+        Err(error @ wiring::StartError::Failed { .. }) => fail(FAILURE, &chain(&error)),
     }
 }
 
@@ -222,16 +221,37 @@ async fn healthcheck(url: &str) -> ExitCode {
     }
 }
 
-/// Data on stdout; a reader that went away is no failure of ours.
-fn print(text: &str) -> ExitCode {
-    println!("{text}");
-    ExitCode::from(OK)
+/// Data on stdout.
+pub(crate) fn print(text: &str) -> ExitCode {
+    print_to(&mut io::stdout().lock(), text)
+}
+
+/// A reader that went away is no failure of ours, a disk that is full is one.
+fn print_to(out: &mut impl io::Write, text: &str) -> ExitCode {
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Ok(()) => ExitCode::from(OK),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::from(OK),
+        Err(error) => fail(FAILURE, &format!("the output cannot be written: {error}")),
+    }
 }
 
 /// One line on stderr and the code that says what kind of mistake it was.
 pub(crate) fn fail(code: u8, text: &str) -> ExitCode {
-    eprintln!("resync: {text}");
+    // Where nobody can be told, the code still says it.
+    let _told = writeln!(io::stderr().lock(), "resync: {text}");
     ExitCode::from(code)
+}
+
+/// An error and all its sources in one line.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }
 
 #[cfg(test)]
@@ -255,5 +275,25 @@ mod tests {
                 ..
             })
         ));
+    }
+
+    /// Fails each write in its own way.
+    struct Broken(ErrorKind);
+
+    impl io::Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Err(self.0.into())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_failure_and_a_full_disk_is_one() {
+        let code = |kind| format!("{:?}", print_to(&mut Broken(kind), "text"));
+        let expected = |code: u8| format!("{:?}", ExitCode::from(code));
+        assert_eq!(code(ErrorKind::BrokenPipe), expected(OK));
+        assert_eq!(code(ErrorKind::StorageFull), expected(FAILURE));
     }
 }

@@ -4,6 +4,7 @@
 //! 2. `a_secret_is_never_shown`: not by `config show`, not in an error, not by `Debug`.
 //! 3. Nothing here reads the environment or a file on its own: the caller hands in both (P1-05).
 
+mod check;
 mod keys;
 mod load;
 mod show;

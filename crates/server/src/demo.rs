@@ -15,7 +15,7 @@ use resync_kernel::{BoxError, ExposeSecret, SecretString, random_token};
 use resync_rag::{KnowledgeService, NewUpload};
 use resync_simulator::{Simulator, Speed};
 
-use crate::cli::fail;
+use crate::cli::{chain, fail, print};
 use crate::config::{Config, LogConfig, LogFormat};
 use crate::lifecycle;
 use crate::logging;
@@ -155,7 +155,8 @@ async fn start(options: &DemoOptions) -> Result<ExitCode, BoxError> {
         let ((), result) = tokio::join!(serving, checking);
         result
     } else {
-        announce(&address, &users, options);
+        // The demo runs on where nobody reads what it says.
+        let _code = print(&announcement(&address, &users, options));
         until_signal(built, listener, &config).await;
         ExitCode::SUCCESS
     };
@@ -224,33 +225,20 @@ async fn until_signal(built: Built, listener: tokio::net::TcpListener, config: &
     }
 }
 
-fn announce(address: &str, users: &[DemoUser], options: &DemoOptions) {
-    println!(
-        "Resync demo: {} invented jobs on a simulated engine, {} times as fast as life.\n",
+fn announcement(address: &str, users: &[DemoUser], options: &DemoOptions) -> String {
+    let users: Vec<String> = users
+        .iter()
+        .map(|user| {
+            let password = user.password.expose_secret();
+            format!("  user      {:<10} password  {password}", user.name)
+        })
+        .collect();
+    let questions = QUESTIONS.map(|question| format!("  {}", question.text));
+    let (users, questions) = (users.join("\n"), questions.join("\n"));
+    format!(
+        "Resync demo: {} invented jobs on a simulated engine, {} times as fast as life.\n\n  \
+         ready at  {address}\n\n{users}\n\nSign in as operator and ask:\n\n{questions}\n\n\
+         Ctrl-C ends it; nothing is kept.",
         options.jobs, options.speed
-    );
-    println!("  ready at  {address}\n");
-    for user in users {
-        println!(
-            "  user      {:<10} password  {}",
-            user.name,
-            user.password.expose_secret()
-        );
-    }
-    println!("\nSign in as operator and ask:\n");
-    for question in &QUESTIONS {
-        println!("  {}", question.text);
-    }
-    println!("\nCtrl-C ends it; nothing is kept.");
-}
-
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
+    )
 }

@@ -2,7 +2,8 @@
 //!
 //! 1. The listener takes requests only after everything is built.
 //! 2. On the first signal: nothing new is accepted, sockets get their goodbye, requests in flight
-//!    finish within `server.shutdown_seconds`, tasks are waited for, the store closes.
+//!    finish, tasks are waited for, the store closes: all of it within `server.shutdown_seconds`,
+//!    which begin at the signal.
 //! 3. A second signal ends the process at once.
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use resync_api::serve::{ServeLimits, serve as serve_connections};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -52,17 +54,22 @@ pub async fn run(built: Built, listener: TcpListener, config: &Config) {
     let grace = Duration::from_secs(config.server.shutdown_seconds);
     let limits = ServeLimits {
         header_timeout: Duration::from_secs(config.server.header_timeout_seconds),
+        write_timeout: Duration::from_secs(config.server.body_timeout_seconds),
         max_connections: config.server.max_connections,
         shutdown_grace: grace,
     };
-    serve_connections(
+    let began = async {
+        built.shutdown.cancelled().await;
+        Instant::now()
+    };
+    let serving = serve_connections(
         listener,
         built.router.clone(),
         limits,
         built.shutdown.clone(),
-    )
-    .await;
-    built.close(grace).await;
+    );
+    let (began, ()) = tokio::join!(began, serving);
+    built.close(grace.saturating_sub(began.elapsed())).await;
 }
 
 /// Cancels the token at the first signal; the second one ends the process with code 1. Dropping what

@@ -4,28 +4,22 @@
 //! opposite order by [`Built::close`].
 
 mod audit_of_auth;
+mod auth;
+mod edge;
 mod engines;
+mod store;
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use resync_api::edge::cookies::CookieStyle;
-use resync_api::edge::origin::Origins;
 use resync_api::routes::router;
-use resync_api::state::{App, EdgeSettings, Parts, StoreProbe, WsSettings};
+use resync_api::state::{App, Parts};
 use resync_api::ws::Sockets;
-use resync_auth::{
-    AuthKeys, AuthPorts, BcryptConfig, BcryptPool, CsrfTokens, FirstAdmin, InProcessLockout,
-    LockoutLimits, LoginService, PasswordPolicy, SessionPolicy, SessionService, TokenConfig,
-    TokenMinter, TokenVerifier, UserService, Username,
-};
+use resync_auth::{PasswordPolicy, UserService};
 use resync_chat::{ChatConfig, ChatParts, ChatService};
 use resync_kernel::{BoxError, Clock, IdGenerator, SecretString, SystemClock, SystemIds};
 use resync_rag::{KnowledgeConfig, KnowledgeParts, KnowledgeService};
 use resync_sqlite::SqliteDatabase;
-use resync_sqlite::auth::{SqliteSessionStore, SqliteUserRepository};
 use resync_sqlite::chat::SqliteConversationStore;
 use resync_sqlite::rag::SqliteDocumentRepository;
 use resync_sqlite::tws::{SqliteAuditLog, SqliteProposalStore};
@@ -39,12 +33,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{CacheConfig, Config, ConfigError};
-use audit_of_auth::AuditOfAuth;
-
-/// How often an open WebSocket's session is looked at again.
-const SESSION_CHECK: Duration = Duration::from_secs(5);
-/// How often expired sessions are taken out of the store.
-const SESSION_SWEEP: Duration = Duration::from_mins(10);
 
 /// Why the server did not start.
 #[derive(Debug, Error)]
@@ -121,7 +109,7 @@ pub struct DemoEngine {
 /// # Errors
 /// [`StartError`] naming what is missing.
 pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, StartError> {
-    let keys = keys(config)?;
+    let keys = auth::keys(config)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let ids: Arc<dyn IdGenerator> = Arc::new(SystemIds);
     let (tracker, shutdown, background) = (
@@ -129,7 +117,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         CancellationToken::new(),
         CancellationToken::new(),
     );
-    let database = open_database(config).await?;
+    let database = store::open(config).await?;
 
     let audit_log: Arc<dyn AuditLog> = Arc::new(SqliteAuditLog::new(database.clone()));
     let audit = AuditService::new(audit_log.clone(), clock.clone(), ids.clone());
@@ -154,18 +142,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         tracker: tracker.clone(),
         verify: Duration::from_secs(config.tws.verify_seconds),
     });
-    let unfinished = audit.reconcile_unfinished().await.map_err(|error| {
-        StartError::failed(
-            "the audit log cannot be completed after the last run",
-            error,
-        )
-    })?;
-    if unfinished > 0 {
-        tracing::warn!(
-            actions = unfinished,
-            "actions of the last run ended without an outcome; audited as unknown"
-        );
-    }
+    complete_audit(&audit).await?;
     let knowledge = KnowledgeService::new(KnowledgeParts {
         documents: Arc::new(SqliteDocumentRepository::new(database.clone())),
         clock: clock.clone(),
@@ -189,7 +166,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         ids: ids.clone(),
         config: ChatConfig::default(),
     });
-    let ports = auth_ports(
+    let ports = auth::ports(
         config,
         &database,
         &audit,
@@ -197,9 +174,9 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         ids.clone(),
         tracker.clone(),
     )?;
-    let (logins, sessions, csrf) = auth_services(config, &keys, &ports)?;
+    let (logins, sessions, csrf) = auth::services(config, &keys, &ports)?;
     let users = UserService::new(ports.clone(), PasswordPolicy::default());
-    first_admin(config, &users).await?;
+    auth::first_admin(config, &users).await?;
 
     let app = App::new(Parts {
         logins,
@@ -210,8 +187,8 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         audit,
         chat,
         knowledge,
-        store: Arc::new(Probe(database.clone())),
-        edge: edge(config),
+        store: Arc::new(store::Probe(database.clone())),
+        edge: edge::settings(config),
         sockets: Sockets::default(),
         clock,
         ids,
@@ -220,7 +197,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     });
     let maintenance = background.clone();
     tracker.spawn(async move { plan.run_maintenance(maintenance).await });
-    tracker.spawn(sweep_sessions(app.clone(), background.clone()));
+    tracker.spawn(auth::sweep_sessions(app.clone(), background.clone()));
     let router = router(app.clone(), resync_web::router());
     Ok(Built {
         app,
@@ -233,169 +210,21 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     })
 }
 
-/// The keys of `auth.secret_key`, which has no default (P1-05).
-fn keys(config: &Config) -> Result<AuthKeys, StartError> {
-    let secret = config.auth.secret_key.as_ref().ok_or_else(|| {
-        ConfigError::new(
-            "auth.secret_key",
-            "is missing; make one with `openssl rand -base64 48` and set AUTH_SECRET_KEY or the key in resync.toml",
-        )
-    })?;
-    let keys = AuthKeys::derive(secret).map_err(|error| {
-        ConfigError::new(
-            "auth.secret_key",
-            format!("{error}; make one with `openssl rand -base64 48`"),
-        )
-    })?;
-    Ok(keys)
-}
-
-async fn open_database(config: &Config) -> Result<SqliteDatabase, StartError> {
-    let path = if let Some(url) = &config.database.url {
-        url.trim_start_matches("sqlite://").into()
-    } else {
-        let folder = &config.server.data_dir;
-        std::fs::create_dir_all(folder).map_err(|error| {
-            StartError::failed(
-                format!("server.data_dir: {} cannot be made", folder.display()),
-                error,
-            )
-        })?;
-        folder.join("resync.db")
-    };
-    SqliteDatabase::open(&path).await.map_err(|error| {
+/// Actions that were under way when the last run ended get their outcome: unknown.
+async fn complete_audit(audit: &AuditService) -> Result<(), StartError> {
+    let unfinished = audit.reconcile_unfinished().await.map_err(|error| {
         StartError::failed(
-            format!("database.url: {} cannot be opened", path.display()),
+            "the audit log cannot be completed after the last run",
             error,
         )
-    })
-}
-
-fn auth_ports(
-    config: &Config,
-    database: &SqliteDatabase,
-    audit: &AuditService,
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdGenerator>,
-    tracker: TaskTracker,
-) -> Result<AuthPorts, StartError> {
-    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let hasher = BcryptPool::start(BcryptConfig {
-        cost: config.auth.bcrypt_cost,
-        workers: NonZeroUsize::new(config.auth.hash_workers).unwrap_or(cores),
-        queue: NonZeroUsize::new(config.auth.hash_queue)
-            .ok_or_else(|| ConfigError::new("auth.hash_queue", "must be at least 1"))?,
-    })
-    .map_err(|error| StartError::failed("the threads that hash passwords did not start", error))?;
-    let limits = LockoutLimits {
-        per_account_and_address: config.auth.lockout_attempts,
-        per_account: config.auth.lockout_account_attempts,
-        per_address: config.auth.lockout_address_attempts,
-        window: Duration::from_secs(config.auth.lockout_seconds),
-    };
-    Ok(AuthPorts {
-        users: Arc::new(SqliteUserRepository::new(database.clone())),
-        sessions: Arc::new(SqliteSessionStore::new(database.clone())),
-        lockout: Arc::new(InProcessLockout::new(limits, clock.clone())),
-        hasher: Arc::new(hasher),
-        events: Arc::new(AuditOfAuth(audit.clone())),
-        clock,
-        ids,
-        tracker,
-    })
-}
-
-fn auth_services(
-    config: &Config,
-    keys: &AuthKeys,
-    ports: &AuthPorts,
-) -> Result<(LoginService, SessionService, CsrfTokens), StartError> {
-    let token = TokenConfig {
-        issuer: config.auth.issuer.clone(),
-        audience: config.auth.audience.clone(),
-        lifetime: Duration::from_secs(u64::from(config.auth.session_minutes) * 60),
-    };
-    let wrong = |error: BoxError| StartError::failed("session tokens cannot be made", error);
-    let minter = TokenMinter::new(keys, token.clone(), ports.clock.clone())
-        .map_err(|error| wrong(error.into()))?;
-    let verifier = TokenVerifier::new(keys, &token, ports.clock.clone())
-        .map_err(|error| wrong(error.into()))?;
-    let csrf = CsrfTokens::new(keys).map_err(|error| wrong(error.into()))?;
-    let policy = SessionPolicy {
-        idle: Duration::from_secs(u64::from(config.auth.idle_minutes) * 60),
-    };
-    Ok((
-        LoginService::new(ports.clone(), minter, csrf.clone()),
-        SessionService::new(ports.clone(), verifier, policy),
-        csrf,
-    ))
-}
-
-/// The administrator of the first start. Without one in the configuration the server starts all the
-/// same, and says how to make one.
-async fn first_admin(config: &Config, users: &UserService) -> Result<(), StartError> {
-    let (Some(name), Some(password)) = (&config.auth.admin_username, &config.auth.admin_password)
-    else {
-        return Ok(());
-    };
-    let username = Username::parse(name)
-        .map_err(|error| ConfigError::new("auth.admin_username", error.to_string()))?;
-    match users.ensure_first_admin(username, password.clone()).await {
-        Ok(FirstAdmin::Created(user)) => {
-            tracing::info!(user.name = %user.username, "made the first administrator")
-        }
-        Ok(FirstAdmin::Exists) => {}
-        Err(resync_auth::CreateUserError::Password(error)) => {
-            return Err(ConfigError::new("auth.admin_password", error.to_string()).into());
-        }
-        Err(error) => {
-            return Err(StartError::failed(
-                "the first administrator could not be made",
-                error,
-            ));
-        }
+    })?;
+    if unfinished > 0 {
+        tracing::warn!(
+            actions = unfinished,
+            "actions of the last run ended without an outcome; audited as unknown"
+        );
     }
     Ok(())
-}
-
-fn edge(config: &Config) -> EdgeSettings {
-    let server = &config.server;
-    // Plain names and no `Secure` only where nobody else can listen in, or where the operator says so.
-    let plain = server.insecure_cookies
-        || (server.listen.ip().is_loopback()
-            && server
-                .public_url
-                .as_ref()
-                .is_none_or(|url| url.starts_with("http://")));
-    let port = server.listen.port();
-    let own = [
-        format!("http://{}", server.listen),
-        format!("http://localhost:{port}"),
-        format!("http://127.0.0.1:{port}"),
-    ];
-    let origins = own
-        .into_iter()
-        .chain(server.public_url.clone())
-        .chain(server.allowed_origins.iter().cloned());
-    EdgeSettings {
-        origins: Origins::new(origins),
-        cookies: if plain {
-            CookieStyle::Plain
-        } else {
-            CookieStyle::Secure
-        },
-        trusted_proxies: server.trusted_proxies,
-        max_upload_bytes: config.rag.max_upload_bytes,
-        handler_timeout: Duration::from_secs(server.body_timeout_seconds),
-        ws: WsSettings {
-            idle_timeout: Duration::from_secs(config.ws.idle_timeout_seconds),
-            max_message_bytes: config.ws.max_message_bytes,
-            send_timeout: Duration::from_secs(config.ws.send_timeout_seconds),
-            max_connections_per_user: config.ws.max_connections_per_user,
-            max_connections: config.ws.max_connections,
-            session_check: SESSION_CHECK,
-        },
-    }
 }
 
 fn policy(cache: &CacheConfig) -> CachePolicy {
@@ -412,31 +241,6 @@ fn policy(cache: &CacheConfig) -> CachePolicy {
         graph: windows(cache.graph_fresh_seconds, cache.graph_stale_seconds),
         statics: windows(cache.static_fresh_seconds, cache.static_stale_seconds),
         default: windows(cache.default_fresh_seconds, cache.default_stale_seconds),
-    }
-}
-
-/// Takes expired sessions out of the store now and then, until the end.
-async fn sweep_sessions(app: App, until: CancellationToken) {
-    let mut tick = tokio::time::interval(SESSION_SWEEP);
-    loop {
-        tokio::select! {
-            () = until.cancelled() => return,
-            _ = tick.tick() => {
-                if let Err(error) = app.sessions.remove_expired().await {
-                    tracing::warn!(error = %error, "expired sessions stay in the store for now");
-                }
-            }
-        }
-    }
-}
-
-/// Readiness asks the store through this.
-struct Probe(SqliteDatabase);
-
-#[async_trait]
-impl StoreProbe for Probe {
-    async fn ping(&self) -> Result<(), BoxError> {
-        Ok(self.0.ping().await?)
     }
 }
 
@@ -488,30 +292,5 @@ mod tests {
             "{nowhere}"
         );
         assert_eq!(complaint(|_| {}).await, "");
-    }
-
-    #[test]
-    fn plain_cookies_are_for_plain_http_on_loopback_only() {
-        let style = |adjust: fn(&mut Config)| {
-            let mut config = Config::default();
-            adjust(&mut config);
-            edge(&config).cookies
-        };
-        assert_eq!(style(|_| {}), CookieStyle::Plain);
-        assert_eq!(
-            style(|config| config.server.listen = ([0, 0, 0, 0], 8080).into()),
-            CookieStyle::Secure
-        );
-        assert_eq!(
-            style(|config| config.server.public_url = Some("https://resync.example".to_owned())),
-            CookieStyle::Secure
-        );
-        assert_eq!(
-            style(|config| {
-                config.server.listen = ([0, 0, 0, 0], 8080).into();
-                config.server.insecure_cookies = true;
-            }),
-            CookieStyle::Plain
-        );
     }
 }

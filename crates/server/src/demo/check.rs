@@ -8,6 +8,8 @@ use reqwest::{Client, Response};
 use resync_kernel::{BoxError, ExposeSecret};
 use serde_json::{Value, json};
 
+use crate::cli::{fail, print};
+
 use super::{DemoEngine, DemoUser, QUESTIONS, Question, Shows};
 
 /// The job that the check reruns.
@@ -16,14 +18,8 @@ const JOB: &str = "FIN_GL_POST";
 /// Goes through the demo and says what was wrong, if anything was.
 pub(super) async fn check(address: &str, user: &DemoUser, engine: &DemoEngine) -> ExitCode {
     match run(address, user, engine).await {
-        Ok(()) => {
-            println!("the demo works");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("the demo does not work: {error}");
-            ExitCode::FAILURE
-        }
+        Ok(()) => print("the demo works"),
+        Err(error) => fail(1, &format!("the demo does not work: {error}")),
     }
 }
 
@@ -227,5 +223,6 @@ fn ensure(holds: bool, what: impl FnOnce() -> String) -> Result<(), BoxError> {
 }
 
 fn step(text: &str) {
-    println!("ok  {text}");
+    // A reader that went away does not stop the check.
+    let _code = print(&format!("ok  {text}"));
 }

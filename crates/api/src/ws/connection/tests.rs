@@ -107,7 +107,7 @@ fn open(takes: Duration, stuck: bool) -> Client {
             TIMING,
             token,
         )
-        .await
+        .await;
     });
     tasks.close();
     Client {

@@ -1,0 +1,300 @@
+//! What types cannot say of a configuration: ranges, and what must fit together.
+//!
+//! Every number has both ends, so that none makes a time overflow or a pool that no machine holds.
+
+use std::ops::RangeInclusive;
+
+use super::load::ConfigError;
+use super::{CacheConfig, Config};
+
+const HOUR: u64 = 3600;
+const YEAR: u64 = 365 * 24 * HOUR;
+const GIB: u64 = 1 << 30;
+
+/// The first mistake found.
+pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
+    let numbers = server(config)
+        .into_iter()
+        .chain(auth(config))
+        .chain(rest(config));
+    for (key, value, range) in numbers {
+        if !range.contains(&value) {
+            let (least, most) = range.into_inner();
+            return Err(ConfigError::new(key, format!("must be {least} to {most}")));
+        }
+    }
+    windows(&config.cache)?;
+    for origin in config
+        .server
+        .public_url
+        .iter()
+        .chain(&config.server.allowed_origins)
+    {
+        if !is_origin(origin) {
+            return Err(ConfigError::new(
+                "server.public_url, server.allowed_origins",
+                "must look like https://host or https://host:port, with nothing before or after it",
+            ));
+        }
+    }
+    let engines = config.tws.engine.iter().map(|engine| &engine.url);
+    if engines
+        .chain(&config.tws.url)
+        .any(|url| authority(url).contains('@'))
+    {
+        return Err(ConfigError::new(
+            "tws.url, tws.engine.url",
+            "must not carry credentials; use username and password",
+        ));
+    }
+    if let Some(url) = &config.database.url
+        && !url.starts_with("sqlite://")
+    {
+        return Err(ConfigError::new(
+            "database.url",
+            "this version stores in SQLite only; write sqlite://PATH or remove the key",
+        ));
+    }
+    Ok(())
+}
+
+type Number = (&'static str, u64, RangeInclusive<u64>);
+
+fn count(value: usize) -> u64 {
+    u64::try_from(value).unwrap_or(u64::MAX)
+}
+
+fn server(config: &Config) -> [Number; 6] {
+    let server = &config.server;
+    [
+        (
+            "server.trusted_proxies",
+            count(server.trusted_proxies),
+            0..=16,
+        ),
+        ("server.shutdown_seconds", server.shutdown_seconds, 0..=HOUR),
+        (
+            "server.header_timeout_seconds",
+            server.header_timeout_seconds,
+            1..=HOUR,
+        ),
+        (
+            "server.body_timeout_seconds",
+            server.body_timeout_seconds,
+            1..=HOUR,
+        ),
+        (
+            "server.max_connections",
+            count(server.max_connections),
+            1..=1_000_000,
+        ),
+        (
+            "rag.max_upload_bytes",
+            count(config.rag.max_upload_bytes),
+            1..=GIB,
+        ),
+    ]
+}
+
+fn auth(config: &Config) -> [Number; 9] {
+    let auth = &config.auth;
+    [
+        (
+            "auth.session_minutes",
+            auth.session_minutes.into(),
+            1..=YEAR / 60,
+        ),
+        ("auth.idle_minutes", auth.idle_minutes.into(), 1..=YEAR / 60),
+        ("auth.bcrypt_cost", auth.bcrypt_cost.into(), 4..=15),
+        ("auth.hash_workers", count(auth.hash_workers), 0..=256),
+        ("auth.hash_queue", count(auth.hash_queue), 1..=65_536),
+        (
+            "auth.lockout_attempts",
+            auth.lockout_attempts.into(),
+            1..=1_000_000,
+        ),
+        (
+            "auth.lockout_account_attempts",
+            auth.lockout_account_attempts.into(),
+            1..=1_000_000,
+        ),
+        (
+            "auth.lockout_address_attempts",
+            auth.lockout_address_attempts.into(),
+            1..=1_000_000,
+        ),
+        ("auth.lockout_seconds", auth.lockout_seconds, 1..=YEAR),
+    ]
+}
+
+fn rest(config: &Config) -> [Number; 10] {
+    let (tws, cache, ws) = (&config.tws, &config.cache, &config.ws);
+    [
+        ("tws.timeout_seconds", tws.timeout_seconds, 1..=HOUR),
+        ("tws.verify_seconds", tws.verify_seconds, 0..=HOUR),
+        (
+            "cache.max_entries",
+            count(cache.max_entries),
+            1..=100_000_000,
+        ),
+        ("cache.max_bytes", count(cache.max_bytes), 1..=1024 * GIB),
+        (
+            "rag.chunk_chars",
+            count(config.rag.chunk_chars),
+            1..=100_000,
+        ),
+        // One that never idles out is a leak.
+        ("ws.idle_timeout_seconds", ws.idle_timeout_seconds, 1..=YEAR),
+        (
+            "ws.max_message_bytes",
+            count(ws.max_message_bytes),
+            1..=16 << 20,
+        ),
+        ("ws.send_timeout_seconds", ws.send_timeout_seconds, 1..=HOUR),
+        (
+            "ws.max_connections_per_user",
+            count(ws.max_connections_per_user),
+            1..=1_000_000,
+        ),
+        (
+            "ws.max_connections",
+            count(ws.max_connections),
+            1..=1_000_000,
+        ),
+    ]
+}
+
+fn windows(cache: &CacheConfig) -> Result<(), ConfigError> {
+    let windows = [
+        (
+            "job_status",
+            cache.job_status_fresh_seconds,
+            cache.job_status_stale_seconds,
+        ),
+        (
+            "job_logs",
+            cache.job_logs_fresh_seconds,
+            cache.job_logs_stale_seconds,
+        ),
+        (
+            "graph",
+            cache.graph_fresh_seconds,
+            cache.graph_stale_seconds,
+        ),
+        (
+            "static",
+            cache.static_fresh_seconds,
+            cache.static_stale_seconds,
+        ),
+        (
+            "default",
+            cache.default_fresh_seconds,
+            cache.default_stale_seconds,
+        ),
+    ];
+    for (category, fresh, stale) in windows {
+        if !(fresh..=YEAR).contains(&stale) {
+            return Err(ConfigError::new(
+                format!("cache.{category}_stale_seconds"),
+                format!("must be from cache.{category}_fresh_seconds to {YEAR}"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What stands between the scheme and the path.
+fn authority(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or("")
+}
+
+fn is_origin(url: &str) -> bool {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return false;
+    };
+    let host = authority(url);
+    matches!(scheme, "http" | "https")
+        && matches!(rest.strip_prefix(host), Some("" | "/"))
+        && !host.is_empty()
+        && !host.contains(|c: char| c == '@' || c == '*' || c.is_whitespace() || c.is_control())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{EngineConfig, Loaded, Sources};
+    use super::*;
+
+    fn environment(name: &str, value: &str) -> Result<Loaded, ConfigError> {
+        Loaded::from(&Sources {
+            environment: [(name.to_owned(), value.to_owned())].into(),
+            ..Sources::default()
+        })
+    }
+
+    /// P1-07: a timeout of 0 is refused.
+    #[test]
+    fn values_outside_their_range_are_refused() {
+        let most = u64::MAX.to_string();
+        for (name, value) in [
+            ("WS_IDLE_TIMEOUT_SECONDS", "0"),
+            ("WS_IDLE_TIMEOUT_SECONDS", &most),
+            ("RESYNC_SERVER_HEADER_TIMEOUT_SECONDS", "0"),
+            ("RESYNC_SERVER_MAX_CONNECTIONS", &most),
+            ("RESYNC_AUTH_BCRYPT_COST", "31"),
+            ("RESYNC_AUTH_HASH_WORKERS", "100000"),
+            ("RESYNC_CACHE_GRAPH_STALE_SECONDS", "1"),
+            ("RESYNC_CACHE_GRAPH_STALE_SECONDS", &most),
+            ("RESYNC_DATABASE_URL", "postgres://x"),
+        ] {
+            assert!(environment(name, value).is_err(), "{name}={value}");
+        }
+        check(&Config::default()).unwrap();
+    }
+
+    #[test]
+    fn an_origin_is_a_scheme_and_a_host() {
+        for right in [
+            "https://resync.example",
+            "http://10.0.0.1:8080/",
+            "http://[::1]:80",
+        ] {
+            assert!(
+                environment("RESYNC_SERVER_PUBLIC_URL", right).is_ok(),
+                "{right}"
+            );
+        }
+        for wrong in [
+            "resync.example",
+            "*",
+            "https://*.example",
+            "https://",
+            "ftp://x",
+            "https://x/resync",
+            "https://u:pw@x",
+        ] {
+            let error = environment("RESYNC_SERVER_ALLOWED_ORIGINS", wrong).unwrap_err();
+            assert!(!error.to_string().contains(wrong), "{error}");
+        }
+    }
+
+    /// `config show` prints URLs, so none may hold a secret.
+    #[test]
+    fn a_url_with_credentials_is_refused_and_not_repeated() {
+        let single = environment("RESYNC_TWS_URL", "https://u:canary@host/x").unwrap_err();
+        assert!(!single.to_string().contains("canary"), "{single}");
+        let mut config = Config::default();
+        config.tws.engine.push(EngineConfig {
+            name: "prod".to_owned(),
+            url: "https://u:canary@host/x".to_owned(),
+            username: None,
+            password: None,
+            api_key: None,
+            ca_file: None,
+            insecure_tls: false,
+            read_only: false,
+            timeout_seconds: None,
+        });
+        assert!(!check(&config).unwrap_err().to_string().contains("canary"));
+    }
+}

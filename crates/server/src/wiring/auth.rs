@@ -1,0 +1,144 @@
+//! Signing in and sessions: keys, ports, services and the first administrator.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use resync_api::state::App;
+use resync_auth::{
+    AuthKeys, AuthPorts, BcryptConfig, BcryptPool, CsrfTokens, FirstAdmin, InProcessLockout,
+    LockoutLimits, LoginService, SessionPolicy, SessionService, TokenConfig, TokenMinter,
+    TokenVerifier, UserService, Username,
+};
+use resync_kernel::{BoxError, Clock, IdGenerator};
+use resync_sqlite::SqliteDatabase;
+use resync_sqlite::auth::{SqliteSessionStore, SqliteUserRepository};
+use resync_tws::AuditService;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::StartError;
+use super::audit_of_auth::AuditOfAuth;
+use crate::config::{Config, ConfigError};
+
+/// How often expired sessions are taken out of the store.
+const SESSION_SWEEP: Duration = Duration::from_mins(10);
+
+/// The keys of `auth.secret_key`, which has no default (P1-05).
+pub(super) fn keys(config: &Config) -> Result<AuthKeys, StartError> {
+    let secret = config.auth.secret_key.as_ref().ok_or_else(|| {
+        ConfigError::new(
+            "auth.secret_key",
+            "is missing; make one with `openssl rand -base64 48` and set AUTH_SECRET_KEY or the key in resync.toml",
+        )
+    })?;
+    let keys = AuthKeys::derive(secret).map_err(|error| {
+        // It names the key itself, and the fix.
+        let text = error.to_string();
+        let problem = text.strip_prefix("auth.secret_key ").unwrap_or(&text);
+        ConfigError::new("auth.secret_key", problem)
+    })?;
+    Ok(keys)
+}
+
+pub(super) fn ports(
+    config: &Config,
+    database: &SqliteDatabase,
+    audit: &AuditService,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+    tracker: TaskTracker,
+) -> Result<AuthPorts, StartError> {
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let hasher = BcryptPool::start(BcryptConfig {
+        cost: config.auth.bcrypt_cost,
+        workers: NonZeroUsize::new(config.auth.hash_workers).unwrap_or(cores),
+        queue: NonZeroUsize::new(config.auth.hash_queue)
+            .ok_or_else(|| ConfigError::new("auth.hash_queue", "must be at least 1"))?,
+    })
+    .map_err(|error| StartError::failed("the threads that hash passwords did not start", error))?;
+    let limits = LockoutLimits {
+        per_account_and_address: config.auth.lockout_attempts,
+        per_account: config.auth.lockout_account_attempts,
+        per_address: config.auth.lockout_address_attempts,
+        window: Duration::from_secs(config.auth.lockout_seconds),
+    };
+    Ok(AuthPorts {
+        users: Arc::new(SqliteUserRepository::new(database.clone())),
+        sessions: Arc::new(SqliteSessionStore::new(database.clone())),
+        lockout: Arc::new(InProcessLockout::new(limits, clock.clone())),
+        hasher: Arc::new(hasher),
+        events: Arc::new(AuditOfAuth(audit.clone())),
+        clock,
+        ids,
+        tracker,
+    })
+}
+
+pub(super) fn services(
+    config: &Config,
+    keys: &AuthKeys,
+    ports: &AuthPorts,
+) -> Result<(LoginService, SessionService, CsrfTokens), StartError> {
+    let token = TokenConfig {
+        issuer: config.auth.issuer.clone(),
+        audience: config.auth.audience.clone(),
+        lifetime: Duration::from_secs(u64::from(config.auth.session_minutes) * 60),
+    };
+    let wrong = |error: BoxError| StartError::failed("session tokens cannot be made", error);
+    let minter = TokenMinter::new(keys, token.clone(), ports.clock.clone())
+        .map_err(|error| wrong(error.into()))?;
+    let verifier = TokenVerifier::new(keys, &token, ports.clock.clone())
+        .map_err(|error| wrong(error.into()))?;
+    let csrf = CsrfTokens::new(keys).map_err(|error| wrong(error.into()))?;
+    let policy = SessionPolicy {
+        idle: Duration::from_secs(u64::from(config.auth.idle_minutes) * 60),
+    };
+    Ok((
+        LoginService::new(ports.clone(), minter, csrf.clone()),
+        SessionService::new(ports.clone(), verifier, policy),
+        csrf,
+    ))
+}
+
+/// The administrator of the first start. Without one in the configuration the server starts all the
+/// same, and says how to make one.
+pub(super) async fn first_admin(config: &Config, users: &UserService) -> Result<(), StartError> {
+    let (Some(name), Some(password)) = (&config.auth.admin_username, &config.auth.admin_password)
+    else {
+        return Ok(());
+    };
+    let username = Username::parse(name)
+        .map_err(|error| ConfigError::new("auth.admin_username", error.to_string()))?;
+    match users.ensure_first_admin(username, password.clone()).await {
+        Ok(FirstAdmin::Created(user)) => {
+            tracing::info!(user.name = %user.username, "made the first administrator");
+        }
+        Ok(FirstAdmin::Exists) => {}
+        Err(resync_auth::CreateUserError::Password(error)) => {
+            return Err(ConfigError::new("auth.admin_password", error.to_string()).into());
+        }
+        Err(error) => {
+            return Err(StartError::failed(
+                "the first administrator could not be made",
+                error,
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Takes expired sessions out of the store now and then, until the end.
+pub(super) async fn sweep_sessions(app: App, until: CancellationToken) {
+    let mut tick = tokio::time::interval(SESSION_SWEEP);
+    loop {
+        tokio::select! {
+            () = until.cancelled() => return,
+            _ = tick.tick() => {
+                if let Err(error) = app.sessions.remove_expired().await {
+                    tracing::warn!(error = %error, "expired sessions stay in the store for now");
+                }
+            }
+        }
+    }
+}
