@@ -53,6 +53,37 @@ async fn a_document_is_uploaded_found_by_the_other_language_read_and_deleted() {
         (status, &problem["errors"][0]["pointer"]),
         (415, &json!("/file"))
     );
+    // Which of two files was meant is not for us to guess, nor what a garbled collection says.
+    let file =
+        |name: &str| reqwest::multipart::Part::bytes(RUNBOOK.as_bytes()).file_name(name.to_owned());
+    let garbled = reqwest::multipart::Part::bytes(b"\xff".as_slice());
+    for (form, pointer) in [
+        (
+            reqwest::multipart::Form::new()
+                .part("file", file("a.md"))
+                .part("file", file("b.md")),
+            "/file",
+        ),
+        (
+            reqwest::multipart::Form::new()
+                .part("file", file("a.md"))
+                .part("collection", garbled),
+            "/collection",
+        ),
+    ] {
+        let request = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .unwrap()
+            .post(resync.url("/api/v1/rag/documents"));
+        let request = request.headers(admin.headers.clone()).multipart(form);
+        let (status, problem) = read(request.send().await.unwrap()).await;
+        assert_eq!(
+            (status, &problem["errors"][0]["pointer"]),
+            (400, &json!(pointer)),
+            "{problem}"
+        );
+    }
     let (status, problem) = upload("latin.md", b"# caf\xe9".to_vec()).await;
     assert_eq!(status, 400, "{problem}");
     assert!(

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::Error;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::harness::{Options, Resync, Session};
@@ -186,4 +188,29 @@ async fn signing_out_closes_the_socket() {
         .await
         .unwrap();
     assert_eq!(closed(&mut socket).await, 1008);
+}
+
+/// W4: who closes gets its close frame back, and a frame that breaks the rules is told so.
+#[tokio::test]
+async fn a_goodbye_is_answered_and_a_broken_frame_is_a_1002() {
+    let resync = Resync::start(Options::default()).await;
+    let session = resync.sign_in("olga").await;
+    let mut polite = connect(&resync, Some(&session), Some(&resync.origin()))
+        .await
+        .unwrap();
+    polite
+        .close(Some(CloseFrame {
+            code: 1000.into(),
+            reason: "".into(),
+        }))
+        .await
+        .unwrap();
+    assert_eq!(closed(&mut polite).await, 1000);
+    let mut broken = connect(&resync, Some(&session), Some(&resync.origin()))
+        .await
+        .unwrap();
+    // A text frame without a mask.
+    let raw = b"\x81\x02hi";
+    broken.get_mut().write_all(raw).await.unwrap();
+    assert_eq!(closed(&mut broken).await, 1002);
 }

@@ -274,7 +274,7 @@ mod tests {
             "https://u:pw@x",
         ] {
             let error = environment("RESYNC_SERVER_ALLOWED_ORIGINS", wrong).unwrap_err();
-            assert!(!error.to_string().contains(wrong), "{error}");
+            assert!(!error.to_string().contains("u:pw"), "{error}");
         }
     }
 
