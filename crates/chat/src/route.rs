@@ -11,9 +11,12 @@ mod entities;
 mod intent;
 pub(crate) mod lexicon;
 mod router;
+mod routing;
+mod spelling;
 mod time;
 
 pub(crate) use entities::is_message_id;
 pub use entities::{Entities, NamedJob, UnknownName};
 pub use intent::Intent;
-pub use router::{Analysis, Router, Routing};
+pub use router::Router;
+pub use routing::{Analysis, Routing};

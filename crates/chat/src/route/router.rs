@@ -6,12 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use resync_tws::model::ActionKind;
-use serde::Serialize;
 
 use super::command::{Commands, commands};
 use super::entities::{Entities, Reader, statuses};
 use super::intent::Intent;
 use super::lexicon::{self, CONFIRMATIONS, CUES, FAILED, FOLLOW_UPS, PRONOUNS, WAITING, WHY};
+use super::routing::Routing;
+use super::spelling::correct;
 use super::time;
 use crate::context::{Context, KnownJob, Standing};
 use crate::language::Language;
@@ -20,60 +21,6 @@ use crate::vocabulary::Vocabulary;
 
 /// Below this a message is not understood.
 const ENOUGH: f64 = 1.0;
-
-/// What a message was understood as.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Routing {
-    /// What it wants.
-    pub intent: Intent,
-    /// How sure that is, 0 to 1, to two decimals.
-    pub confidence: f64,
-    /// What it names.
-    pub entities: Entities,
-    /// The job that was spoken of before, when the message means that one.
-    pub reference: Option<KnownJob>,
-    /// What to offer when it is unclear.
-    pub clarify: Vec<String>,
-    /// Other intents with much evidence, strongest first.
-    pub also: Vec<Intent>,
-    /// What spoke for the intents, such as `cue:knowledge`, `typo:sumary>summary`, `negated:cancel`.
-    pub evidence: Vec<String>,
-    /// The language of the message.
-    pub language: Language,
-}
-
-/// A [`Routing`] as the body of `POST chat/analyze`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Analysis {
-    /// What the message wants.
-    pub intent: Intent,
-    /// How sure that is, 0 to 1.
-    pub confidence: f64,
-    /// What it names, by type.
-    pub entities: BTreeMap<String, Vec<String>>,
-    /// What to offer when it is unclear.
-    pub clarify: Vec<String>,
-    /// Other intents with much evidence.
-    pub also: Vec<Intent>,
-    /// What spoke for the intents.
-    pub evidence: Vec<String>,
-    /// The language of the message.
-    pub language: Language,
-}
-
-impl From<Routing> for Analysis {
-    fn from(routing: Routing) -> Self {
-        Self {
-            intent: routing.intent,
-            confidence: routing.confidence,
-            entities: routing.entities.by_type(),
-            clarify: routing.clarify,
-            also: routing.also,
-            evidence: routing.evidence,
-            language: routing.language,
-        }
-    }
-}
 
 /// Routes messages. Holds the words of the tables; build it once.
 #[derive(Debug)]
@@ -161,7 +108,7 @@ impl Router {
         };
         let (mut entities, mut words) = reader.read(&tokens);
         let mut votes = Votes::default();
-        self.correct(&mut words, vocabulary, &mut votes.evidence);
+        correct(&mut words, &self.words, vocabulary, &mut votes.evidence);
         let joined = join(&words);
         let commands = commands(&words);
         entities.statuses = statuses(&joined);
@@ -207,104 +154,7 @@ impl Router {
             language,
         }
     }
-
-    /// Corrects slips of the pen towards the words of the tables.
-    fn correct(
-        &self,
-        words: &mut [String],
-        names: Option<&Vocabulary>,
-        evidence: &mut Vec<String>,
-    ) {
-        for word in words {
-            let length = word.len();
-            let plain = word.bytes().all(|b| b.is_ascii_lowercase());
-            if length < 5
-                || !plain
-                || self.words.contains(word.as_str())
-                || KEPT.contains(&word.as_str())
-            {
-                continue;
-            }
-            if names.is_some_and(|names| names.has(word)) {
-                continue;
-            }
-            let allowed = if length < 8 { 1 } else { 2 };
-            let near = self
-                .words
-                .iter()
-                .filter(|known| {
-                    known.len() >= 5 && known.as_bytes().first() == word.as_bytes().first()
-                })
-                .map(|known| (strsim::damerau_levenshtein(known, word), *known))
-                .filter(|(edits, _)| *edits <= allowed)
-                .min();
-            if let Some((_, known)) = near {
-                evidence.push(format!("typo:{word}>{known}"));
-                known.clone_into(word);
-            }
-        }
-    }
 }
-
-/// Words near one of the tables that are words of their own.
-const KEPT: &[&str] = &[
-    "house",
-    "plans",
-    "state",
-    "staff",
-    "store",
-    "stock",
-    "right",
-    "light",
-    "night",
-    "weight",
-    "tell",
-    "table",
-    "while",
-    "where",
-    "there",
-    "these",
-    "those",
-    "three",
-    "other",
-    "write",
-    "written",
-    "message",
-    "messages",
-    "changed",
-    "since",
-    "until",
-    "again",
-    "about",
-    "quase",
-    "passa",
-    "passou",
-    "serve",
-    "service",
-    "caused",
-    "tarde",
-    "cancelou",
-    "liberou",
-    "segurou",
-    "reiniciou",
-    "cancelled",
-    "canceled",
-    "released",
-    "restarted",
-    "matou",
-    "pausou",
-    "soltou",
-    "rodou",
-    "executou",
-    "confirmou",
-    "notes",
-    "scheduler",
-    "report",
-    "reports",
-    "relatorio",
-    "paused",
-    "killed",
-];
 
 fn shouted(tokens: &[Token]) -> bool {
     tokens.len() >= 3
