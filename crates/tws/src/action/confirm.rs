@@ -8,6 +8,7 @@ use resync_kernel::SecretString;
 use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{Instrument as _, instrument};
+use uuid::Uuid;
 
 use super::{ActionActor, ActionService, NotAllowed, rules, token};
 use crate::engines::{Engine, UnknownEngine};
@@ -223,25 +224,7 @@ impl ActionService {
             Redemption::Unknown => return Err(ConfirmError::UnknownProposal),
         }
         let action_id = parts.ids.next();
-        let intent = AuditEvent {
-            at: parts.clock.now(),
-            actor: request.actor.username.clone(),
-            user_id: Some(request.actor.user),
-            action: AuditAction::ActionIntent,
-            target: Some(format!(
-                "{} {} ({})",
-                request.kind.as_str(),
-                proposal.label,
-                proposal.job
-            )),
-            engine: Some(engine.name.clone()),
-            reason: Some(proposal.reason.clone()),
-            ticket: proposal.ticket.clone(),
-            outcome: AuditOutcome::Intended,
-            detail: serde_json::to_string(&proposal.action).ok(),
-            request_id: request.request_id.clone(),
-            action_id: Some(action_id),
-        };
+        let intent = self.intent(&engine, &proposal, &request, action_id);
         let intent_id = self
             .append(intent.clone())
             .await
@@ -280,27 +263,34 @@ impl ActionService {
                 cause,
             }
         })?;
-        match result {
-            Ok(()) => Ok(Confirmed {
-                verified: seen.effect,
-                state: seen.state.unwrap_or_else(|| before.state()),
-                audit_id,
-            }),
-            Err(ActionError::NotDone(cause)) => Err(ConfirmError::NotDone { cause, audit_id }),
-            Err(ActionError::UnknownJob) => Err(ConfirmError::Refused {
-                reason: "the engine has no such job".to_owned(),
-                audit_id,
-            }),
-            Err(ActionError::Refused(reason)) => Err(ConfirmError::Refused {
-                reason: reason.as_ref().to_owned(),
-                audit_id,
-            }),
-            Err(ActionError::OutcomeUnknown(cause)) => Err(ConfirmError::OutcomeUnknown {
-                cause,
-                audit_id,
-                state: seen.state,
-                effect_seen: seen.effect,
-            }),
+        answer(result, seen, &before, audit_id)
+    }
+
+    fn intent(
+        &self,
+        engine: &Engine,
+        proposal: &StoredProposal,
+        request: &ConfirmRequest,
+        action_id: Uuid,
+    ) -> AuditEvent {
+        AuditEvent {
+            at: self.parts.clock.now(),
+            actor: request.actor.username.clone(),
+            user_id: Some(request.actor.user),
+            action: AuditAction::ActionIntent,
+            target: Some(format!(
+                "{} {} ({})",
+                request.kind.as_str(),
+                proposal.label,
+                proposal.job
+            )),
+            engine: Some(engine.name.clone()),
+            reason: Some(proposal.reason.clone()),
+            ticket: proposal.ticket.clone(),
+            outcome: AuditOutcome::Intended,
+            detail: serde_json::to_string(&proposal.action).ok(),
+            request_id: request.request_id.clone(),
+            action_id: Some(action_id),
         }
     }
 
@@ -422,5 +412,36 @@ impl Ending {
             }
             other => (other, self.detail.clone()),
         }
+    }
+}
+
+/// What the person is told, once the outcome is in the audit.
+fn answer(
+    result: Result<(), ActionError>,
+    seen: Seen,
+    before: &Job,
+    audit_id: AuditId,
+) -> Result<Confirmed, ConfirmError> {
+    match result {
+        Ok(()) => Ok(Confirmed {
+            verified: seen.effect,
+            state: seen.state.unwrap_or_else(|| before.state()),
+            audit_id,
+        }),
+        Err(ActionError::NotDone(cause)) => Err(ConfirmError::NotDone { cause, audit_id }),
+        Err(ActionError::UnknownJob) => Err(ConfirmError::Refused {
+            reason: "the engine has no such job".to_owned(),
+            audit_id,
+        }),
+        Err(ActionError::Refused(reason)) => Err(ConfirmError::Refused {
+            reason: reason.as_ref().to_owned(),
+            audit_id,
+        }),
+        Err(ActionError::OutcomeUnknown(cause)) => Err(ConfirmError::OutcomeUnknown {
+            cause,
+            audit_id,
+            state: seen.state,
+            effect_seen: seen.effect,
+        }),
     }
 }
