@@ -175,6 +175,7 @@ async fn a_log_is_numbered_searched_and_tells_why_the_job_failed() {
             .as_array()
             .unwrap()
             .iter()
-            .any(|one| one["from_line"] == line)
+            .any(|one| one["from_line"].as_u64() <= Some(line)
+                && one["to_line"].as_u64() >= Some(line))
     );
 }
