@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use reqwest::Method;
 use reqwest::header::HeaderValue;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{Options, Resync, read};
 
@@ -170,12 +170,10 @@ async fn a_log_is_numbered_searched_and_tells_why_the_job_failed() {
         (&json!("confirmed"), &json!("transient")),
         "{diagnosis}"
     );
-    assert!(
-        diagnosis["evidence"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|one| one["from_line"].as_u64() <= Some(line)
-                && one["to_line"].as_u64() >= Some(line))
-    );
+    let shows = |one: &Value| {
+        let (from, to) = (one["from_line"].as_u64(), one["to_line"].as_u64());
+        from.is_some_and(|from| from <= line) && to.is_some_and(|to| line <= to)
+    };
+    let evidence = diagnosis["evidence"].as_array().unwrap();
+    assert!(evidence.iter().any(shows), "{diagnosis}");
 }
