@@ -3,7 +3,8 @@
 //! Invariants:
 //! - Every number about the plan in the text stands in [`Answer::figures`] or [`Answer::citations`].
 //! - A figure says which engine told it, when, and whether it is stale (I-15).
-//! - Words of a log or a document stand in [`Citation::excerpt`] and nowhere else (I-13).
+//! - Words of a log stand in [`Citation::excerpt`] and nowhere else; words of a document stand in the
+//!   text too, in lines that begin with `> ` under the mark of their citation (I-13).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -80,6 +81,9 @@ pub struct Answer {
     pub clarify: Vec<String>,
     /// What was asked, in order of name.
     pub tools_used: Vec<ToolUse>,
+    /// What the engine told is invented: it is a demo. Answers without its facts are not marked.
+    #[serde(default)]
+    pub demo: bool,
     /// Something that the answer needed could not be read.
     pub incomplete: bool,
     /// Whether the turn is in the history.
@@ -105,7 +109,7 @@ pub struct Figure {
     pub label: String,
     /// The number or the words.
     pub value: FigureValue,
-    /// The unit: `jobs`, `s`, `workstations`.
+    /// The unit: `jobs`, `s`, `workstations`; `job` and its like behind a one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
     /// Who told it.
@@ -124,7 +128,7 @@ pub struct Figure {
 pub enum FigureValue {
     /// A number.
     Number(i64),
-    /// Words of the engine, a time or a state.
+    /// Words of the engine, a state, or a time in RFC 3339.
     Text(String),
 }
 
@@ -204,8 +208,9 @@ pub struct ProposalCard {
 /// What an action would mean for others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CardImpact {
-    /// How many jobs that have not ended wait for this one, directly or through others.
-    pub blocked: usize,
+    /// How many jobs that have not ended wait for this one, directly or through others; `None` when
+    /// the plan could not be read, since a zero would be made up.
+    pub blocked: Option<usize>,
     /// The nearest of them, at most 10.
     pub jobs: Vec<String>,
     /// What the action does, in one sentence.

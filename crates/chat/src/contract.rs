@@ -104,6 +104,7 @@ pub fn turn(owner: UserId, session: SessionId, n: u32) -> Turn {
         proposal: None,
         clarify: Vec::new(),
         tools_used: Vec::new(),
+        demo: true,
         incomplete: false,
         saved: true,
         timings: Timings { total_ms: 12 },

@@ -26,7 +26,8 @@ use crate::answer::{Answer, MessageId, Mode, SessionId, Timings, ToolUse};
 use crate::context::{Context, Pending};
 use crate::ports::{ConversationError, ConversationStore, Message, Role, Turn};
 use crate::reply::{Desk, Draft, Question, Remember, reply};
-use crate::route::{Router, Routing};
+
+use crate::route::{Intent, Router, Routing};
 use crate::text;
 use crate::tools::{EngineFacts, KnowledgeTools, PlanTools, Seen};
 use crate::vocabulary::Vocabulary;
@@ -196,7 +197,12 @@ impl ChatService {
             can_propose: ask.can_propose,
         };
         let remember = reply(&desk, &question, &mut draft).await;
-        draft.say_demo(desk.engine.as_ref().is_some_and(|engine| engine.demo));
+        let is_demo = desk.engine.as_ref().is_some_and(|engine| engine.demo);
+        let demo = is_demo && draft.tells_of_engine();
+        // Beside the page's label one answer in words is enough: the one about the plan as a whole.
+        if demo && routing.intent == Intent::PlanSummary {
+            draft.say_demo();
+        }
         remember_into(&mut context, &routing, remember);
         let took = clock.monotonic() - start;
         let mut answer = Answer {
@@ -214,6 +220,7 @@ impl ChatService {
             proposal: draft.proposal,
             clarify: draft.clarify,
             tools_used: used(&desk),
+            demo,
             incomplete: draft.incomplete,
             saved: true,
             timings: Timings {

@@ -22,7 +22,12 @@ fn evidenced(answer: &Answer) -> Vec<String> {
     for figure in &answer.figures {
         match &figure.value {
             FigureValue::Number(number) => known.push(number.to_string()),
-            FigureValue::Text(text) => known.extend(numbers(text)),
+            FigureValue::Text(text) => {
+                known.extend(numbers(text));
+                if let Ok(at) = chrono::DateTime::parse_from_rfc3339(text) {
+                    known.extend(numbers(&at.format("%Y-%m-%d %H:%M").to_string()));
+                }
+            }
         }
     }
     for citation in &answer.citations {
@@ -183,7 +188,19 @@ async fn a_log_and_a_document_that_give_orders_are_only_quoted() {
         let answer = world.ask(question, None).await;
         assert!(answer.proposal.is_none(), "{question}");
         assert!(answer.clarify.is_empty(), "{question}");
-        let text = answer.answer.to_lowercase();
+        // What a document says stands in lines that are marked as its words, and in its citation.
+        let (quoted, ours): (Vec<_>, Vec<_>) = answer
+            .answer
+            .lines()
+            .partition(|line| line.starts_with("> "));
+        for line in quoted {
+            let words = line.trim_start_matches("> ").trim_end_matches('…');
+            let is_cited = |citation: &resync_chat::Citation| {
+                matches!(citation.place, Place::Document { .. }) && citation.excerpt.contains(words)
+            };
+            assert!(answer.citations.iter().any(is_cited), "{question}: {line}");
+        }
+        let text = ours.join("\n").to_lowercase();
         for order in ["ignore", "success", "confirm every", "cancel", "pay_calc"] {
             assert!(!text.contains(order), "{question}: {text}");
         }
@@ -231,7 +248,10 @@ async fn an_action_becomes_a_card_that_needs_a_reason() {
     let card = answer.proposal.unwrap();
     assert_eq!(card.action, ActionKind::Rerun);
     assert_eq!(card.label, "LX_PRD01#FIN_EOD.FIN_GL_POST");
-    assert_eq!((card.state.as_str(), card.impact.blocked), ("ABEND", 2));
+    assert_eq!(
+        (card.state.as_str(), card.impact.blocked),
+        ("ABEND", Some(2))
+    );
     let json = serde_json::to_string(&card).unwrap();
     assert!(!json.contains("token"), "{json}");
 }
@@ -340,7 +360,7 @@ async fn the_events_of_an_answer_are_its_text_its_citations_and_the_whole() {
     );
 }
 
-/// What an engine with invented data told is labelled, in the language of the answer.
+/// What an engine with invented data told is marked; the answer about the whole plan says it in words.
 #[tokio::test(start_paused = true)]
 async fn a_demo_is_labelled() {
     let store = std::sync::Arc::new(resync_memory::chat::InMemoryConversationStore::default());
@@ -351,8 +371,19 @@ async fn a_demo_is_labelled() {
             .answer
             .ends_with("(Demonstração: os dados deste engine são inventados.)")
     );
+    assert!(answer.demo);
+    let job = world.ask("status of FIN_GL_POST", None).await;
+    assert!(job.demo && !job.answer.contains("Demo"), "{}", job.answer);
     let talk = world.ask("hello", None).await;
-    assert!(!talk.answer.contains("Demo"), "{}", talk.answer);
+    assert!(
+        !talk.demo && !talk.answer.contains("Demo"),
+        "{}",
+        talk.answer
+    );
+    let mut kept = serde_json::to_value(&job).unwrap();
+    kept.as_object_mut().unwrap().remove("demo");
+    let kept: Answer = serde_json::from_value(kept).unwrap();
+    assert!(!kept.demo, "an answer of before has no mark");
 }
 
 /// A request that asks for nothing known gets choices in its language.

@@ -98,9 +98,10 @@ pub(super) async fn propose(
         return Some(known_job(&view.job));
     }
     let impact = impact(question, target, action, draft);
+    let (en, pt) = noun(action);
     draft.tell(
-        &format!("I prepared {} of {label}. Nothing has been done: give a reason on the card, then confirm.", action.as_str()),
-        &format!("Preparei {} de {label}. Nada foi feito: informe o motivo no cartão e depois confirme.", action.as_str()),
+        &format!("I prepared {en} of {label}. Nothing has been done: give a reason on the card, then confirm."),
+        &format!("Preparei {pt} de {label}. Nada foi feito: informe o motivo no cartão e depois confirme."),
     );
     draft.say_age(meta);
     draft.proposal = Some(ProposalCard {
@@ -129,7 +130,7 @@ fn impact(
             "Não foi possível ler quem espera por ele.",
         );
         return CardImpact {
-            blocked: 0,
+            blocked: None,
             jobs: Vec::new(),
             note,
         };
@@ -144,13 +145,26 @@ fn impact(
         );
     }
     CardImpact {
-        blocked: victims.len(),
+        blocked: Some(victims.len()),
         jobs: victims
             .iter()
             .take(10)
             .map(|job| text::name(&job.label()))
             .collect(),
         note,
+    }
+}
+
+/// The action as a thing that can be prepared, English and Portuguese.
+const fn noun(action: ActionKind) -> (&'static str, &'static str) {
+    match action {
+        ActionKind::Rerun => ("a rerun", "a reexecução"),
+        ActionKind::Hold => ("a hold", "o bloqueio (hold)"),
+        ActionKind::Release => ("a release", "a liberação"),
+        ActionKind::Cancel => ("a cancel", "o cancelamento"),
+        ActionKind::Kill => ("a kill", "a interrupção (kill)"),
+        ActionKind::Confirm => ("a confirmation", "a confirmação"),
+        ActionKind::Priority => ("a change of priority", "a mudança de prioridade"),
     }
 }
 

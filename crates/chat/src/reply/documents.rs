@@ -1,4 +1,4 @@
-//! What the documents say: their sections are cited, never obeyed.
+//! What the documents say: their sections are cited and quoted, never obeyed.
 
 use resync_rag::{SearchHit, SearchResults};
 
@@ -7,12 +7,17 @@ use crate::text;
 
 /// How many sections an answer shows.
 const SECTIONS: usize = 3;
+/// How many are looked at, so that the steps of a document are among them beside its introduction.
+const LOOKED_AT: usize = 8;
+/// A section of the best one's document may tell what to do when its score is at least this share of
+/// the best: words of the question stand rather in the introduction than in the steps.
+const SAME_DOCUMENT: f32 = 0.25;
 /// A section is shown beside the best one when its score is at least this share of the best.
 const NEAR: f32 = 0.6;
 
 /// Answers a question for a procedure or a meaning.
 pub(super) async fn answer(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) {
-    let Some(results) = desk.search(question.message, SECTIONS).await else {
+    let Some(mut results) = desk.search(question.message, LOOKED_AT).await else {
         unavailable(draft);
         return;
     };
@@ -22,16 +27,73 @@ pub(super) async fn answer(desk: &Desk<'_>, question: &Question<'_>, draft: &mut
     }
     draft.tell("From your documents:", "Dos seus documentos:");
     let best = results.items.first().map_or(0.0, |hit| hit.score);
+    if asks_what_to_do(question.message) {
+        steps_first(&mut results.items);
+    }
     // A section far behind the best one answers something else.
-    let near = results.items.iter().filter(|hit| hit.score >= best * NEAR);
-    for hit in near.take(SECTIONS) {
+    let near = results.items.iter().enumerate();
+    let near = near.filter(|(at, hit)| *at == 0 || hit.score >= best * NEAR);
+    for (at, hit) in near.take(SECTIONS) {
         let mark = draft.cite_document(hit);
-        draft.line(&format!("{} {mark}", place(hit)));
+        if at == 0 {
+            draft.line(&format!("{} {mark}:", place(hit)));
+            draft.quote(&hit.text);
+        } else {
+            draft.line(&format!("{} {mark}", place(hit)));
+        }
     }
     draft.tell(
         "The sections are quoted below as they stand there.",
         "As seções estão citadas abaixo como estão lá.",
     );
+}
+
+/// Whether the question is for something to do, not for a meaning.
+fn asks_what_to_do(message: &str) -> bool {
+    let words: Vec<String> = text::tokens(message).into_iter().map(|t| t.word).collect();
+    let joined = format!(" {} ", words.join(" "));
+    let phrases = "how|como|what to do|what should|what do i do|what do we do|o que fazer|o que faco|o que devo|o que eu faco|steps|passos|passo|procedure|procedimento|fix|resolver";
+    phrases
+        .split('|')
+        .any(|phrase| joined.contains(&format!(" {phrase} ")))
+}
+
+/// Puts the section first that tells what to do, if the best one's document has one near: steps with
+/// numbers before a list, and what stands under a heading of its own before the introduction.
+fn steps_first(hits: &mut Vec<SearchHit>) {
+    let Some(best) = hits.first() else { return };
+    let (document, least) = (best.document_id, best.score * SAME_DOCUMENT);
+    let of_document = hits.iter().enumerate();
+    let of_document =
+        of_document.filter(|(_, hit)| hit.document_id == document && hit.score >= least);
+    // Of two that are alike the first, which has the higher score.
+    let found = of_document.rev().max_by_key(|(_, hit)| telling(hit));
+    if let Some((at, _)) = found.filter(|(_, hit)| telling(hit) > 0) {
+        let hit = hits.remove(at);
+        hits.insert(0, hit);
+    }
+}
+
+/// 2 for a section with numbered steps, 1 for one with another list, 0 for one without and for an
+/// introduction, which stands under the title.
+fn telling(hit: &SearchHit) -> u8 {
+    if hit
+        .heading_path
+        .last()
+        .is_none_or(|last| *last == hit.title)
+    {
+        return 0;
+    }
+    let lines = || hit.text.lines().map(str::trim_start);
+    let is_step = |line: &str| {
+        let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
+        rest.len() < line.len() && (rest.starts_with(". ") || rest.starts_with(") "))
+    };
+    if lines().any(is_step) {
+        2
+    } else {
+        u8::from(lines().any(|line| line.starts_with("- ") || line.starts_with("* ")))
+    }
 }
 
 /// The runbook when the plan cannot be read.

@@ -2,9 +2,10 @@
 //!
 //! Invariant: a number of the plan enters the text through [`Draft::number`] or [`Draft::words`],
 //! which record the figure; words of logs and documents enter through [`Draft::cite_log`] and
-//! [`Draft::cite_document`], which keep them out of the text.
+//! [`Draft::cite_document`], which keep them out of the text, or through [`Draft::quote`], which
+//! marks each of their lines.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use resync_rag::SearchHit;
 use resync_tws::model::{JobId, RunId};
 use resync_tws::{Meta, Text};
@@ -15,6 +16,10 @@ use crate::text;
 
 /// The greatest length of an excerpt, in characters.
 const EXCERPT: usize = 1_200;
+/// How many lines of a section the text quotes.
+const QUOTED_LINES: usize = 8;
+/// How many characters of a section the text quotes.
+const QUOTED_CHARS: usize = 600;
 
 #[derive(Debug)]
 pub(crate) struct Draft {
@@ -66,6 +71,20 @@ impl Draft {
         self.text.push('\n');
     }
 
+    /// Quotes the first lines of a cited section: without control characters, and each line begins
+    /// with `> `, so that no word of a document can pass for one of ours (I-13).
+    pub(crate) fn quote(&mut self, words: &str) {
+        let words = text::excerpt(words, QUOTED_CHARS);
+        let lines = words.lines().map(str::trim_end);
+        let lines = lines.filter(|line| !line.trim_start().is_empty());
+        for line in lines.take(QUOTED_LINES) {
+            self.new_line();
+            self.text.push_str("> ");
+            self.text.push_str(line);
+            self.text.push('\n');
+        }
+    }
+
     /// What follows begins a line.
     pub(crate) fn new_line(&mut self) {
         if !self.text.is_empty() && !self.text.ends_with('\n') {
@@ -76,7 +95,11 @@ impl Draft {
     /// A number of the plan, as it stands in the text.
     pub(crate) fn number(&mut self, meta: &Meta, fact: &Fact<'_>, value: usize) -> String {
         let value = i64::try_from(value).unwrap_or(i64::MAX);
-        self.figure(meta, fact, FigureValue::Number(value));
+        let fact = Fact {
+            unit: fact.unit.map(|unit| unit_of(value, unit)),
+            ..*fact
+        };
+        self.figure(meta, &fact, FigureValue::Number(value));
         value.to_string()
     }
 
@@ -86,11 +109,12 @@ impl Draft {
         value.to_string()
     }
 
-    /// A time of the plan, as it stands in the text.
+    /// A time of the plan, as it stands in the text; the figure has it in RFC 3339, so that a page can
+    /// show it in its own zone.
     pub(crate) fn time(&mut self, meta: &Meta, fact: &Fact<'_>, at: DateTime<Utc>) -> String {
-        let shown = at.format("%Y-%m-%d %H:%M UTC").to_string();
-        self.figure(meta, fact, FigureValue::Text(shown.clone()));
-        shown
+        let figure = at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        self.figure(meta, fact, FigureValue::Text(figure));
+        at.format("%Y-%m-%d %H:%M UTC").to_string()
     }
 
     /// Words of the plan, as they stand in the text.
@@ -160,15 +184,18 @@ impl Draft {
         }
     }
 
-    /// Labels what an engine with invented data told.
-    pub(crate) fn say_demo(&mut self, demo: bool) {
-        if demo && (!self.figures.is_empty() || self.proposal.is_some()) {
-            self.new_line();
-            self.tell(
-                "(Demo: this engine's data are invented.)",
-                "(Demonstração: os dados deste engine são inventados.)",
-            );
-        }
+    /// Whether it tells something that an engine told.
+    pub(crate) fn tells_of_engine(&self) -> bool {
+        !self.figures.is_empty() || self.proposal.is_some()
+    }
+
+    /// Says that what the engine told is invented.
+    pub(crate) fn say_demo(&mut self) {
+        self.new_line();
+        self.tell(
+            "(Demo: this engine's data are invented.)",
+            "(Demonstração: os dados deste engine são inventados.)",
+        );
     }
 
     /// Cites lines of a log; returns the mark for the text.
@@ -217,6 +244,16 @@ impl Draft {
             excerpt: text::excerpt(words, EXCERPT),
         });
         mark
+    }
+}
+
+/// The unit as it is written behind that number; the words are the same in both languages.
+fn unit_of(value: i64, unit: &str) -> &str {
+    match unit {
+        "jobs" | "streams" | "prompts" | "workstations" if value == 1 => {
+            unit.strip_suffix('s').unwrap_or(unit)
+        }
+        _ => unit,
     }
 }
 

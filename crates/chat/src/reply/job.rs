@@ -206,18 +206,23 @@ pub(super) fn impact(
     let label = text::name(&job.label());
     let fact = Fact::jobs("jobs that wait for it", "jobs que esperam por ele");
     let count = draft.number(meta, &fact.of(&label), victims.len());
-    if victims.is_empty() {
-        draft.tell(
+    match victims.len() {
+        0 => draft.tell(
             &format!("{count} jobs wait for {label}."),
             &format!("{count} jobs esperam por {label}."),
-        );
-    } else {
-        draft.tell(
+        ),
+        1 => draft.tell(
+            &format!("{count} job that has not ended waits for {label}:"),
+            &format!("{count} job não terminado espera por {label}:"),
+        ),
+        _ => draft.tell(
             &format!(
                 "{count} jobs that have not ended wait for {label}, directly or through others:"
             ),
             &format!("{count} jobs não terminados esperam por {label}, direta ou indiretamente:"),
-        );
+        ),
+    }
+    if !victims.is_empty() {
         for victim in victims.iter().take(SHOWN) {
             draft.line(&format!(
                 "{} ({})",

@@ -26,25 +26,32 @@ pub(super) fn summary(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draf
         board.total,
     );
     let mut parts = Vec::new();
-    for (phase, en, pt) in [
-        (Phase::Failed, "failed", "falharam"),
-        (Phase::Blocked, "blocked", "bloqueados"),
-        (Phase::Running, "running", "em execução"),
-        (Phase::Ready, "ready", "prontos"),
-        (Phase::Waiting, "waiting", "esperando"),
-        (Phase::Succeeded, "ended well", "terminaram bem"),
-        (Phase::Cancelled, "cancelled", "cancelados"),
+    for (phase, en, one, many) in [
+        (Phase::Failed, "failed", "falhou", "falharam"),
+        (Phase::Blocked, "blocked", "bloqueado", "bloqueados"),
+        (Phase::Running, "running", "em execução", "em execução"),
+        (Phase::Ready, "ready", "pronto", "prontos"),
+        (Phase::Waiting, "waiting", "esperando", "esperando"),
+        (
+            Phase::Succeeded,
+            "ended well",
+            "terminou bem",
+            "terminaram bem",
+        ),
+        (Phase::Cancelled, "cancelled", "cancelado", "cancelados"),
     ] {
         let count = board.by_phase.get(&phase).copied().unwrap_or(0);
         if count > 0 || phase == Phase::Failed {
+            let pt = if count == 1 { one } else { many };
             let count = draft.number(meta, &Fact::jobs(en, pt), count);
             parts.push(format!("{count} {}", draft.language.pick(en, pt)));
         }
     }
     let parts = parts.join(", ");
+    let noun = if board.total == 1 { "job" } else { "jobs" };
     draft.tell(
-        &format!("{engine}: {total} jobs in the plan: {parts}."),
-        &format!("{engine}: {total} jobs no plano: {parts}."),
+        &format!("{engine}: {total} {noun} in the plan: {parts}."),
+        &format!("{engine}: {total} {noun} no plano: {parts}."),
     );
     let counts = [
         (board.late.count, Fact::jobs("late", "atrasados")),
@@ -385,9 +392,15 @@ fn all_workstations(snapshot: &Snapshot, meta: &Meta, draft: &mut Draft) {
         counts.off,
     );
     let total = draft.number(meta, &fact("workstations", "workstations"), counts.total);
+    let noun = if counts.total == 1 {
+        "workstation"
+    } else {
+        "workstations"
+    };
+    let can = if counts.off == 1 { "pode" } else { "podem" };
     draft.tell(
-        &format!("{off} of {total} workstations cannot start jobs."),
-        &format!("{off} de {total} workstations não podem iniciar jobs."),
+        &format!("{off} of {total} {noun} cannot start jobs."),
+        &format!("{off} de {total} {noun} não {can} iniciar jobs."),
     );
     for station in snapshot
         .workstations
@@ -452,7 +465,7 @@ fn one_workstation(station: &Workstation, snapshot: &Snapshot, meta: &Meta, draf
     }
     for (phase, en, pt) in [
         (Phase::Running, "running", "em execução"),
-        (Phase::Failed, "failed", "falharam"),
+        (Phase::Failed, "failed", "com falha"),
         (Phase::Waiting, "waiting", "esperando"),
     ] {
         let number = draft.number(meta, &Fact::jobs(en, pt).of(&name), count(phase));

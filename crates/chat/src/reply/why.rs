@@ -98,7 +98,7 @@ fn cause(found: &Diagnosis, meta: &Meta, marks: &str, draft: &mut Draft) {
         &format!("Causa ({sure}): {words}{marks}"),
     );
     match found.transience {
-        Transience::Transient => draft.tell("It may pass by itself.", "Pode passar sozinha."),
+        Transience::Transient => draft.tell("It may pass by itself.", "Pode passar por si só."),
         Transience::Persistent => draft.tell(
             "It stays until something is repaired.",
             "Permanece até que algo seja corrigido.",

@@ -51,6 +51,10 @@ presa|bloqueado|bloqueada|nao iniciou|nao comecou|nao rodou|nao roda|nao rodando
 nao esta rodando|nao executou|nao startou|na fila|ainda nao|em hold|on hold|in hold|pendente|nao anda|\
 nao sai do hold|segurando|dependencies|dependencias|depends on|depende de que|depende do que";
 
+/// Words for jobs, one of which makes a question for a list one for a list of jobs.
+pub(crate) const JOBS: &str =
+    "job|jobs|job streams|rotina|rotinas|processo|processos|tarefa|tarefas";
+
 /// The cues of the intents. A cue that holds another's phrase adds to it.
 pub(crate) const CUES: &[Cue] = &[
     // -- the plan as a whole

@@ -10,7 +10,7 @@ use resync_tws::model::ActionKind;
 use super::command::{Commands, commands};
 use super::entities::{Entities, Reader, statuses};
 use super::intent::Intent;
-use super::lexicon::{self, CONFIRMATIONS, CUES, FAILED, FOLLOW_UPS, PRONOUNS, WAITING, WHY};
+use super::lexicon::{self, CONFIRMATIONS, CUES, FAILED, FOLLOW_UPS, JOBS, PRONOUNS, WAITING, WHY};
 use super::routing::Routing;
 use super::spelling::correct;
 use super::time;
@@ -72,6 +72,21 @@ impl Message<'_> {
 
     fn about_job(&self) -> bool {
         self.names_job() || self.reference.is_some()
+    }
+
+    /// Whether it says what a list is to hold. "What is" and "which" alone could ask for anything, and
+    /// a list without a filter is the whole plan.
+    fn has_list_subject(&self) -> bool {
+        let entities = self.entities;
+        let named = [
+            &entities.statuses,
+            &entities.streams,
+            &entities.workstations,
+            &entities.patterns,
+        ];
+        named.iter().any(|names| !names.is_empty())
+            || !entities.unknown.is_empty()
+            || self.says(JOBS)
     }
 
     fn standing(&self) -> Option<Standing> {
@@ -214,6 +229,9 @@ fn vote(message: &Message<'_>, votes: &mut Votes) {
     let alone = message.length <= 4 && votes.scores.len() == 1;
     if alone && votes.scores.contains_key(&Intent::Greeting) {
         votes.add(Intent::Greeting, 2.0, "short");
+    }
+    if !message.has_list_subject() {
+        votes.add(Intent::ListByStatus, -5.0, "no-subject");
     }
     if !message.about_job() {
         votes.add(Intent::JobStatus, -1.5, "no-job");
