@@ -108,6 +108,9 @@ pub struct Evidence {
     pub to_line: Option<u32>,
     /// The words, as they stand there.
     pub text: String,
+    /// The same in both languages, when the words are a sentence of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sentence: Option<Text>,
 }
 
 /// What a diagnosis looks at.
@@ -235,6 +238,7 @@ fn log_evidence(log: &LogView, first: usize, last: usize) -> Evidence {
         from_line: Some(number(from)),
         to_line: Some(number(to.saturating_sub(1))),
         text: log.lines.get(from..to).unwrap_or(&[]).join("\n"),
+        sentence: None,
     }
 }
 
@@ -243,15 +247,34 @@ fn status_evidence(view: &JobView) -> Evidence {
     if let Some(substatus) = &view.job.substatus {
         text = format!("{text} ({substatus})");
     }
-    if let Some(code) = view.job.return_code() {
-        text = format!("{text}, return code {code}");
-    }
+    let run = view.job.latest_run().map(|run| run.id.clone());
+    told(
+        EvidenceKind::Status,
+        run,
+        with_code(&text, view.job.return_code()),
+    )
+}
+
+/// Evidence in a sentence of ours.
+fn told(kind: EvidenceKind, run: Option<RunId>, sentence: Text) -> Evidence {
     Evidence {
-        kind: EvidenceKind::Status,
-        run: view.job.latest_run().map(|run| run.id.clone()),
+        kind,
+        run,
         from_line: None,
         to_line: None,
-        text,
+        text: sentence.en.clone(),
+        sentence: Some(sentence),
+    }
+}
+
+/// `what`, and the return code behind it.
+fn with_code(what: &str, code: Option<i32>) -> Text {
+    match code {
+        Some(code) => Text::new(
+            format!("{what}, return code {code}"),
+            format!("{what}, código de retorno {code}"),
+        ),
+        None => Text::new(what, what),
     }
 }
 
@@ -324,13 +347,9 @@ fn waiting(mut found: Diagnosis, facts: &Facts<'_>) -> Diagnosis {
         },
     }
     if let Some(why) = why {
-        found.evidence.push(Evidence {
-            kind: EvidenceKind::Dependency,
-            run: None,
-            from_line: None,
-            to_line: None,
-            text: why.en.clone(),
-        });
+        found
+            .evidence
+            .push(told(EvidenceKind::Dependency, None, why.clone()));
     }
     if held {
         found.next_steps.push(Text::new(
@@ -363,16 +382,11 @@ fn blocked(found: &mut Diagnosis, root: &Job, others: usize) {
 
 fn root_evidence(root: &Job) -> Evidence {
     let (label, state) = (root.label(), root.state());
-    Evidence {
-        kind: EvidenceKind::Dependency,
-        run: root.latest_run().map(|run| run.id.clone()),
-        from_line: None,
-        to_line: None,
-        text: match root.return_code() {
-            Some(code) => format!("{label}: {state}, return code {code}"),
-            None => format!("{label}: {state}"),
-        },
-    }
+    told(
+        EvidenceKind::Dependency,
+        root.latest_run().map(|run| run.id.clone()),
+        with_code(&format!("{label}: {state}"), root.return_code()),
+    )
 }
 
 fn by_code(mut found: Diagnosis, facts: &Facts<'_>) -> Diagnosis {
@@ -412,6 +426,7 @@ fn code_evidence(view: &JobView, code: i32) -> Evidence {
         from_line: None,
         to_line: None,
         text: code.to_string(),
+        sentence: None,
     }
 }
 

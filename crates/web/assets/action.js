@@ -155,12 +155,14 @@ export function Impact({ impact, folded }) {
   const { t, tn, language } = useContext(Page);
   if (!impact) return null;
   const jobs = impact.jobs ?? [];
-  const count = html`<strong>${tn("impact_blocked", impact.blocked)}</strong>`;
+  // A number that is not there was not read; a zero would be made up.
+  const known = typeof impact.blocked === "number";
+  const count = html`<strong>${known ? tn("impact_blocked", impact.blocked) : t("impact_unknown")}</strong>`;
   const names =
     jobs.length > 0 &&
     html`<ul class="plain-list impact-jobs">
       ${jobs.map((job) => html`<li key=${job}>${breakable(visible(job))}</li>`)}
-      ${impact.blocked > jobs.length && html`<li>${t("and_more", { n: impact.blocked - jobs.length })}</li>`}
+      ${known && impact.blocked > jobs.length && html`<li>${t("and_more", { n: impact.blocked - jobs.length })}</li>`}
     </ul>`;
   return html`
     ${folded && names ? html`<details><summary>${count}</summary>${names}</details>` : html`<p>${count}</p>${names}`}

@@ -4,7 +4,7 @@ import { Impact } from "./action.js";
 import { moment, span, visible } from "./format.js";
 import { Icon } from "./icons.js";
 import { linesText } from "./job.js";
-import { breakable, Note } from "./parts.js";
+import { breakable, Note, When } from "./parts.js";
 import { State } from "./status.js";
 
 /** @param {{answer: any, suggest: (text: string) => void}} props */
@@ -85,7 +85,7 @@ function Figures({ figures }) {
             (figure, index) => html`
               <div key=${index}>
                 <dt>${breakable(visible(figure.label))}</dt>
-                <dd>${visible(figure.value)}${figure.unit && ` ${figure.unit}`}</dd>
+                <dd>${shown(figure.value)}${figure.unit && ` ${figure.unit}`}</dd>
               </div>
             `,
           )}
@@ -95,14 +95,18 @@ function Figures({ figures }) {
   });
 }
 
+/** A time of the engine stands in the reader's zone, as on the board. @param {string | number} value */
+const shown = (value) => (/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value) ? html`<${When} at=${value} />` : visible(value));
+
 /** A way to open a source at its lines. @returns {(one: any) => void} */
 function useOpen() {
-  const { go } = useContext(Page);
+  const { go, engine } = useContext(Page);
   return (one) => {
     if (one.kind === "log")
       return go({
         page: "job",
         id: one.job_id,
+        engine: one.engine !== engine?.name ? one.engine : undefined,
         run: one.run ?? undefined,
         lines: one.from_line ? { from: one.from_line, to: one.to_line ?? one.from_line } : undefined,
       });

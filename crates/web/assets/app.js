@@ -104,6 +104,17 @@ function Desk({ words, user, switcher, fresh, onSignedOut }) {
     [words.t, user, engine, go, changes],
   );
 
+  // A source may lie on another engine than the chosen one. One that is not configured (any more) is
+  // still asked by its name, and the answer says so.
+  const other = engines && route.engine && route.engine !== engine?.name ? route.engine : null;
+  const ofJob = useMemo(
+    () =>
+      other
+        ? { ...shared, engine: engines.find((one) => one.name === other) ?? { name: other, read_only: true, demo: false } }
+        : shared,
+    [shared, engines, other],
+  );
+
   async function signOut() {
     try {
       const { revoked } = await call("logOut");
@@ -147,7 +158,10 @@ function Desk({ words, user, switcher, fresh, onSignedOut }) {
         </main>
         <${Chat} key=${`chat ${user.username}`} />
       </div>
-      ${route.page === "job" && html`<${JobSheet} key=${route.id} route=${route} onClose=${closePanel} />`}
+      ${route.page === "job" &&
+      html`<${Page.Provider} value=${ofJob}>
+        <${JobSheet} key=${`${route.engine ?? ""} ${route.id}`} route=${route} onClose=${closePanel} />
+      <//>`}
       ${route.page === "jobs" && html`<${JobsSheet} key=${route.status} status=${route.status} onClose=${closePanel} />`}
       ${route.page === "document" && html`<${DocumentSheet} key=${route.id} route=${route} onClose=${closePanel} />`}
       ${target &&

@@ -36,7 +36,7 @@ function JobView({ route, named }) {
       ${problem && html`<${ProblemNote} problem=${problem} again=${again} />`}
       <p role="status">${busy && t("loading")}</p>
     `;
-  const open = (run, lines) => go({ page: "job", id: route.id, run, lines });
+  const open = (run, lines) => go({ page: "job", id: route.id, engine: route.engine, run, lines });
   return html`
     <div class="job-head">
       <${State} state=${data.state ?? stateOf(job)} />
@@ -145,7 +145,7 @@ function Diagnosis({ id, open }) {
                         ${t("log")}, ${linesText(t, one)}
                       </button>`
                     : html`<span class="hint">${has(`evidence_${one.kind}`) ? t(`evidence_${one.kind}`) : one.kind}</span>`}
-                  <code>${visible(one.text)}</code>
+                  <code>${visible(one.sentence ? inLanguage(one.sentence, language) : one.text)}</code>
                 </li>
               `,
             )}

@@ -1,10 +1,11 @@
 // Where the page stands, as the hash of its address: `#job/<id>/run/<run>/L12-L14` opens a job at
-// lines of a log, `#document/<id>/L3-L9` a document, `#jobs/<status>` a list. Anything else is the board.
+// lines of a log, `#job/<id>/engine/<name>` one of another engine than the chosen one,
+// `#document/<id>/L3-L9` a document, `#jobs/<status>` a list. Anything else is the board.
 import { useCallback, useEffect, useState } from "./lib.js";
 
 /**
  * @typedef {{from: number, to: number}} Lines
- * @typedef {{page: "board"} | {page: "jobs", status: string} | {page: "job", id: string, run?: string, lines?: Lines}
+ * @typedef {{page: "board"} | {page: "jobs", status: string} | {page: "job", id: string, engine?: string, run?: string, lines?: Lines}
  *   | {page: "document", id: string, lines?: Lines}} Route
  */
 
@@ -16,8 +17,10 @@ export function parse(hash) {
   if (page === "jobs") return { page, status: id };
   if (page === "document") return { page, id, lines: linesOf(rest[0]) };
   if (page === "job") {
-    const run = rest[0] === "run" ? rest[1] : undefined;
-    return { page, id, run, lines: linesOf(rest[run === undefined ? 0 : 2]) };
+    const named = (word) => (rest[0] === word ? rest.splice(0, 2)[1] : undefined);
+    const engine = named("engine");
+    const run = named("run");
+    return { page, id, engine, run, lines: linesOf(rest[0]) };
   }
   return { page: "board" };
 }
@@ -25,6 +28,7 @@ export function parse(hash) {
 /** @param {Route} route */
 export function hashOf(route) {
   const parts = [route.page, route.status ?? route.id];
+  if (route.engine) parts.push("engine", route.engine);
   if (route.run) parts.push("run", route.run);
   if (route.lines) parts.push(`L${route.lines.from}` + (route.lines.to > route.lines.from ? `-L${route.lines.to}` : ""));
   return route.page === "board" ? "" : "#" + parts.map(encodeURIComponent).join("/");

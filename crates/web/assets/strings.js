@@ -202,6 +202,7 @@ export const STRINGS = {
   on_engine: { en: "{job} on {engine}, now", pt: "{job} em {engine}, agora" },
   impact_blocked_one: { en: "{n} job waits for this one.", pt: "{n} job espera por este." },
   impact_blocked_other: { en: "{n} jobs wait for this one.", pt: "{n} jobs esperam por este." },
+  impact_unknown: { en: "Jobs that wait for this one: unknown.", pt: "Jobs que esperam por este: desconhecido." },
   and_more: { en: "and {n} more", pt: "e mais {n}" },
   type_name: { en: "This cannot be undone. To go on, type {name}", pt: "Isto não pode ser desfeito. Para seguir, digite {name}" },
   valid_until: { en: "This can be confirmed until {at}.", pt: "Pode ser confirmado até {at}." },

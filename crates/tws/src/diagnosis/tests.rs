@@ -343,6 +343,8 @@ fn nothing_known_is_unknown_and_says_what_was_looked_at() {
     assert_eq!(found.verdict, Verdict::Unknown);
     assert_eq!(found.transience, Transience::Unknown);
     assert_eq!(found.evidence[0].text, "ABEND, return code 12");
+    let sentence = found.evidence[0].sentence.as_ref().unwrap();
+    assert_eq!(sentence.pt, "ABEND, código de retorno 12");
     assert_eq!(found.missing.len(), 1);
 }
 
