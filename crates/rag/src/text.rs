@@ -4,6 +4,7 @@
 //! with `\n` as its only line end; a label has no path and no control character, so that it can
 //! never name a file of ours.
 
+use resync_kernel::is_hidden;
 use thiserror::Error;
 
 /// The bytes are no text.
@@ -42,12 +43,6 @@ pub fn normalise(bytes: Vec<u8>) -> Result<String, NotText> {
 
 /// The greatest length of a label, in characters.
 pub const MAX_LABEL_CHARS: usize = 255;
-
-/// Characters that change how a line reads without being seen: controls and direction marks.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-}
 
 /// `text` without hidden characters and outer blanks.
 #[must_use]

@@ -43,6 +43,9 @@ pub enum SqliteError {
     /// The file could not be opened or made.
     #[error("the database cannot be opened")]
     Open(#[source] sqlx::Error),
+    /// The file could not be made.
+    #[error("the database file cannot be made")]
+    Make(#[source] std::io::Error),
     /// A migration did not run; the database is as it was before that migration.
     #[error("the database could not be migrated")]
     Migrate(#[from] MigrateError),
@@ -86,6 +89,21 @@ impl fmt::Debug for SqliteDatabase {
     }
 }
 
+/// Makes an absent file readable by its owner alone: it holds hashes, sessions and the audit. `SQLite`
+/// gives its side files the mode of the file itself. A file that is there keeps its mode.
+fn make_private(path: &Path) -> Result<(), SqliteError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(SqliteError::Make(error))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 impl SqliteDatabase {
     /// How many readers there are when nobody says.
     pub const DEFAULT_READERS: u32 = 4;
@@ -93,7 +111,7 @@ impl SqliteDatabase {
     /// Opens the file at `path`, makes it if it is absent, and migrates it.
     ///
     /// # Errors
-    /// [`SqliteError::Open`] or [`SqliteError::Migrate`].
+    /// [`SqliteError::Make`], [`SqliteError::Open`] or [`SqliteError::Migrate`].
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, SqliteError> {
         Self::open_with(path, Self::DEFAULT_READERS).await
     }
@@ -103,17 +121,14 @@ impl SqliteDatabase {
     /// # Errors
     /// As [`SqliteDatabase::open`].
     pub async fn open_with(path: impl AsRef<Path>, readers: u32) -> Result<Self, SqliteError> {
-        let options = options(
-            SqliteConnectOptions::new()
-                .filename(path)
-                .create_if_missing(true),
-        );
+        make_private(path.as_ref())?;
+        let options = options(SqliteConnectOptions::new().filename(path));
         let writer = pool(1)
             .connect_with(options.clone())
             .await
             .map_err(SqliteError::Open)?;
         migrate(&writer).await?;
-        let reading = options.create_if_missing(false).pragma("query_only", "ON");
+        let reading = options.pragma("query_only", "ON");
         let readers = pool(readers.max(1))
             .connect_with(reading)
             .await

@@ -223,3 +223,28 @@ async fn a_folder_is_no_database() {
         Err(SqliteError::Open(_))
     ));
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_file_and_its_side_files_are_the_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let database = SqliteDatabase::open(folder.path().join("new.db"))
+        .await
+        .unwrap();
+    let modes: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+            (entry.file_name().into_string().unwrap(), mode)
+        })
+        .collect();
+    assert!(
+        modes.len() >= 2,
+        "the write-ahead log is not there: {modes:?}"
+    );
+    assert!(modes.iter().all(|(_, mode)| *mode == 0o600), "{modes:?}");
+    database.close().await;
+}

@@ -1,6 +1,6 @@
 //! Who asks, and why.
 
-use resync_kernel::UserId;
+use resync_kernel::{UserId, is_hidden};
 use thiserror::Error;
 
 /// The person that acts. Whether they may is decided by the caller, before.
@@ -27,8 +27,8 @@ pub enum ReasonError {
     /// Above 500 characters.
     #[error("a reason has at most 500 characters")]
     TooLong,
-    /// A line break or another control character.
-    #[error("a reason has no control characters")]
+    /// A line break, a control character, or one that changes how the text reads without being seen.
+    #[error("a reason has no control characters and no hidden ones")]
     ControlCharacter,
 }
 
@@ -45,7 +45,7 @@ impl Reason {
         if text.is_empty() {
             return Err(ReasonError::Empty);
         }
-        if text.chars().any(char::is_control) {
+        if text.chars().any(is_hidden) {
             return Err(ReasonError::ControlCharacter);
         }
         if text.chars().count() > Self::MAX {
@@ -109,7 +109,14 @@ mod tests {
 
     #[test]
     fn a_reason_cannot_forge_a_header_or_a_log_line() {
-        for text in ["a\r\nX-Evil: 1", "a\u{1b}[31m", "a\u{0}b", "a\u{85}b"] {
+        for text in [
+            "a\r\nX-Evil: 1",
+            "a\u{1b}[31m",
+            "a\u{0}b",
+            "a\u{85}b",
+            "a\u{202e}b",
+            "\u{200b}",
+        ] {
             assert_eq!(
                 Reason::parse(text),
                 Err(ReasonError::ControlCharacter),
