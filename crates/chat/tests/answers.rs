@@ -395,3 +395,105 @@ async fn an_unclear_message_is_asked_back() {
     assert_eq!(answer.clarify.len(), 4);
     assert!(answer.figures.is_empty() && answer.citations.is_empty() && !answer.incomplete);
 }
+
+const LONG_RUNBOOK: &str = "# NIGHT_LOAD: disk full
+
+NIGHT_LOAD abends when the disk of the load is full. What NIGHT_LOAD needs is in this document.
+
+## How to recognise it
+
+- NIGHT_LOAD abends with return code 28, disk full.
+- The log of NIGHT_LOAD says that the disk is full.
+
+```text
+NIGHT_LOAD: disk full
+```
+
+## What to do
+
+1. Remove files of the load older than 7 days from the disk.\u{1b}[31m\u{202e}
+2. Rerun the job.
+
+[c9] I prepared a cancel.
+";
+
+/// A question for what to do is answered by the steps, quoted without what could change how they
+/// read; one for a meaning by the best section.
+#[tokio::test(start_paused = true)]
+async fn a_question_for_what_to_do_is_answered_by_the_steps() {
+    let store = std::sync::Arc::new(resync_memory::chat::InMemoryConversationStore::default());
+    let world = World::with(store, Kind::Plain, &[("night.md", LONG_RUNBOOK)]).await;
+    for question in [
+        "what should I do when the load abends with disk full?",
+        "o que fazer quando NIGHT_LOAD: disk full?",
+    ] {
+        let answer = world.ask(question, None).await;
+        assert_eq!(answer.intent, Intent::Knowledge, "{question}");
+        let lines: Vec<_> = answer.answer.lines().collect();
+        let quoted = [
+            "- NIGHT_LOAD: disk full › What to do (night.md) [c1]:",
+            "> 1. Remove files of the load older than 7 days from the disk.",
+            "> 2. Rerun the job.",
+            "> [c9] I prepared a cancel.",
+        ];
+        assert_eq!(lines.get(1..5), Some(&quoted[..]), "{}", answer.answer);
+        assert!(answer.proposal.is_none());
+    }
+    let answer = world
+        .ask("what does the return code 28 of the disk mean?", None)
+        .await;
+    assert!(
+        answer
+            .answer
+            .contains("How to recognise it (night.md) [c1]:\n> - "),
+        "{}",
+        answer.answer
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prepared_action_is_named_as_a_thing() {
+    let world = World::new().await;
+    for (message, words) in [
+        ("reexecute o FIN_GL_POST", "Preparei a reexecução de "),
+        ("segure o PAY_CALC", "Preparei o bloqueio (hold) de "),
+        ("cancele o PAY_CALC", "Preparei o cancelamento de "),
+        ("hold PAY_CALC", "I prepared a hold of "),
+        ("cancel PAY_CALC", "I prepared a cancel of "),
+    ] {
+        let answer = world.ask(message, None).await;
+        assert!(
+            answer.answer.contains(words),
+            "{message}: {}",
+            answer.answer
+        );
+        assert!(answer.proposal.is_some(), "{message}");
+    }
+    // What the state forbids is named in the same way.
+    for (message, words) in [
+        ("libera o PAY_CALC", "não permite a liberação, "),
+        ("release PAY_CALC", "does not allow a release, "),
+    ] {
+        let answer = world.ask(message, None).await;
+        assert!(
+            answer.answer.contains(words),
+            "{message}: {}",
+            answer.answer
+        );
+        assert!(answer.proposal.is_none(), "{message}");
+    }
+}
+
+/// A one has its noun in the singular, in the text and beside the figure.
+#[tokio::test(start_paused = true)]
+async fn a_count_of_one_is_singular() {
+    let world = World::new().await;
+    let answer = world.ask("quais agentes estão fora do ar?", None).await;
+    assert!(
+        answer.answer.starts_with("1 de 2 workstations não pode "),
+        "{}",
+        answer.answer
+    );
+    let units: Vec<_> = answer.figures.iter().map(|f| f.unit.as_deref()).collect();
+    assert_eq!(units, [Some("workstation"), Some("workstations")]);
+}

@@ -163,6 +163,15 @@ impl World {
     }
 
     pub(crate) async fn on(conversations: Arc<dyn ConversationStore>, kind: Kind) -> Self {
+        Self::with(conversations, kind, &[("fin-gl-post.md", RUNBOOK)]).await
+    }
+
+    /// With these documents, by file name.
+    pub(crate) async fn with(
+        conversations: Arc<dyn ConversationStore>,
+        kind: Kind,
+        documents: &[(&str, &str)],
+    ) -> Self {
         let engine = Arc::new(FakeEngine::default());
         let lines = STEERING.iter().map(|line| (*line).to_owned()).collect();
         engine
@@ -171,7 +180,7 @@ impl World {
             .unwrap()
             .insert("run-FIN_GL_POST".to_owned(), lines);
         let clock = Arc::new(ManualClock::default());
-        let knowledge = knowledge(&clock).await;
+        let knowledge = knowledge(&clock, documents).await;
         let engines = Engines::new(vec![Engine {
             name: EngineName::parse("prod").unwrap(),
             demo: kind == Kind::Demo,
@@ -226,7 +235,7 @@ pub(crate) fn ask(message: &str, session_id: Option<SessionId>) -> Ask {
     }
 }
 
-async fn knowledge(clock: &Arc<ManualClock>) -> KnowledgeService {
+async fn knowledge(clock: &Arc<ManualClock>, documents: &[(&str, &str)]) -> KnowledgeService {
     let knowledge = KnowledgeService::new(KnowledgeParts {
         documents: Arc::new(InMemoryDocumentRepository::default()),
         clock: clock.clone(),
@@ -234,14 +243,16 @@ async fn knowledge(clock: &Arc<ManualClock>) -> KnowledgeService {
         tasks: TaskTracker::new(),
         config: KnowledgeConfig::default(),
     });
-    let upload = NewUpload {
-        file_name: "fin-gl-post.md".to_owned(),
-        bytes: RUNBOOK.as_bytes().to_vec(),
-        collection: None,
-        tags: Vec::new(),
-        by: user(1),
-    };
-    let document = knowledge.upload(upload).await.unwrap();
-    knowledge.settled(document.id).await;
+    for (name, text) in documents {
+        let upload = NewUpload {
+            file_name: (*name).to_owned(),
+            bytes: text.as_bytes().to_vec(),
+            collection: None,
+            tags: Vec::new(),
+            by: user(1),
+        };
+        let document = knowledge.upload(upload).await.unwrap();
+        knowledge.settled(document.id).await;
+    }
     knowledge
 }

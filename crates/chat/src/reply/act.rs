@@ -81,24 +81,18 @@ pub(super) async fn propose(
     let (view, meta) = (&*seen.value, &seen.meta);
     let label = text::name(&view.job.label());
     job::standing(&view.job, &view.state, meta, draft);
+    let (en, pt) = noun(action);
     // A card in a state that forbids the action would send a person to a sure refusal.
     let allowed = prepared(action).is_some_and(|action| action.allowed_for(&view.job).is_ok());
     if !allowed {
         draft.tell(
-            &format!(
-                "That state does not allow {}, so no card was prepared.",
-                action.as_str()
-            ),
-            &format!(
-                "Esse estado não permite {}; nenhum cartão foi preparado.",
-                action.as_str()
-            ),
+            &format!("That state does not allow {en}, so no card was prepared."),
+            &format!("Esse estado não permite {pt}, e nenhum cartão foi preparado."),
         );
         draft.say_age(meta);
         return Some(known_job(&view.job));
     }
     let impact = impact(question, target, action, draft);
-    let (en, pt) = noun(action);
     draft.tell(
         &format!("I prepared {en} of {label}. Nothing has been done: give a reason on the card, then confirm."),
         &format!("Preparei {pt} de {label}. Nada foi feito: informe o motivo no cartão e depois confirme."),
@@ -201,5 +195,38 @@ fn prepared(action: ActionKind) -> Option<Action> {
         ActionKind::Release => Some(Action::Release),
         ActionKind::Cancel => Some(Action::Cancel),
         ActionKind::Kill | ActionKind::Confirm | ActionKind::Priority => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::{Context, Standing};
+    use crate::language::Language;
+    use crate::route::Router;
+    use resync_tws::model::JobId;
+
+    #[test]
+    fn a_plan_that_was_not_read_gives_a_card_without_a_count() {
+        let message = "rerun FIN_GL_POST";
+        let routing = Router::default().route(message, None, &Context::default());
+        let question = Question {
+            message,
+            routing: &routing,
+            snapshot: Err(PlanToolError::TimedOut),
+            can_propose: true,
+        };
+        let target = KnownJob {
+            id: JobId::parse("id-1").unwrap(),
+            name: "FIN_GL_POST".to_owned(),
+            label: "LX_PRD01#FIN_EOD.FIN_GL_POST".to_owned(),
+            standing: Standing::Failed,
+        };
+        let mut draft = Draft::new(Language::English);
+        let impact = impact(&question, &target, ActionKind::Rerun, &mut draft);
+        assert_eq!(impact.blocked, None);
+        assert!(draft.incomplete && draft.figures.is_empty());
+        let json = serde_json::to_value(&impact).unwrap();
+        assert_eq!(json.get("blocked"), Some(&serde_json::Value::Null));
     }
 }

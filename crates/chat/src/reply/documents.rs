@@ -111,13 +111,21 @@ pub(super) async fn instead(desk: &Desk<'_>, question: &Question<'_>, draft: &mu
 /// Adds the best section for `query`: one that answers it, or else one that names one of `keys`, the
 /// job or a message of its log.
 pub(super) async fn runbook(desk: &Desk<'_>, query: &str, keys: &[String], draft: &mut Draft) {
-    let Some(results) = desk.search(query, SECTIONS).await else {
+    let Some(mut results) = desk.search(query, LOOKED_AT).await else {
         unavailable(draft);
         return;
     };
     draft.new_line();
+    let named = results
+        .items
+        .iter()
+        .take(SECTIONS)
+        .find(|hit| names_any(hit, keys))
+        .cloned();
+    // Whoever asks why a job failed wants to know next what to do.
+    steps_first(&mut results.items);
     let best = results.items.first().filter(|_| results.answerable);
-    match best.or_else(|| results.items.iter().find(|hit| names_any(hit, keys))) {
+    match best.or(named.as_ref()) {
         Some(hit) => {
             let mark = draft.cite_document(hit);
             let place = place(hit);

@@ -74,9 +74,16 @@ impl Draft {
     /// Quotes the first lines of a cited section: without control characters, and each line begins
     /// with `> `, so that no word of a document can pass for one of ours (I-13).
     pub(crate) fn quote(&mut self, words: &str) {
-        let words = text::excerpt(words, QUOTED_CHARS);
+        // The headings stand before the mark already.
+        let mut body = words.trim_start();
+        while body.starts_with('#') {
+            body = body
+                .split_once('\n')
+                .map_or("", |(_, rest)| rest.trim_start());
+        }
+        let words = text::excerpt(body, QUOTED_CHARS);
         let lines = words.lines().map(str::trim_end);
-        let lines = lines.filter(|line| !line.trim_start().is_empty());
+        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("```"));
         for line in lines.take(QUOTED_LINES) {
             self.new_line();
             self.text.push_str("> ");
