@@ -2,7 +2,7 @@
 //!
 //! 1. `a_silent_client_is_let_go`: a head that is not complete within the header timeout ends its connection.
 //! 2. `connections_are_bounded`: over the limit a connection is closed at once, without a byte.
-//! 3. A client that asks and does not read is let go, see [`patience`].
+//! 3. A client that asks and does not read is let go, see `patience`.
 //! 4. `shutdown_lets_a_request_finish`: after the token is cancelled nothing new is accepted, a
 //!    request in flight is answered, idle connections close, and what is left after the grace is cut.
 
