@@ -11,7 +11,7 @@ use utoipa::openapi::{
 
 use crate::edge::guard::Guard;
 use crate::problem::ProblemBody;
-use crate::routes::{Route, SchemaOf, table};
+use crate::routes::{Route, SchemaOf, schema_of, table};
 
 /// `GET /openapi.json`
 pub(crate) async fn get() -> Json<OpenApi> {
@@ -22,7 +22,7 @@ pub(crate) async fn get() -> Json<OpenApi> {
 #[must_use]
 pub fn document(routes: &[Route]) -> OpenApi {
     let mut schemas: Vec<(String, RefOr<Schema>)> = Vec::new();
-    let problem = named::<ProblemBody>(&mut schemas);
+    let problem = schema_of::<ProblemBody>(&mut schemas);
     let mut paths = PathsBuilder::new();
     for route in routes {
         let Some(method) = method(&route.method) else {
@@ -54,12 +54,6 @@ pub fn document(routes: &[Route]) -> OpenApi {
         .paths(paths.build())
         .components(Some(components))
         .build()
-}
-
-fn named<T: utoipa::ToSchema>(into: &mut Vec<(String, RefOr<Schema>)>) -> String {
-    into.push((T::name().into_owned(), T::schema()));
-    T::schemas(into);
-    T::name().into_owned()
 }
 
 fn method(method: &axum::http::Method) -> Option<HttpMethod> {

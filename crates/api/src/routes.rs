@@ -33,7 +33,7 @@ pub const PAGES: &[(&str, &str)] = &[("GET", "/"), ("GET", "/assets/{*path}")];
 /// A named schema, put into the list with all it refers to.
 pub(crate) type SchemaOf = fn(&mut Vec<(String, RefOr<Schema>)>) -> String;
 
-fn schema_of<T: ToSchema>(into: &mut Vec<(String, RefOr<Schema>)>) -> String {
+pub(crate) fn schema_of<T: ToSchema>(into: &mut Vec<(String, RefOr<Schema>)>) -> String {
     let name = T::name().into_owned();
     into.push((name.clone(), T::schema()));
     T::schemas(into);

@@ -5,6 +5,7 @@
 //!   text from a log, a document or the engine cannot change how an answer reads.
 //! - A [`Token`] keeps the text as written beside its folded form; names are compared as written.
 
+use resync_kernel::is_hidden;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -42,14 +43,6 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
             word: fold(part).replace(['\'', '’'], ""),
         })
         .collect()
-}
-
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-        )
 }
 
 /// Foreign text of several lines: line ends kept, a tab becomes a blank, hidden characters removed,

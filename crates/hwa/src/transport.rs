@@ -16,7 +16,7 @@ use reqwest::header::{
     ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
 };
 use reqwest::{Client, Method, Response, Url};
-use resync_kernel::{ExposeSecret, IdGenerator, SystemIds};
+use resync_kernel::{ExposeSecret, IdGenerator, SystemIds, causes};
 use resync_tws::ports::GatewayError;
 use serde::de::DeserializeOwned;
 
@@ -430,13 +430,9 @@ fn connect_fault(error: &reqwest::Error) -> &'static str {
     if error.is_timeout() {
         return "no connection in time";
     }
-    let mut text = String::new();
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        text.push_str(&inner.to_string().to_ascii_lowercase());
-        text.push(' ');
-        source = inner.source();
-    }
+    // The outermost text may name the address.
+    let inner: Vec<String> = causes(error).skip(1).map(ToString::to_string).collect();
+    let text = inner.join(" ").to_ascii_lowercase();
     if text.contains("certificate") {
         "its certificate is not trusted"
     } else if text.contains("dns") || text.contains("lookup") || text.contains("resolve") {

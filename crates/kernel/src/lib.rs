@@ -17,17 +17,16 @@
 //! ```
 
 mod clock;
+mod error;
 mod ids;
 mod page;
 mod secret;
 mod text;
 
 pub use clock::{Clock, ManualClock, Monotonic, SystemClock};
+pub use error::{BoxError, causes, error_chain};
 pub use ids::{CountingIds, IdGenerator, SystemIds, UserId, random_token};
 pub use page::{Cursor, CursorError, Limit, LimitError, Page};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use secret::{EntropyError, fill_random};
 pub use text::is_hidden;
-
-/// An error of unknown kind, kept as the source of a typed one.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use resync_kernel::error_chain;
 
 use crate::config::{Loaded, Sources, rows};
 use crate::demo::{self, DemoOptions};
@@ -153,7 +154,7 @@ async fn serve(file: Option<PathBuf>, args: &ServeArgs) -> ExitCode {
     match lifecycle::serve(&loaded.config).await {
         Ok(()) => ExitCode::from(OK),
         Err(wiring::StartError::Config(error)) => fail(CONFIGURATION, &error.to_string()),
-        Err(error @ wiring::StartError::Failed { .. }) => fail(FAILURE, &chain(&error)),
+        Err(error @ wiring::StartError::Failed { .. }) => fail(FAILURE, &error_chain(&error)),
     }
 }
 
@@ -240,18 +241,6 @@ pub(crate) fn fail(code: u8, text: &str) -> ExitCode {
     // Where nobody can be told, the code still says it.
     let _told = writeln!(io::stderr().lock(), "resync: {text}");
     ExitCode::from(code)
-}
-
-/// An error and all its sources in one line.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

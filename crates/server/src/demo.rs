@@ -11,11 +11,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
 use resync_auth::{NewUser, Role, UserService, Username};
-use resync_kernel::{BoxError, ExposeSecret, SecretString, random_token};
+use resync_kernel::{BoxError, ExposeSecret, SecretString, error_chain, random_token};
 use resync_rag::{KnowledgeService, NewUpload};
 use resync_simulator::{Simulator, Speed};
 
-use crate::cli::{chain, fail, print};
+use crate::cli::{fail, print};
 use crate::config::{Config, LogConfig, LogFormat};
 use crate::lifecycle;
 use crate::logging;
@@ -101,7 +101,7 @@ pub async fn run(options: DemoOptions) -> ExitCode {
         Ok(code) => code,
         Err(error) => fail(
             1,
-            &format!("the demo did not start: {}", chain(error.as_ref())),
+            &format!("the demo did not start: {}", error_chain(error.as_ref())),
         ),
     }
 }

@@ -8,6 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
+use resync_kernel::causes;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
@@ -53,14 +54,7 @@ pub(crate) async fn read_body(request: Request) -> Result<Bytes, Problem> {
 }
 
 fn is_over_limit(error: &axum::Error) -> bool {
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(cause) = source {
-        if cause.is::<http_body_util::LengthLimitError>() {
-            return true;
-        }
-        source = cause.source();
-    }
-    false
+    causes(error).any(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -19,7 +19,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use resync_kernel::IdGenerator;
+use resync_kernel::{IdGenerator, error_chain};
 use tracing::Instrument;
 
 use super::request_id::{RequestId, X_REQUEST_ID};
@@ -93,7 +93,7 @@ fn with_problem_body(mut response: Response, path: &str, id: &RequestId) -> Resp
             .0
             .source
             .as_ref()
-            .map(|source| chain(source.as_ref().as_ref()));
+            .map(|source| error_chain(source.as_ref().as_ref()));
         tracing::error!(
             http.status = status.as_u16(),
             problem.code = problem.0.code,
@@ -148,18 +148,6 @@ fn of_status(status: StatusCode) -> Problem {
         }
         status => Problem::new(status, "internal", "Something went wrong inside Resync"),
     }
-}
-
-/// An error and all its sources in one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// What the browser may do with an answer that brought no policy of its own.

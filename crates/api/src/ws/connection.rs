@@ -18,6 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use resync_kernel::causes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
@@ -293,8 +294,7 @@ fn problem_event(problem: &Problem) -> Value {
 /// What the peer did wrong, told apart from a connection that broke. The library's error is not in
 /// axum's interface, so its words have to do; the tests of the socket hold them to it.
 fn of_error(error: &(dyn std::error::Error + 'static)) -> End {
-    let mut source = Some(error);
-    while let Some(cause) = source {
+    for cause in causes(error) {
         let text = cause.to_string();
         if text.contains("without closing handshake") {
             return End::Gone;
@@ -308,7 +308,6 @@ fn of_error(error: &(dyn std::error::Error + 'static)) -> End {
         if text.starts_with("UTF-8 encoding error") {
             return End::Close(1007, "Not UTF-8");
         }
-        source = cause.source();
     }
     End::Gone
 }
