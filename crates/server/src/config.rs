@@ -36,8 +36,12 @@ pub struct Config {
     pub rag: RagConfig,
     /// WebSockets.
     pub ws: WsConfig,
+    /// How often one may ask.
+    pub limits: LimitsConfig,
     /// Logs.
     pub log: LogConfig,
+    /// What is measured.
+    pub telemetry: TelemetryConfig,
 }
 
 /// Section `server`.
@@ -52,7 +56,7 @@ pub struct ServerConfig {
     pub data_dir: PathBuf,
     /// How many proxies stand in front; that many hops of `X-Forwarded-For` are believed.
     pub trusted_proxies: usize,
-    /// Origins that may send requests with a cookie besides our own.
+    /// Origins besides our own whose pages may send requests and read the answers.
     pub allowed_origins: Vec<String>,
     /// Cookies without `Secure` although the listener is not plain http on loopback.
     pub insecure_cookies: bool,
@@ -64,6 +68,14 @@ pub struct ServerConfig {
     pub body_timeout_seconds: u64,
     /// Connections at once.
     pub max_connections: usize,
+    /// Requests under way at once; one more is answered 503 at once.
+    pub max_requests: usize,
+    /// Certificate chain (PEM), the server's own first; with `tls_key` the listener speaks TLS.
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM).
+    pub tls_key: Option<PathBuf>,
+    /// Certificates (PEM) of whoever signs our clients'; when set, a client must show one of theirs.
+    pub tls_client_ca: Option<PathBuf>,
 }
 
 impl Default for ServerConfig {
@@ -79,6 +91,10 @@ impl Default for ServerConfig {
             header_timeout_seconds: 10,
             body_timeout_seconds: 30,
             max_connections: 10_000,
+            max_requests: 1_000,
+            tls_cert: None,
+            tls_key: None,
+            tls_client_ca: None,
         }
     }
 }
@@ -90,6 +106,9 @@ pub struct AuthConfig {
     /// At least 32 bytes; `serve` refuses to start without it.
     #[serde(skip_serializing)]
     pub secret_key: Option<SecretString>,
+    /// Keys used before `secret_key`: what they signed is still accepted, nothing new is signed.
+    #[serde(skip_serializing)]
+    pub previous_secret_keys: Vec<SecretString>,
     /// The token's `iss`.
     pub issuer: String,
     /// The token's `aud`.
@@ -112,6 +131,8 @@ pub struct AuthConfig {
     pub lockout_address_attempts: u32,
     /// Seconds that failures count.
     pub lockout_seconds: u64,
+    /// A file of passwords that nobody may choose, one a line.
+    pub breach_list: Option<PathBuf>,
     /// Name of the administrator that the first start makes.
     pub admin_username: Option<String>,
     /// That administrator's password; used at the first start only.
@@ -123,6 +144,7 @@ impl Default for AuthConfig {
     fn default() -> Self {
         Self {
             secret_key: None,
+            previous_secret_keys: Vec::new(),
             issuer: "resync".to_owned(),
             audience: "resync".to_owned(),
             session_minutes: 480,
@@ -134,6 +156,7 @@ impl Default for AuthConfig {
             lockout_account_attempts: 20,
             lockout_address_attempts: 30,
             lockout_seconds: 900,
+            breach_list: None,
             admin_username: None,
             admin_password: None,
         }
@@ -314,6 +337,43 @@ impl Default for WsConfig {
             max_connections: 10_000,
         }
     }
+}
+
+/// Section `limits`: requests a minute and principal.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Attempts to sign in, by address.
+    pub login: u32,
+    /// Questions, over HTTP and WebSockets together.
+    pub chat: u32,
+    /// Everything that is in no other class.
+    pub api: u32,
+    /// Proposals and confirmations of actions.
+    pub actions: u32,
+    /// Uploads of documents.
+    pub uploads: u32,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            login: 10,
+            chat: 30,
+            api: 600,
+            actions: 20,
+            uploads: 20,
+        }
+    }
+}
+
+/// Section `telemetry`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// The bearer token for `/metrics`, at least 16 bytes; without it only loopback may read them.
+    #[serde(skip_serializing)]
+    pub metrics_token: Option<SecretString>,
 }
 
 /// Section `log`.

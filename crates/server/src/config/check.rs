@@ -4,26 +4,31 @@
 
 use std::ops::RangeInclusive;
 
+use resync_kernel::{ExposeSecret, SecretString};
+
 use super::load::ConfigError;
-use super::{CacheConfig, Config};
+use super::{CacheConfig, Config, ServerConfig};
 
 const HOUR: u64 = 3600;
 const YEAR: u64 = 365 * 24 * HOUR;
+const MILLION: u64 = 1_000_000;
 const GIB: u64 = 1 << 30;
 
 /// The first mistake found.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
-    let numbers = server(config)
-        .into_iter()
-        .chain(auth(config))
-        .chain(rest(config));
-    for (key, value, range) in numbers {
+    for (key, value, range) in numbers(config) {
         if !range.contains(&value) {
             let (least, most) = range.into_inner();
             return Err(ConfigError::new(key, format!("must be {least} to {most}")));
         }
     }
     windows(&config.cache)?;
+    tls(&config.server)?;
+    config
+        .telemetry
+        .metrics_token
+        .as_ref()
+        .map_or(Ok(()), metrics_token)?;
     for origin in config
         .server
         .public_url
@@ -60,108 +65,82 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
 
 type Number = (&'static str, u64, RangeInclusive<u64>);
 
-fn count(value: usize) -> u64 {
-    u64::try_from(value).unwrap_or(u64::MAX)
+fn count(value: impl TryInto<u64>) -> u64 {
+    value.try_into().unwrap_or(u64::MAX)
 }
 
-fn server(config: &Config) -> [Number; 6] {
-    let server = &config.server;
-    [
-        (
-            "server.trusted_proxies",
-            count(server.trusted_proxies),
-            0..=16,
-        ),
-        ("server.shutdown_seconds", server.shutdown_seconds, 0..=HOUR),
-        (
-            "server.header_timeout_seconds",
-            server.header_timeout_seconds,
-            1..=HOUR,
-        ),
-        (
-            "server.body_timeout_seconds",
-            server.body_timeout_seconds,
-            1..=HOUR,
-        ),
-        (
-            "server.max_connections",
-            count(server.max_connections),
-            1..=1_000_000,
-        ),
-        (
-            "rag.max_upload_bytes",
-            count(config.rag.max_upload_bytes),
-            1..=GIB,
-        ),
-    ]
-}
-
-fn auth(config: &Config) -> [Number; 9] {
-    let auth = &config.auth;
-    [
-        (
-            "auth.session_minutes",
-            auth.session_minutes.into(),
-            1..=YEAR / 60,
-        ),
-        ("auth.idle_minutes", auth.idle_minutes.into(), 1..=YEAR / 60),
-        ("auth.bcrypt_cost", auth.bcrypt_cost.into(), 4..=15),
-        ("auth.hash_workers", count(auth.hash_workers), 0..=256),
-        ("auth.hash_queue", count(auth.hash_queue), 1..=65_536),
-        (
-            "auth.lockout_attempts",
-            auth.lockout_attempts.into(),
-            1..=1_000_000,
-        ),
-        (
-            "auth.lockout_account_attempts",
-            auth.lockout_account_attempts.into(),
-            1..=1_000_000,
-        ),
-        (
-            "auth.lockout_address_attempts",
-            auth.lockout_address_attempts.into(),
-            1..=1_000_000,
-        ),
-        ("auth.lockout_seconds", auth.lockout_seconds, 1..=YEAR),
-    ]
-}
-
-fn rest(config: &Config) -> [Number; 10] {
-    let (tws, cache, ws) = (&config.tws, &config.cache, &config.ws);
-    [
-        ("tws.timeout_seconds", tws.timeout_seconds, 1..=HOUR),
-        ("tws.verify_seconds", tws.verify_seconds, 0..=HOUR),
-        (
-            "cache.max_entries",
-            count(cache.max_entries),
-            1..=100_000_000,
-        ),
-        ("cache.max_bytes", count(cache.max_bytes), 1..=1024 * GIB),
-        (
-            "rag.chunk_chars",
-            count(config.rag.chunk_chars),
-            1..=100_000,
-        ),
+/// Every number and its range; a new one is one more line.
+fn numbers(config: &Config) -> Vec<Number> {
+    macro_rules! numbers {
+        ($($section:ident.$key:ident: $range:expr;)*) => {
+            vec![$((
+                concat!(stringify!($section), ".", stringify!($key)),
+                count(config.$section.$key),
+                $range,
+            )),*]
+        };
+    }
+    numbers! {
+        server.trusted_proxies: 0..=16;
+        server.shutdown_seconds: 0..=HOUR;
+        server.header_timeout_seconds: 1..=HOUR;
+        server.body_timeout_seconds: 1..=HOUR;
+        server.max_connections: 1..=MILLION;
+        server.max_requests: 1..=MILLION;
+        auth.session_minutes: 1..=YEAR / 60;
+        auth.idle_minutes: 1..=YEAR / 60;
+        auth.bcrypt_cost: 4..=15;
+        auth.hash_workers: 0..=256;
+        auth.hash_queue: 1..=65_536;
+        auth.lockout_attempts: 1..=MILLION;
+        auth.lockout_account_attempts: 1..=MILLION;
+        auth.lockout_address_attempts: 1..=MILLION;
+        auth.lockout_seconds: 1..=YEAR;
+        tws.timeout_seconds: 1..=HOUR;
+        tws.verify_seconds: 0..=HOUR;
+        cache.max_entries: 1..=100 * MILLION;
+        cache.max_bytes: 1..=1024 * GIB;
+        rag.max_upload_bytes: 1..=GIB;
+        rag.chunk_chars: 1..=100_000;
         // One that never idles out is a leak.
-        ("ws.idle_timeout_seconds", ws.idle_timeout_seconds, 1..=YEAR),
-        (
-            "ws.max_message_bytes",
-            count(ws.max_message_bytes),
-            1..=16 << 20,
-        ),
-        ("ws.send_timeout_seconds", ws.send_timeout_seconds, 1..=HOUR),
-        (
-            "ws.max_connections_per_user",
-            count(ws.max_connections_per_user),
-            1..=1_000_000,
-        ),
-        (
-            "ws.max_connections",
-            count(ws.max_connections),
-            1..=1_000_000,
-        ),
-    ]
+        ws.idle_timeout_seconds: 1..=YEAR;
+        ws.max_message_bytes: 1..=16 << 20;
+        ws.send_timeout_seconds: 1..=HOUR;
+        ws.max_connections_per_user: 1..=MILLION;
+        ws.max_connections: 1..=MILLION;
+        limits.login: 1..=MILLION;
+        limits.chat: 1..=MILLION;
+        limits.api: 1..=MILLION;
+        limits.actions: 1..=MILLION;
+        limits.uploads: 1..=MILLION;
+    }
+}
+
+/// A listener speaks TLS with both files or not at all, and asks for certificates only then.
+fn tls(server: &ServerConfig) -> Result<(), ConfigError> {
+    let missing = match (&server.tls_cert, &server.tls_key) {
+        (Some(_), None) => Some("server.tls_key"),
+        (None, Some(_)) => Some("server.tls_cert"),
+        (None, None) if server.tls_client_ca.is_some() => Some("server.tls_cert"),
+        _ => None,
+    };
+    missing.map_or(Ok(()), |key| {
+        Err(ConfigError::new(
+            key,
+            "is missing; TLS takes server.tls_cert and server.tls_key together",
+        ))
+    })
+}
+
+/// A short token is found by trying.
+fn metrics_token(token: &SecretString) -> Result<(), ConfigError> {
+    if token.expose_secret().len() < 16 {
+        return Err(ConfigError::new(
+            "telemetry.metrics_token",
+            "must be at least 16 bytes; make one with `openssl rand -hex 32`",
+        ));
+    }
+    Ok(())
 }
 
 fn windows(cache: &CacheConfig) -> Result<(), ConfigError> {
@@ -246,10 +225,24 @@ mod tests {
             ("RESYNC_CACHE_GRAPH_STALE_SECONDS", "1"),
             ("RESYNC_CACHE_GRAPH_STALE_SECONDS", &most),
             ("RESYNC_DATABASE_URL", "postgres://x"),
+            ("RESYNC_LIMITS_LOGIN", "0"),
+            ("RESYNC_SERVER_MAX_REQUESTS", "0"),
+            ("RESYNC_TELEMETRY_METRICS_TOKEN", "short"),
         ] {
             assert!(environment(name, value).is_err(), "{name}={value}");
         }
         check(&Config::default()).unwrap();
+    }
+
+    #[test]
+    fn half_a_pair_of_tls_files_is_refused() {
+        for (name, missing) in [
+            ("RESYNC_SERVER_TLS_CERT", "server.tls_key"),
+            ("RESYNC_SERVER_TLS_KEY", "server.tls_cert"),
+            ("RESYNC_SERVER_TLS_CLIENT_CA", "server.tls_cert"),
+        ] {
+            assert_eq!(environment(name, "x.pem").unwrap_err().place, missing);
+        }
     }
 
     #[test]

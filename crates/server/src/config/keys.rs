@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     Flag,
     /// Texts with commas between them.
     List,
+    /// The same, and nobody may see them.
+    SecretList,
 }
 
 /// `section.key`, and its kind.
@@ -30,7 +32,12 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("server.header_timeout_seconds", Kind::Number),
     ("server.body_timeout_seconds", Kind::Number),
     ("server.max_connections", Kind::Number),
+    ("server.max_requests", Kind::Number),
+    ("server.tls_cert", Kind::Text),
+    ("server.tls_key", Kind::Text),
+    ("server.tls_client_ca", Kind::Text),
     ("auth.secret_key", Kind::Secret),
+    ("auth.previous_secret_keys", Kind::SecretList),
     ("auth.issuer", Kind::Text),
     ("auth.audience", Kind::Text),
     ("auth.session_minutes", Kind::Number),
@@ -42,6 +49,7 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("auth.lockout_account_attempts", Kind::Number),
     ("auth.lockout_address_attempts", Kind::Number),
     ("auth.lockout_seconds", Kind::Number),
+    ("auth.breach_list", Kind::Text),
     ("auth.admin_username", Kind::Text),
     ("auth.admin_password", Kind::Secret),
     ("database.url", Kind::Text),
@@ -71,15 +79,18 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("ws.send_timeout_seconds", Kind::Number),
     ("ws.max_connections_per_user", Kind::Number),
     ("ws.max_connections", Kind::Number),
+    ("limits.login", Kind::Number),
+    ("limits.chat", Kind::Number),
+    ("limits.api", Kind::Number),
+    ("limits.actions", Kind::Number),
+    ("limits.uploads", Kind::Number),
     ("log.level", Kind::Text),
     ("log.format", Kind::Text),
+    ("telemetry.metrics_token", Kind::Secret),
 ];
 
 /// Keys of the design that this version does not act upon yet: refused, so that nobody relies on them.
 pub(crate) const NOT_YET: &[&str] = &[
-    "server.tls_cert",
-    "server.tls_key",
-    "server.tls_client_ca",
     "database.max_connections",
     "redis.url",
     "redis.timeout_ms",
@@ -92,13 +103,7 @@ pub(crate) const NOT_YET: &[&str] = &[
     "llm.idle_timeout_seconds",
     "llm.max_tokens",
     "rag.embedder",
-    "limits.login",
-    "limits.chat",
-    "limits.api",
-    "limits.actions",
-    "limits.uploads",
     "telemetry.otlp_endpoint",
-    "telemetry.metrics_token",
 ];
 
 /// Names in the environment that stand for a key without the usual form.

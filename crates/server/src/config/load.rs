@@ -231,7 +231,7 @@ fn typed(key: &str, text: &str, place: &str) -> Result<Value, ConfigError> {
             "false" | "0" | "no" => Ok(Value::from(false)),
             _ => Err(ConfigError::new(place, "must be true or false")),
         },
-        Some(Kind::List) => Ok(text
+        Some(Kind::List | Kind::SecretList) => Ok(text
             .split(',')
             .map(str::trim)
             .filter(|item| !item.is_empty())
@@ -310,9 +310,21 @@ mod tests {
                 (key, Kind::Number) if key.contains("_stale_") => "90000",
                 (_, Kind::Number) => "5",
                 (_, Kind::Flag) => "true",
-                (_, Kind::Text | Kind::Secret | Kind::List) => "text",
+                (_, Kind::Text | Kind::Secret | Kind::List | Kind::SecretList) => {
+                    "text of thirty-two bytes or more"
+                }
             };
-            let loaded = environment(&[(&environment_name(key), value)]);
+            // A listener speaks TLS with both of these or not at all.
+            let tls = [
+                ("RESYNC_SERVER_TLS_CERT", "c"),
+                ("RESYNC_SERVER_TLS_KEY", "k"),
+            ];
+            let pairs: &[_] = if key.starts_with("server.tls_") {
+                &tls
+            } else {
+                &[]
+            };
+            let loaded = environment(&[pairs, &[(&environment_name(key), value)]].concat());
             assert!(loaded.is_ok(), "{key}: {loaded:?}");
         }
     }

@@ -36,7 +36,7 @@ pub fn rows(loaded: &Loaded) -> Vec<Row> {
                 value: value
                     .filter(|value| !matches!(value, Value::Empty(..)))
                     .map(|value| match kind {
-                        Kind::Secret => "(set)".to_owned(),
+                        Kind::Secret | Kind::SecretList => "(set)".to_owned(),
                         Kind::Text | Kind::Number | Kind::Flag | Kind::List => text(&value),
                     }),
                 origin: origin.unwrap_or_else(|| "default".to_owned()),
@@ -68,6 +68,7 @@ mod tests {
         let environment = [
             ("AUTH_SECRET_KEY", "canary-canary-canary-canary-canary"),
             ("RESYNC_TWS_PASSWORD", "canary-2"),
+            ("RESYNC_AUTH_PREVIOUS_SECRET_KEYS", "canary-3,canary-4"),
             ("RESYNC_LOG_LEVEL", "debug"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
