@@ -81,7 +81,7 @@ async fn garbage_half_a_body_and_a_web_page_are_unreadable() {
         Effect::Cut { bytes: 200 },
         Effect::Html,
         Effect::InvalidUtf8,
-        Effect::Filler { bytes: 9 << 20 },
+        Effect::Filler { bytes: 33 << 20 },
     ] {
         let resync = Resync::start(Options::default()).await;
         resync.engine.add_fault(Rule::new(effect)).await;

@@ -16,9 +16,11 @@ use resync_tws::ports::{ActionError, ActionGateway, GatewayError};
 use serde::Deserialize;
 
 use crate::HwaClient;
+use crate::body::{Body, Bytes, JSON_CAP};
 use crate::encode::{self, segment};
+use crate::failure::{Failure, status_error};
 use crate::message;
-use crate::transport::{Body, Call, Failure, JSON_CAP, status_error};
+use crate::transport::Call;
 use crate::wire::{List, Object, Scalar};
 
 #[async_trait]
@@ -41,8 +43,8 @@ impl ActionGateway for HwaClient {
         if let Some(ticket) = &why.ticket {
             add("justification-ticket-num", ticket)?;
         }
-        match self.transport.send(call, JSON_CAP, false).await {
-            Ok(body) => read_outcome(body),
+        match self.transport.write(call, Bytes::up_to(JSON_CAP)).await {
+            Ok(body) => read_outcome(&body),
             Err(failure) => Err(outcome_of(failure)),
         }
     }
@@ -60,7 +62,7 @@ fn call_of(command: &Command) -> Result<Call, ActionError> {
             })?;
             let run = segment(run.as_str()).ok_or(ActionError::UnknownJob)?;
             Call {
-                json: Some("{}"),
+                json: Some("{}".to_owned()),
                 ..Call::put(format!("/plan/job/run/{run}/action/rerun"))
             }
         }
@@ -69,7 +71,7 @@ fn call_of(command: &Command) -> Result<Call, ActionError> {
         Action::Cancel => plain("cancel"),
         Action::Kill => plain("kill"),
         Action::Confirm { status } => Call {
-            json: Some(r#"{"conditions":[]}"#),
+            json: Some(r#"{"conditions":[]}"#.to_owned()),
             ..plain(match status {
                 ConfirmOutcome::Succ => "confirm-succ",
                 ConfirmOutcome::Abend => "confirm-abend",
@@ -96,12 +98,12 @@ struct WireFailed {
     message: Scalar,
 }
 
-fn read_outcome(body: Body) -> Result<(), ActionError> {
+fn read_outcome(body: &Body) -> Result<(), ActionError> {
     // Accepted without a word: 204, or a 200 whose document promises a body but does not need one.
     if body.bytes.trim_ascii().is_empty() && !body.html {
         return Ok(());
     }
-    let outcome: WireOutcome = body.read().map_err(ActionError::OutcomeUnknown)?;
+    let outcome: WireOutcome = body.read().map_err(outcome_of)?;
     let failed = outcome.failed_resource_responses.items();
     if !outcome.is_error.is_set() && !outcome.error.is_set() && failed.is_empty() {
         return Ok(());
@@ -122,7 +124,9 @@ fn read_outcome(body: Body) -> Result<(), ActionError> {
 fn outcome_of(failure: Failure) -> ActionError {
     match failure {
         Failure::NotSent(error) => ActionError::NotDone(error),
-        Failure::Unanswered(error) => ActionError::OutcomeUnknown(error),
+        Failure::Unanswered(error) | Failure::Garbled(error) | Failure::Unusable(error) => {
+            ActionError::OutcomeUnknown(error)
+        }
         Failure::Status {
             status,
             retry_after,
@@ -146,7 +150,7 @@ mod tests {
     #[test]
     fn a_yes_that_carries_an_error_is_a_refusal() {
         let of = |json: &str| {
-            read_outcome(Body {
+            read_outcome(&Body {
                 bytes: json.as_bytes().to_vec(),
                 html: false,
                 json: true,

@@ -3,13 +3,16 @@
 //! Secrets stay in [`SecretString`]: no `Debug` of this crate prints one.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::HeaderValue;
-use resync_kernel::{ExposeSecret, SecretString};
+use resync_kernel::{Clock, ExposeSecret, SecretString, SystemClock, fill_random};
 use resync_tws::model::EngineName;
 use thiserror::Error;
+
+use crate::resilience::Limits;
 
 /// How Resync shows the engine who it is.
 #[derive(Debug, Clone)]
@@ -39,12 +42,18 @@ pub struct HwaConfig {
     pub ca_pem: Option<Vec<u8>>,
     /// Accepts any certificate. For laboratories.
     pub insecure_tls: bool,
-    /// For one call, all hosts and the body included. 15 s.
+    /// For one call with its hosts, its retries, its waiting and its body. 15 s.
     pub timeout: Duration,
     /// For making a connection to one host, held to 1 to 3 s. 2 s.
     pub connect_timeout: Duration,
     /// Bytes of a job log that are read before it is cut. 2 MiB.
     pub log_cap: usize,
+    /// How much the engine is asked, and how patiently.
+    pub limits: Limits,
+    /// Where time comes from; the machine's clock.
+    pub clock: Arc<dyn Clock>,
+    /// What the waits before retries are drawn from; a random number. Replicas need different ones.
+    pub jitter_seed: u64,
 }
 
 impl HwaConfig {
@@ -60,6 +69,9 @@ impl HwaConfig {
             timeout: Duration::from_secs(15),
             connect_timeout: Duration::from_secs(2),
             log_cap: 2 << 20,
+            limits: Limits::default(),
+            clock: Arc::new(SystemClock::new()),
+            jitter_seed: random_seed(),
         }
     }
 }
@@ -75,7 +87,8 @@ impl fmt::Debug for HwaConfig {
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
             .field("log_cap", &self.log_cap)
-            .finish()
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 
@@ -105,6 +118,15 @@ pub enum HwaConfigError {
     /// TLS could not be set up.
     #[error("the HTTP client cannot be built")]
     Client(#[source] reqwest::Error),
+}
+
+/// Without randomness the waits are still spread over time, alike in each process.
+fn random_seed() -> u64 {
+    let mut bytes = [0; 8];
+    match fill_random(&mut bytes) {
+        Ok(()) => u64::from_ne_bytes(bytes),
+        Err(_) => 0,
+    }
 }
 
 /// The base URLs without a slash at their ends.

@@ -8,8 +8,9 @@ use resync_tws::model::{LineRange, LogText, RunId};
 use resync_tws::ports::{GatewayError, LogGateway};
 
 use crate::HwaClient;
+use crate::body::{Body, Bytes};
 use crate::encode::segment;
-use crate::transport::{Body, Call};
+use crate::transport::Call;
 
 #[async_trait]
 impl LogGateway for HwaClient {
@@ -30,7 +31,8 @@ impl LogGateway for HwaClient {
                 .query("from_line", range.from.min(last))
                 .query("to_line", last)
         };
-        let body = match self.transport.send(call, self.log_cap, true).await {
+        let cap = self.log_cap;
+        let body = match self.transport.read(call, || Bytes::cut(cap)).await {
             Ok(body) => body,
             Err(failure) if failure.is_not_found() => return Ok(None),
             Err(failure) => return Err(failure.into_error(GatewayError::Unsupported)),

@@ -2,7 +2,9 @@
 //!
 //! Invariants:
 //! - No secret is printed: credentials are `SecretString`, and every `Debug` here leaves them out.
-//! - Nothing is sent twice. Retrying reads is the caller's; actions are never repeated by anyone.
+//! - Reads are repeated in one place, [`Limits`] says how; actions are never repeated by anyone.
+//! - An engine that does not answer is not asked for a while, and no more than so many calls are out
+//!   at once: [`HwaClient::health`] shows both.
 //! - A user's text reaches the engine only as a checked value of [`Oql`], as a percent-encoded
 //!   segment, or as an ASCII header value.
 //! - Reading is tolerant of what engines leave out, and strict about what would mislead: an object
@@ -30,12 +32,16 @@
 //! ```
 
 mod action;
+mod body;
 mod config;
 mod encode;
+mod failure;
 mod joblog;
+mod list;
 mod message;
 mod oql;
 mod plan;
+mod resilience;
 mod transport;
 mod wire;
 
@@ -43,6 +49,7 @@ use std::sync::atomic::AtomicBool;
 
 pub use config::{Credentials, HwaConfig, HwaConfigError};
 pub use oql::{Oql, OqlError};
+pub use resilience::{BreakerState, ClientHealth, Limits};
 
 use transport::Transport;
 
@@ -66,5 +73,11 @@ impl HwaClient {
             transport: Transport::new(config)?,
             any_run_only: AtomicBool::new(false),
         })
+    }
+
+    /// How calls to the engine fare: its breaker, its queue, its retries.
+    #[must_use]
+    pub fn health(&self) -> ClientHealth {
+        self.transport.health()
     }
 }

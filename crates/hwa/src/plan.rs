@@ -27,14 +27,17 @@ use resync_tws::model::{
     Workstation,
 };
 use resync_tws::ports::{GatewayError, PlanGateway};
+use serde::de::DeserializeOwned;
 
 use self::filter::{StatusFilter, filter_error, other_filters, status_filter};
-use self::page::{RawPage, page_of};
+use self::page::{ListPage, page_of};
 use crate::HwaClient;
+use crate::body::Json;
 use crate::encode::segment;
+use crate::list::ListSink;
 use crate::oql::Oql;
-use crate::transport::{Call, JSON_CAP};
-use crate::wire::{WireEngineInfo, WireJob, WireNode, WirePage, WireStream, WireWorkstation};
+use crate::transport::Call;
+use crate::wire::{Place, WireEngineInfo, WireJob, WireNode, WireStream, WireWorkstation};
 
 /// The most objects of one page.
 const MAX_PAGE: u32 = 1_000;
@@ -59,22 +62,24 @@ fn scope(with_dependencies: bool) -> HeaderValue {
 }
 
 impl HwaClient {
-    async fn page<T: serde::de::DeserializeOwned>(
+    /// One page of a list; each element becomes ours as it arrives.
+    pub(crate) async fn page<W: DeserializeOwned, T: Send>(
         &self,
         call: Call,
         offset: u64,
         limit: u32,
-    ) -> Result<RawPage<T>, GatewayError> {
+        become_ours: fn(W, Place) -> Result<T, GatewayError>,
+    ) -> Result<ListPage<T>, GatewayError> {
         let call = call
             .query("limit", limit)
             .query("offset", offset)
             .header("include-count", HeaderValue::from_static("true"));
-        let body = self
+        let list = self
             .transport
-            .send(call, JSON_CAP, false)
+            .read(call, || ListSink::new(become_ours))
             .await
             .map_err(|failure| failure.into_error(GatewayError::Unsupported))?;
-        page_of(body.read()?, offset, limit)
+        page_of(list, offset, limit)
     }
 
     async fn jobs_by(
@@ -110,14 +115,10 @@ impl HwaClient {
         if !text.is_empty() {
             call = call.query("oql", text);
         }
-        let page = self.page::<WireJob>(call, query.offset, limit).await?;
-        let read = page.items.len();
-        let mut items = Vec::with_capacity(read);
-        for (index, wire) in page.items.into_iter().enumerate() {
-            let job = wire.read(&format!("results[{index}]"))?;
-            if query.status.is_empty() || query.status.contains(&job.state()) {
-                items.push(job);
-            }
+        let page = self.page(call, query.offset, limit, WireJob::read).await?;
+        let (mut items, read) = (page.items, page.came);
+        if !query.status.is_empty() {
+            items.retain(|job| query.status.contains(&job.state()));
         }
         let total = page.total.filter(|_| exact && items.len() == read);
         Ok(Slice {
@@ -128,15 +129,15 @@ impl HwaClient {
     }
 
     /// One object by id; `None` for 404, and for an id that can stand in no path.
-    async fn one<T: serde::de::DeserializeOwned>(
+    pub(crate) async fn one<T: DeserializeOwned + Send>(
         &self,
         call: Option<Call>,
     ) -> Result<Option<T>, GatewayError> {
         let Some(call) = call else {
             return Ok(None);
         };
-        match self.transport.send(call, JSON_CAP, false).await {
-            Ok(body) => body.read().map(Some),
+        match self.transport.read(call, Json::new).await {
+            Ok(value) => Ok(Some(value)),
             Err(failure) if failure.is_not_found() => Ok(None),
             Err(failure) => Err(failure.into_error(GatewayError::Unsupported)),
         }
@@ -146,12 +147,11 @@ impl HwaClient {
 #[async_trait]
 impl PlanGateway for HwaClient {
     async fn engine_info(&self) -> Result<EngineInfo, GatewayError> {
-        let body = self
-            .transport
-            .send(Call::get("/engine/info"), JSON_CAP, false)
+        self.transport
+            .read(Call::get("/engine/info"), Json::<WireEngineInfo>::new)
             .await
-            .map_err(|failure| failure.into_error(GatewayError::Unsupported))?;
-        body.read::<WireEngineInfo>().map(EngineInfo::from)
+            .map(EngineInfo::from)
+            .map_err(|failure| failure.into_error(GatewayError::Unsupported))
     }
 
     async fn jobs(&self, query: &JobQuery) -> Result<Slice<Job>, GatewayError> {
@@ -176,7 +176,7 @@ impl PlanGateway for HwaClient {
     async fn job(&self, id: &JobId) -> Result<Option<Job>, GatewayError> {
         let call = segment(id.as_str()).map(|id| Call::get(format!("/plan/job/{id}")));
         match self.one::<WireJob>(call).await? {
-            Some(wire) => wire.read("job").map(Some),
+            Some(wire) => wire.read(Place::Whole("job")).map(Some),
             None => Ok(None),
         }
     }
@@ -194,38 +194,37 @@ impl PlanGateway for HwaClient {
         let call = segment(id.as_str()).map(|id| {
             Call::get(format!("/plan/job/{id}/{word}")).query("depth", depth.clamp(1, 10))
         });
-        let Some(wire) = self.one::<WirePage<WireNode>>(call).await? else {
+        let Some(call) = call else {
             return Ok(None);
         };
-        let page = page_of(wire, 0, u32::MAX)?;
+        let list = match self
+            .transport
+            .read(call, || ListSink::new(WireNode::read))
+            .await
+        {
+            Ok(list) => list,
+            Err(failure) if failure.is_not_found() => return Ok(None),
+            Err(failure) => return Err(failure.into_error(GatewayError::Unsupported)),
+        };
+        let mut nodes = page_of(list, 0, u32::MAX)?.items;
         let mut seen = HashSet::from([id.as_str().to_owned()]);
-        let mut nodes = Vec::with_capacity(page.items.len());
-        for (index, node) in page.items.into_iter().enumerate() {
-            let node = node.read(&format!("results[{index}]"))?;
-            let key = match &node {
+        nodes.retain(|node| {
+            let key = match node {
                 Neighbour::Job(job) => job.id.as_str(),
                 Neighbour::Stream(stream) => stream.id.as_str(),
             };
-            if seen.insert(key.to_owned()) {
-                nodes.push(node);
-            }
-        }
+            seen.insert(key.to_owned())
+        });
         Ok(Some(nodes))
     }
 
     async fn streams(&self, offset: u64, limit: u32) -> Result<Slice<JobStream>, GatewayError> {
         let call = Call::get("/plan/jobstream").header("scope", scope(false));
         let page = self
-            .page::<WireStream>(call, offset, limit.clamp(1, MAX_PAGE))
+            .page(call, offset, limit.clamp(1, MAX_PAGE), WireStream::read)
             .await?;
-        let items = page
-            .items
-            .into_iter()
-            .enumerate()
-            .map(|(index, wire)| wire.read(&format!("results[{index}]")))
-            .collect::<Result<_, _>>()?;
         Ok(Slice {
-            items,
+            items: page.items,
             total: page.total,
             next_offset: page.next_offset,
         })
@@ -237,10 +236,14 @@ impl PlanGateway for HwaClient {
         let mut offset = 0;
         for _ in 0..MAX_WORKSTATION_PAGES {
             let page = self
-                .page::<WireWorkstation>(Call::get("/plan/workstation"), offset, MAX_PAGE)
+                .page(
+                    Call::get("/plan/workstation"),
+                    offset,
+                    MAX_PAGE,
+                    WireWorkstation::read,
+                )
                 .await?;
-            for (index, wire) in page.items.into_iter().enumerate() {
-                let workstation = wire.read(&format!("results[{index}]"))?;
+            for workstation in page.items {
                 if seen.insert(workstation.id.clone()) {
                     all.push(workstation);
                 }

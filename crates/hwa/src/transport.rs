@@ -1,13 +1,15 @@
-//! One call: which host, how long, how much, and what its outcome means.
+//! One call: which host, what is sent, and what its outcome means.
 //!
-//! - Redirects are not followed, proxies of the environment are not used, nothing is sent twice.
-//! - The next host is tried only when no connection could be made, so that no request ever reaches
-//!   two of them. A host that answered is asked first the next time.
-//! - A body is counted while it is read; JSON ends at 8 MiB.
+//! - Redirects are not followed, proxies of the environment are not used. Whether a call is repeated
+//!   is decided by [`Guard`] alone; nothing here or in the HTTP client sends anything twice.
+//! - The next host is tried only when no connection could be made, so that no write ever reaches two
+//!   of them. A host that answered is asked first the next time; a read that is repeated because its
+//!   host gave no answer begins with the next one.
+//! - A body is counted while it is read. JSON ends at 8 MiB; a list is decoded as it comes and ends at
+//!   32 MiB.
 //! - The path of a call is made of our own words and ids that are percent-encoded, one segment each.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -18,15 +20,14 @@ use reqwest::header::{
 use reqwest::{Client, Method, Response, Url};
 use resync_kernel::{ExposeSecret, IdGenerator, SystemIds, causes};
 use resync_tws::ports::GatewayError;
-use serde::de::DeserializeOwned;
 
+use crate::body::{Bytes, Head, Sink};
 use crate::config::{self, Credentials, HwaConfig, HwaConfigError};
 use crate::encode;
+use crate::failure::Failure;
 use crate::message;
-use crate::wire::Object;
+use crate::resilience::{ClientHealth, Guard, OnRefusal};
 
-/// The most bytes of a JSON answer.
-pub(crate) const JSON_CAP: usize = 8 << 20;
 /// The most bytes of an error's body that are looked at.
 const ERROR_CAP: usize = 64 << 10;
 
@@ -38,7 +39,7 @@ pub(crate) struct Call {
     pub(crate) query: Vec<(&'static str, String)>,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) accept: &'static str,
-    pub(crate) json: Option<&'static str>,
+    pub(crate) json: Option<String>,
 }
 
 impl Call {
@@ -98,106 +99,6 @@ impl From<u8> for Value {
     }
 }
 
-/// How far a call came.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// No connection was made to any host: nothing was sent.
-    NotSent(GatewayError),
-    /// It was sent, or may have been, and no usable answer came.
-    Unanswered(GatewayError),
-    /// An answer came, with another status than 2xx.
-    Status {
-        status: u16,
-        retry_after: Option<Duration>,
-        message: Arc<str>,
-    },
-}
-
-impl Failure {
-    /// The error of a read. `absent` is what a 404 means for it.
-    pub(crate) fn into_error(self, absent: GatewayError) -> GatewayError {
-        match self {
-            Self::NotSent(error) | Self::Unanswered(error) => error,
-            Self::Status { status: 404, .. } => absent,
-            Self::Status {
-                status,
-                retry_after,
-                message,
-            } => status_error(status, retry_after, message),
-        }
-    }
-
-    /// Whether the object asked for does not exist.
-    pub(crate) fn is_not_found(&self) -> bool {
-        matches!(self, Self::Status { status: 404, .. })
-    }
-}
-
-/// What a status other than 2xx and 404 means.
-pub(crate) fn status_error(
-    status: u16,
-    retry_after: Option<Duration>,
-    message: Arc<str>,
-) -> GatewayError {
-    match status {
-        401 => GatewayError::CredentialsRefused,
-        403 => GatewayError::Forbidden,
-        404 | 405 | 406 | 415 | 501 => GatewayError::Unsupported,
-        429 | 503 => GatewayError::Busy { retry_after },
-        300..=399 => GatewayError::Unreadable("a redirect, which is not followed".into()),
-        400..=499 => GatewayError::Rejected(message),
-        _ => GatewayError::Unreachable(format!("it answered with status {status}").into()),
-    }
-}
-
-/// A body with what is known of it.
-pub(crate) struct Body {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) html: bool,
-    pub(crate) json: bool,
-    /// Whether there was more than the cap.
-    pub(crate) cut: bool,
-}
-
-impl Body {
-    /// The object in it.
-    pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T, GatewayError> {
-        let start = self
-            .bytes
-            .strip_prefix(b"\xef\xbb\xbf")
-            .unwrap_or(&self.bytes);
-        let begins_with_tag = start.trim_ascii_start().first() == Some(&b'<');
-        if self.html || begins_with_tag {
-            return Err(GatewayError::Unreadable(
-                "a web page instead of JSON".into(),
-            ));
-        }
-        // Checked as a whole, so that it does not depend on which fields are read.
-        let text = std::str::from_utf8(start)
-            .map_err(|_| GatewayError::Unreadable("bytes that are no UTF-8".into()))?;
-        match serde_json::from_str::<Object<T>>(text) {
-            Ok(Object(Some(value))) => Ok(value),
-            Ok(Object(None)) => Err(GatewayError::Unreadable("JSON, but no object".into())),
-            Err(error) => Err(GatewayError::Unreadable(json_fault(text, &error).into())),
-        }
-    }
-}
-
-/// What is wrong with a JSON text, without repeating any of it.
-fn json_fault(text: &str, error: &serde_json::Error) -> String {
-    if text.trim().is_empty() {
-        "an empty body".to_owned()
-    } else if error.is_eof() {
-        format!("half of a JSON text, {} bytes", text.len())
-    } else {
-        format!(
-            "no JSON from line {}, column {}",
-            error.line(),
-            error.column()
-        )
-    }
-}
-
 /// The HTTP client of one engine.
 pub(crate) struct Transport {
     client: Client,
@@ -205,7 +106,7 @@ pub(crate) struct Transport {
     /// The host that answered last. Only a hint, so no order of memory is needed.
     current: AtomicUsize,
     credentials: Credentials,
-    timeout: Duration,
+    guard: Guard,
     engine: resync_tws::model::EngineName,
     ids: SystemIds,
 }
@@ -216,7 +117,6 @@ impl fmt::Debug for Transport {
             .field("engine", &self.engine)
             .field("hosts", &self.bases.len())
             .field("credentials", &self.credentials)
-            .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
 }
@@ -257,70 +157,79 @@ impl Transport {
             bases,
             current: AtomicUsize::new(0),
             credentials: config.credentials,
-            timeout: config.timeout,
+            guard: Guard::new(
+                config.engine.clone(),
+                config.timeout,
+                config.limits,
+                config.clock,
+                config.jitter_seed,
+            ),
             engine: config.engine,
             ids: SystemIds,
         })
     }
 
-    /// Sends `call` once and reads at most `cap` bytes of a 2xx body. `cut_at_cap` tells whether a
-    /// larger one is cut or an error.
-    ///
-    /// Cancel safe for reads; a write that is dropped may or may not have been sent.
-    #[tracing::instrument(name = "hwa.call", level = "debug", skip_all,
-        fields(engine.name = %self.engine, http.method = %call.method))]
-    pub(crate) async fn send(
-        &self,
-        call: Call,
-        cap: usize,
-        cut_at_cap: bool,
-    ) -> Result<Body, Failure> {
-        // Which failure it is when time runs out: a connection that is not made yet has carried
-        // nothing, but from here that cannot be seen, so the cautious reading is taken.
-        tokio::time::timeout(self.timeout, self.send_in_time(&call, cap, cut_at_cap))
-            .await
-            .unwrap_or(Err(Failure::Unanswered(GatewayError::TimedOut(
-                self.timeout,
-            ))))
+    /// How calls to this engine fare.
+    pub(crate) fn health(&self) -> ClientHealth {
+        self.guard.health()
     }
 
-    async fn send_in_time(
+    /// Asks, and asks again where that is safe and of use. `sink` makes what takes the body, anew for
+    /// each attempt. Cancel safe.
+    #[tracing::instrument(name = "hwa.read", level = "debug", skip_all,
+        fields(engine.name = %self.engine))]
+    pub(crate) async fn read<S: Sink>(
         &self,
-        call: &Call,
-        cap: usize,
-        cut_at_cap: bool,
-    ) -> Result<Body, Failure> {
-        let response = self.connect(call).await?;
-        let status = response.status().as_u16();
-        let headers = response.headers().clone();
-        let success = response.status().is_success();
-        let (cap, cut_at_cap) = if success {
-            (cap, cut_at_cap)
-        } else {
-            (ERROR_CAP, true)
+        call: Call,
+        sink: impl Fn() -> S + Send + Sync,
+    ) -> Result<S::Output, Failure> {
+        debug_assert_eq!(call.method, Method::GET, "only reads are repeated");
+        let on_refusal = match self.credentials {
+            Credentials::ApiKey(_) => OnRefusal::AskOnceMore,
+            Credentials::Basic { .. } => OnRefusal::GiveUp,
         };
-        let read = read_body(response, cap, cut_at_cap).await;
-        if !success {
+        let mut asked = self.current.load(Ordering::Relaxed);
+        let (call, sink) = (&call, &sink);
+        self.guard
+            .read(on_refusal, |previous| {
+                if matches!(previous, Some(Failure::Unanswered(_))) {
+                    // Others may have moved on already; then theirs is the better guess.
+                    if self.current.load(Ordering::Relaxed) == asked {
+                        let next = (asked + 1) % self.bases.len().max(1);
+                        self.current.store(next, Ordering::Relaxed);
+                    }
+                }
+                asked = self.current.load(Ordering::Relaxed);
+                self.exchange(call, sink())
+            })
+            .await
+    }
+
+    /// Sends `call` once. A write that is dropped may or may not have been sent.
+    #[tracing::instrument(name = "hwa.write", level = "debug", skip_all,
+        fields(engine.name = %self.engine))]
+    pub(crate) async fn write<S: Sink>(&self, call: Call, sink: S) -> Result<S::Output, Failure> {
+        self.guard.write(self.exchange(&call, sink)).await
+    }
+
+    async fn exchange<S: Sink>(&self, call: &Call, mut sink: S) -> Result<S::Output, Failure> {
+        let mut response = self.connect(call).await?;
+        let status = response.status().as_u16();
+        if !response.status().is_success() {
+            let headers = response.headers().clone();
             // A half body still leaves the status to be told.
-            let bytes = read.map_or_else(|_| Vec::new(), |(bytes, _)| bytes);
+            let mut said = Bytes::cut(ERROR_CAP);
+            drop(pour(&mut response, &mut said).await);
+            let bytes = said.end().map_or_else(|_| Vec::new(), |body| body.bytes);
             return Err(Failure::Status {
                 status,
                 retry_after: retry_after(&headers),
                 message: message::from_body(status, &bytes),
             });
         }
-        let (bytes, cut) = read.map_err(Failure::Unanswered)?;
-        let kind = headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or("")
-            .to_ascii_lowercase();
-        Ok(Body {
-            bytes,
-            html: kind.starts_with("text/html") || kind.starts_with("application/xhtml"),
-            json: kind.contains("json"),
-            cut,
-        })
+        sink.begin(Head::of(response.headers(), response.content_length()))?;
+        pour(&mut response, &mut sink).await?;
+        sink.end()
     }
 
     async fn connect(&self, call: &Call) -> Result<Response, Failure> {
@@ -339,9 +248,6 @@ impl Transport {
                 Err(error) if error.is_connect() => {
                     tracing::warn!(engine.name = %self.engine, host = index + 1, "no connection");
                     last = GatewayError::Unreachable(connect_fault(&error).into());
-                }
-                Err(error) if error.is_timeout() => {
-                    return Err(Failure::Unanswered(GatewayError::TimedOut(self.timeout)));
                 }
                 Err(_) => {
                     return Err(Failure::Unanswered(GatewayError::Unreachable(
@@ -376,8 +282,10 @@ impl Transport {
         for (name, value) in &call.headers {
             request = request.header(name, value);
         }
-        if let Some(json) = call.json {
-            request = request.header(CONTENT_TYPE, "application/json").body(json);
+        if let Some(json) = &call.json {
+            request = request
+                .header(CONTENT_TYPE, "application/json")
+                .body(json.clone());
         }
         Ok(match &self.credentials {
             Credentials::Basic { username, password } => {
@@ -388,38 +296,22 @@ impl Transport {
     }
 }
 
-async fn read_body(
-    mut response: Response,
-    cap: usize,
-    cut_at_cap: bool,
-) -> Result<(Vec<u8>, bool), GatewayError> {
-    let too_large = || GatewayError::Unreadable(format!("larger than {cap} bytes").into());
-    if !cut_at_cap
-        && response
-            .content_length()
-            .is_some_and(|length| length > cap as u64)
-    {
-        return Err(too_large());
-    }
-    let mut bytes = Vec::new();
+/// Gives a body to `sink`, chunk by chunk, until it ends or the sink has enough.
+async fn pour<S: Sink>(response: &mut Response, sink: &mut S) -> Result<(), Failure> {
+    let mut came = 0;
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) => {
-                let room = cap - bytes.len();
-                if chunk.len() > room {
-                    if !cut_at_cap {
-                        return Err(too_large());
-                    }
-                    bytes.extend_from_slice(chunk.get(..room).unwrap_or(&[]));
-                    return Ok((bytes, true));
+                came += chunk.len();
+                if !sink.chunk(&chunk)? {
+                    return Ok(());
                 }
-                bytes.extend_from_slice(&chunk);
             }
-            Ok(None) => return Ok((bytes, false)),
+            Ok(None) => return Ok(()),
             Err(_) => {
-                return Err(GatewayError::Unreadable(
-                    format!("half of a body, {} bytes", bytes.len()).into(),
-                ));
+                return Err(Failure::Unanswered(GatewayError::Unreadable(
+                    format!("half of a body, {came} bytes").into(),
+                )));
             }
         }
     }

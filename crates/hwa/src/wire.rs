@@ -16,27 +16,28 @@ pub(crate) use lenient::{List, Object, Scalar};
 pub(crate) use stream::WireStream;
 pub(crate) use workstation::WireWorkstation;
 
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use resync_tws::model::{EngineInfo, JobStatus, NameError, Neighbour, folder_with_slash};
 use resync_tws::ports::GatewayError;
 use serde::Deserialize;
 
-/// `{count, results, next, previous}`.
-#[derive(Debug, Deserialize)]
-#[serde(default, bound = "T: Deserialize<'de>")]
-pub(crate) struct WirePage<T> {
-    pub(crate) count: Scalar,
-    pub(crate) results: List<Object<T>>,
-    pub(crate) next: Scalar,
+/// Where an object stands in its answer, for what is said of it. Written only when something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The answer itself.
+    Whole(&'static str),
+    /// An element of `results`.
+    Result(usize),
 }
 
-impl<T> Default for WirePage<T> {
-    fn default() -> Self {
-        Self {
-            count: Scalar::default(),
-            results: List::default(),
-            next: Scalar::default(),
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(name) => f.write_str(name),
+            Self::Result(index) => write!(f, "results[{index}]"),
         }
     }
 }
@@ -72,7 +73,7 @@ pub(crate) struct WireNode {
 }
 
 impl WireNode {
-    pub(crate) fn read(self, place: &str) -> Result<Neighbour, GatewayError> {
+    pub(crate) fn read(self, place: Place) -> Result<Neighbour, GatewayError> {
         let kind = self.flow_node_type.text();
         // A job knows its stream's name; a stream has a name of its own kind.
         let is_stream = match kind.as_deref() {
@@ -103,7 +104,7 @@ pub(crate) struct WireComposite {
 
 impl WireComposite {
     pub(crate) fn status(&self) -> Option<JobStatus> {
-        self.status.text().map(|word| read_status(&word))
+        self.status.str().map(|word| read_status(&word))
     }
 }
 
@@ -132,36 +133,41 @@ pub(crate) fn status_from_common(word: &str) -> JobStatus {
 
 /// `/FOLDER/WKS` as `WKS`.
 pub(crate) fn bare_workstation(text: &Scalar) -> Option<String> {
-    let text = text.text()?;
+    let text = text.str()?;
     let bare = text.rsplit('/').next().unwrap_or(&text);
     (!bare.is_empty()).then(|| bare.to_owned())
 }
 
 /// A folder with its last slash.
-pub(crate) fn folder(text: &Scalar) -> Option<String> {
-    text.text().map(|text| folder_with_slash(&text))
+pub(crate) fn folder(text: Scalar) -> Option<String> {
+    match text.into_text() {
+        Some(text) if text.ends_with('/') => Some(text),
+        other => other.map(|text| folder_with_slash(&text)),
+    }
 }
 
 /// An answer that cannot be used, by the place of what is missing.
-pub(crate) fn missing(place: &str, what: &str) -> GatewayError {
-    let dot = if place.is_empty() { "" } else { "." };
-    GatewayError::Unreadable(Arc::from(format!("{place}{dot}{what} is missing")))
+pub(crate) fn missing(place: Place, what: &str) -> GatewayError {
+    GatewayError::Unreadable(Arc::from(format!("{place}.{what} is missing")))
 }
 
 /// Reads an id that the object cannot do without.
 pub(crate) fn required_id<T>(
     value: &Scalar,
-    place: &str,
+    place: Place,
     parse: fn(&str) -> Result<T, NameError>,
 ) -> Result<T, GatewayError> {
-    let text = value.text().ok_or_else(|| missing(place, "id"))?;
-    parse(&text).map_err(|error| {
-        let dot = if place.is_empty() { "" } else { "." };
-        GatewayError::Unreadable(Arc::from(format!("{place}{dot}id: {error}")))
-    })
+    let text = value.str().ok_or_else(|| missing(place, "id"))?;
+    parse(&text)
+        .map_err(|error| GatewayError::Unreadable(Arc::from(format!("{place}.id: {error}"))))
+}
+
+/// An id that the object can do without.
+pub(crate) fn optional_id<T, E>(value: &Scalar, parse: fn(&str) -> Result<T, E>) -> Option<T> {
+    value.str().and_then(|text: Cow<'_, str>| parse(&text).ok())
 }
 
 /// Reads a name that the object cannot do without.
-pub(crate) fn required_name(value: &Scalar, place: &str) -> Result<String, GatewayError> {
-    value.text().ok_or_else(|| missing(place, "name"))
+pub(crate) fn required_name(value: Scalar, place: Place) -> Result<String, GatewayError> {
+    value.into_text().ok_or_else(|| missing(place, "name"))
 }

@@ -18,7 +18,9 @@ fn client(base_url: String, username: &str, password: &str) -> HwaClient {
         password: SecretString::from(password),
     };
     let engine = EngineName::parse("SIM").unwrap();
-    HwaClient::new(HwaConfig::new(engine, base_url, credentials)).unwrap()
+    let mut config = HwaConfig::new(engine, base_url, credentials);
+    config.limits.retries = 0;
+    HwaClient::new(config).unwrap()
 }
 
 async fn simulator(quirks: &[Quirk]) -> Simulator {
@@ -148,8 +150,8 @@ async fn every_fault_of_the_simulator_has_its_error() {
             Some(unreadable("bytes that are no UTF-8")),
         ),
         (
-            Effect::Filler { bytes: 9 << 20 },
-            Some(unreadable("larger than 8388608 bytes")),
+            Effect::Filler { bytes: 33 << 20 },
+            Some(unreadable("larger than 33554432 bytes")),
         ),
         (
             Effect::Close,

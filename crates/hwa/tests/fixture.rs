@@ -117,13 +117,17 @@ impl Fixture {
     }
 }
 
-/// A configuration with time enough for a busy machine.
+/// A configuration with time enough for a busy machine, and without retries, whose waits are proved
+/// under paused time.
 pub(crate) fn config(base_url: &str) -> HwaConfig {
     let credentials = Credentials::Basic {
         username: "operator".to_owned(),
         password: SecretString::from("secret"),
     };
-    HwaConfig::new(EngineName::parse("PROD").unwrap(), base_url, credentials)
+    let mut config = HwaConfig::new(EngineName::parse("PROD").unwrap(), base_url, credentials);
+    config.limits.retries = 0;
+    config.limits.breaker_failures = u32::MAX;
+    config
 }
 
 /// The same, for calls that are meant to run out of time.

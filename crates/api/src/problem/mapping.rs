@@ -119,6 +119,12 @@ impl From<GatewayError> for Problem {
                     None => problem,
                 }
             }
+            GatewayError::CircuitOpen { retry_after } => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "upstream-unavailable",
+                "The engine is not asked for now",
+            )
+            .retry_after(retry_after),
             GatewayError::Rejected(_) => Self::new(
                 StatusCode::BAD_GATEWAY,
                 "upstream-rejected",
@@ -230,6 +236,7 @@ impl From<ConfirmError> for Problem {
                     | GatewayError::CredentialsRefused
                     | GatewayError::Forbidden
                     | GatewayError::Busy { .. }
+                    | GatewayError::CircuitOpen { .. }
                     | GatewayError::Rejected(_)
                     | GatewayError::Unsupported
                     | GatewayError::Unreadable(_) => StatusCode::BAD_GATEWAY,
@@ -374,6 +381,9 @@ mod tests {
             GatewayError::Forbidden,
             GatewayError::Busy {
                 retry_after: Some(Duration::from_secs(7)),
+            },
+            GatewayError::CircuitOpen {
+                retry_after: Duration::from_secs(9),
             },
             GatewayError::Rejected("no".into()),
             GatewayError::Unsupported,

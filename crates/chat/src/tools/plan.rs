@@ -22,7 +22,9 @@ impl From<ReadError> for PlanToolError {
             ReadError::UnknownJob(_) => Self::Gone,
             ReadError::NoLog => Self::NoLog,
             ReadError::Gateway(cause) => match cause {
-                GatewayError::Unreachable(_) | GatewayError::Busy { .. } => Self::Unreachable,
+                GatewayError::Unreachable(_)
+                | GatewayError::Busy { .. }
+                | GatewayError::CircuitOpen { .. } => Self::Unreachable,
                 GatewayError::TimedOut(_) => Self::TimedOut,
                 GatewayError::CredentialsRefused | GatewayError::Forbidden => Self::Refused,
                 GatewayError::Rejected(_)

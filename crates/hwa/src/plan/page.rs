@@ -4,35 +4,29 @@
 
 use resync_tws::ports::GatewayError;
 
-use crate::wire::{Object, Scalar, WirePage};
+use crate::list::WireList;
+use crate::wire::Scalar;
 
-/// A page with its items still as they came.
-pub(super) struct RawPage<T> {
-    pub(super) items: Vec<T>,
-    pub(super) total: Option<u64>,
-    pub(super) next_offset: Option<u64>,
+/// A page, and where the next one begins.
+pub(crate) struct ListPage<T> {
+    pub(crate) items: Vec<T>,
+    /// How many came.
+    pub(crate) came: usize,
+    pub(crate) total: Option<u64>,
+    pub(crate) next_offset: Option<u64>,
 }
 
 pub(super) fn page_of<T>(
-    wire: WirePage<T>,
+    wire: WireList<T>,
     offset: u64,
     limit: u32,
-) -> Result<RawPage<T>, GatewayError> {
+) -> Result<ListPage<T>, GatewayError> {
     let count = wire.count.number::<u64>();
-    let results = match wire.results.0 {
+    let items = match wire.results {
         Some(results) => results,
         None if count == Some(0) => Vec::new(),
         None => return Err(GatewayError::Unreadable("results is missing".into())),
     };
-    let items: Vec<T> = results
-        .into_iter()
-        .enumerate()
-        .map(|(index, Object(item))| {
-            item.ok_or_else(|| {
-                GatewayError::Unreadable(format!("results[{index}] is no object").into())
-            })
-        })
-        .collect::<Result<_, _>>()?;
     let came = u64::try_from(items.len()).unwrap_or(u64::MAX);
     let end = offset.saturating_add(came);
     // A count below what was seen is a guess of the engine's, or a zero that means "not counted".
@@ -51,7 +45,8 @@ pub(super) fn page_of<T>(
             }
         }
     };
-    Ok(RawPage {
+    Ok(ListPage {
+        came: items.len(),
         items,
         total,
         next_offset,
@@ -80,10 +75,13 @@ fn next_offset_of(next: &Scalar) -> Option<Option<u64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::WireStream;
+    use crate::body::Sink;
+    use crate::list::ListSink;
 
-    fn page(json: &str, offset: u64, limit: u32) -> Result<RawPage<WireStream>, GatewayError> {
-        page_of(serde_json::from_str(json).unwrap(), offset, limit)
+    fn page(json: &str, offset: u64, limit: u32) -> Result<ListPage<()>, GatewayError> {
+        let mut sink = ListSink::new(|_: serde::de::IgnoredAny, _| Ok(()));
+        sink.chunk(json.as_bytes()).unwrap();
+        page_of(sink.end().unwrap(), offset, limit)
     }
 
     #[test]
@@ -139,14 +137,11 @@ mod tests {
     }
 
     #[test]
-    fn results_that_are_not_there_or_no_objects_are_named() {
-        for (json, place) in [
-            ("{}", "results is missing"),
-            (r#"{"results":[{},7]}"#, "results[1] is no object"),
-        ] {
+    fn results_that_are_not_there_are_named() {
+        for json in ["{}", r#"{"results":null}"#, r#"{"count":3,"results":{}}"#] {
             assert_eq!(
                 page(json, 0, 2).map(|_| ()),
-                Err(GatewayError::Unreadable(place.into()))
+                Err(GatewayError::Unreadable("results is missing".into()))
             );
         }
     }

@@ -7,8 +7,8 @@ use resync_tws::ports::GatewayError;
 use serde::Deserialize;
 
 use super::{
-    List, Object, Scalar, WireComposite, bare_workstation, folder, required_id, required_name,
-    status_from_common,
+    List, Object, Place, Scalar, WireComposite, bare_workstation, folder, optional_id, required_id,
+    required_name, status_from_common,
 };
 
 #[derive(Debug, Default, Deserialize)]
@@ -96,7 +96,7 @@ struct WireRunTimes {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct WireDependency {
+pub(crate) struct WireDependency {
     dependency_type: Scalar,
     id: Scalar,
     dependency_status: Scalar,
@@ -125,90 +125,97 @@ struct WireFile {
 
 impl WireJob {
     /// The job, or the place of what it cannot do without.
-    pub(crate) fn read(self, place: &str) -> Result<Job, GatewayError> {
+    pub(crate) fn read(self, place: Place) -> Result<Job, GatewayError> {
         let id = required_id(&self.id, place, JobId::parse)?;
-        let name = required_name(&self.name, place)?;
-        let listed = self.jobruns.items();
-        let runs: Vec<Run> = listed
-            .iter()
-            .filter_map(|run| run.get().and_then(WireRun::read))
-            .collect();
-        if runs.len() < listed.len() {
-            tracing::warn!(job.id = %id, left_out = listed.len() - runs.len(), "runs without a usable id");
-        }
-        let composite = self.last_run_composite_status.get();
-        let times = self.time_restrictions.get();
-        let definition = self.job_definition.get();
-        let options = self.job_options.get();
-        let flags = self.job_status_flags.get();
+        let name = required_name(self.name, place)?;
+        let composite = self.last_run_composite_status.or_default();
+        let times = self.time_restrictions.or_default();
+        let definition = self.job_definition.or_default();
+        let options = self.job_options.or_default();
+        let flags = self.job_status_flags.or_default();
         let mut job = Job {
-            id,
-            name,
-            folder: folder(&self.folder),
+            folder: folder(self.folder),
             workstation: bare_workstation(&self.workstation),
             stream: StreamRef {
                 id: optional_id(&self.job_stream_id, StreamId::parse),
-                name: self.job_stream_name.text(),
+                name: self.job_stream_name.into_text(),
                 workstation: bare_workstation(&self.job_stream_workstation),
             },
-            status: JobStatus::Undecided,
-            substatus: composite.and_then(|c| c.substatus.text()),
-            cancelled: composite.is_some_and(|c| c.canceled.is_set()),
-            cancel_pending: composite.is_some_and(|c| c.cancel_pending.is_set()),
+            cancelled: composite.canceled.is_set(),
+            cancel_pending: composite.cancel_pending.is_set(),
             priority: self.priority.number(),
             scheduled_at: self.sched_time.instant(),
-            deadline: times.and_then(|t| t.deadline_time.instant()),
-            earliest_start: times.and_then(|t| t.start_time.instant()),
-            estimated_seconds: definition.and_then(|d| d.estimated_duration.seconds()),
-            late: flags.is_some_and(|f| f.job_late.is_set() || f.deadline_has_passed.is_set()),
-            long_running: false,
-            critical: options.is_some_and(|o| o.critical.is_set()),
-            requires_confirmation: options.is_some_and(|o| o.requires_confirmation.is_set()),
-            every: options.is_some_and(|o| o.every.is_set()),
-            recovery: definition.and_then(|d| d.recovery_option.text()),
+            deadline: times.deadline_time.instant(),
+            earliest_start: times.start_time.instant(),
+            estimated_seconds: definition.estimated_duration.seconds(),
+            late: flags.job_late.is_set() || flags.deadline_has_passed.is_set(),
+            critical: options.critical.is_set(),
+            requires_confirmation: options.requires_confirmation.is_set(),
+            every: options.every.is_set(),
+            recovery: definition.recovery_option.into_text(),
             unresolved_dependencies: self
                 .dependencies_stats
-                .get()
-                .and_then(|s| s.number_of_unresolved_dependencies.number()),
-            runs,
+                .or_default()
+                .number_of_unresolved_dependencies
+                .number(),
             dependencies: self
                 .dependencies
-                .items()
-                .iter()
-                .filter_map(|d| d.get().map(WireDependency::read))
+                .into_items()
+                .into_iter()
+                .filter_map(|dependency| dependency.0.map(WireDependency::read))
                 .collect(),
+            ..Job::bare(id, name, JobStatus::Undecided)
         };
-        let latest = job.latest_run();
-        let latest_wire = latest.and_then(|latest| {
-            listed
-                .iter()
-                .filter_map(Object::get)
-                .find(|run| run.id.text().as_deref() == Some(latest.id.as_str()))
+        let listed = self.jobruns.into_items();
+        let mut left_out = listed.len();
+        // What only the latest run tells of its job.
+        let mut extras = Vec::with_capacity(listed.len());
+        job.runs.reserve_exact(listed.len());
+        for run in listed {
+            if let Some((run, extra)) = run.0.and_then(WireRun::read) {
+                left_out -= 1;
+                job.runs.push(run);
+                extras.push(extra);
+            }
+        }
+        if left_out > 0 {
+            tracing::warn!(job.id = %job.id, left_out, "runs without a usable id");
+        }
+        let status = composite.status();
+        let latest = job.latest_run().and_then(|latest| {
+            let at = job.runs.iter().position(|run| std::ptr::eq(run, latest))?;
+            Some((latest.status.clone(), *extras.get(at)?))
         });
-        let status = composite
-            .and_then(WireComposite::status)
-            .or_else(|| latest.map(|run| run.status.clone()))
+        let (run_status, extra) = latest.map_or((None, RunExtra::default()), |(status, extra)| {
+            (Some(status), extra)
+        });
+        job.status = status
+            .or(run_status)
             .or_else(|| {
                 self.last_run_common_status
-                    .text()
+                    .str()
                     .map(|word| status_from_common(&word))
             })
             .unwrap_or(JobStatus::Undecided);
+        job.substatus = composite.substatus.into_text();
+        job.long_running = extra.max_duration_gone;
         // A list without definitions still tells the estimate of each run.
-        let estimated = latest_wire
-            .and_then(|run| run.time_info.get())
-            .and_then(|times| times.estimated_duration.seconds());
-        job.long_running = latest_wire.is_some_and(|run| run.max_duration_gone.is_set());
-        job.status = status;
-        job.estimated_seconds = job.estimated_seconds.or(estimated);
+        job.estimated_seconds = job.estimated_seconds.or(extra.estimated_seconds);
         Ok(job)
     }
 }
 
+/// What a run tells of its job.
+#[derive(Debug, Clone, Copy, Default)]
+struct RunExtra {
+    estimated_seconds: Option<u64>,
+    max_duration_gone: bool,
+}
+
 impl WireRun {
-    fn read(&self) -> Option<Run> {
-        let times = self.time_info.get();
-        Some(Run {
+    fn read(self) -> Option<(Run, RunExtra)> {
+        let times = self.time_info.or_default();
+        let run = Run {
             id: optional_id(&self.id, RunId::parse)?,
             number: self.job_number.number(),
             workstation: bare_workstation(&self.actual_workstation),
@@ -218,55 +225,61 @@ impl WireRun {
                 .and_then(WireComposite::status)
                 .or_else(|| {
                     self.common_status
-                        .text()
+                        .str()
                         .map(|word| status_from_common(&word))
                 })
                 .unwrap_or(JobStatus::Undecided),
             return_code: self.return_code.number(),
             submitted_at: self.submitted_time.instant(),
-            started_at: times.and_then(|t| t.actual_start_time.instant()),
-            ended_at: times.and_then(|t| t.actual_end_time.instant()),
-            elapsed_seconds: times.and_then(|t| t.elapsed_time.seconds()),
-            kind: self.rerun_type.text(),
+            started_at: times.actual_start_time.instant(),
+            ended_at: times.actual_end_time.instant(),
+            elapsed_seconds: times.elapsed_time.seconds(),
+            kind: self.rerun_type.into_text(),
             last_in_chain: self.last_in_rerun_chain.is_set(),
-        })
+        };
+        let extra = RunExtra {
+            estimated_seconds: times.estimated_duration.seconds(),
+            max_duration_gone: self.max_duration_gone.is_set(),
+        };
+        Some((run, extra))
     }
 }
 
 impl WireDependency {
-    fn read(&self) -> Dependency {
-        let kind = self.dependency_type.text().unwrap_or_default();
+    pub(crate) fn read(self) -> Dependency {
+        let satisfied = self.satisfied();
+        let kind = self.dependency_type.into_text().unwrap_or_default();
         Dependency {
-            id: self.id.text(),
-            satisfied: self.satisfied(),
+            id: self.id.into_text(),
+            satisfied,
             kind: match kind.as_str() {
                 "INTERNAL" | "EXTERNAL_JOB" => DependencyKind::Job {
                     job_id: optional_id(&self.job_id, JobId::parse),
-                    name: self.job_name.text(),
-                    stream: self.job_stream_name.text(),
+                    name: self.job_name.into_text(),
+                    stream: self.job_stream_name.into_text(),
                     workstation: bare_workstation(&self.job_workstation_name)
                         .or_else(|| bare_workstation(&self.job_stream_workstation)),
                 },
                 "EXTERNAL_JOBSTREAM" => DependencyKind::Stream {
                     stream_id: optional_id(&self.job_stream_id, StreamId::parse),
-                    name: self.job_stream_name.text(),
+                    name: self.job_stream_name.into_text(),
                     workstation: bare_workstation(&self.job_stream_workstation),
                 },
-                "FILE" => DependencyKind::File {
-                    name: self.file.get().and_then(|file| file.name.text()),
-                    workstation: self
-                        .file
-                        .get()
-                        .and_then(|file| bare_workstation(&file.workstation)),
-                },
+                "FILE" => {
+                    let file = self.file.or_default();
+                    DependencyKind::File {
+                        workstation: bare_workstation(&file.workstation),
+                        name: file.name.into_text(),
+                    }
+                }
                 "RESOURCE" => DependencyKind::Resource {
-                    name: self.name.text(),
+                    name: self.name.into_text(),
                     quantity: self.quantity.number(),
                 },
                 "PROMPT" => DependencyKind::Prompt {
-                    name: self.prompt_name.text(),
-                    text: self.text.text(),
-                    status: self.prompt_status.text(),
+                    name: self.prompt_name.into_text(),
+                    text: self.text.into_text(),
+                    status: self.prompt_status.into_text(),
                 },
                 _ => DependencyKind::Other { kind },
             },
@@ -275,15 +288,11 @@ impl WireDependency {
 
     /// The status says more than the boolean, which some releases leave at its default.
     fn satisfied(&self) -> Option<bool> {
-        match self.dependency_status.text().as_deref() {
+        match self.dependency_status.str().as_deref() {
             Some("SATISFIED") => Some(true),
             Some("UNSATISFIED") => Some(false),
             Some(_) => None,
             None => self.satisfied.flag().or_else(|| self.is_satisfied.flag()),
         }
     }
-}
-
-fn optional_id<T, E>(value: &Scalar, parse: fn(&str) -> Result<T, E>) -> Option<T> {
-    value.text().and_then(|text| parse(&text).ok())
 }

@@ -3,6 +3,7 @@
 //! A field of the wrong shape reads as absent; it never fails the object that holds it. What matters
 //! enough to fail (an id, a name) is checked where the object becomes one of ours.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -23,9 +24,23 @@ pub(crate) enum Scalar {
 
 impl Scalar {
     /// A text that is not blank; a number becomes its digits.
-    pub(crate) fn text(&self) -> Option<String> {
+    pub(crate) fn str(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Text(text) if !text.trim().is_empty() => Some(text.clone()),
+            Self::Text(text) if !text.trim().is_empty() => Some(Cow::Borrowed(text)),
+            Self::Int(number) => Some(Cow::Owned(number.to_string())),
+            Self::Absent | Self::Flag(_) | Self::Float(_) | Self::Text(_) => None,
+        }
+    }
+
+    /// The same, of its own.
+    pub(crate) fn text(&self) -> Option<String> {
+        self.str().map(Cow::into_owned)
+    }
+
+    /// The same, without a copy.
+    pub(crate) fn into_text(self) -> Option<String> {
+        match self {
+            Self::Text(text) if !text.trim().is_empty() => Some(text),
             Self::Int(number) => Some(number.to_string()),
             Self::Absent | Self::Flag(_) | Self::Float(_) | Self::Text(_) => None,
         }
@@ -197,6 +212,13 @@ impl<T> Default for Object<T> {
 }
 
 impl<T> Object<T> {
+    pub(crate) fn or_default(self) -> T
+    where
+        T: Default,
+    {
+        self.0.unwrap_or_default()
+    }
+
     pub(crate) fn get(&self) -> Option<&T> {
         self.0.as_ref()
     }
@@ -260,6 +282,11 @@ impl<T> Default for List<T> {
 }
 
 impl<T> List<T> {
+    /// The items, none when there is no list.
+    pub(crate) fn into_items(self) -> Vec<T> {
+        self.0.unwrap_or_default()
+    }
+
     /// The items, none when there is no list.
     pub(crate) fn items(&self) -> &[T] {
         self.0.as_deref().unwrap_or(&[])

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::job::WireTimes;
 use super::{
-    Object, Scalar, WireComposite, bare_workstation, folder, required_id, required_name,
+    Object, Place, Scalar, WireComposite, bare_workstation, folder, required_id, required_name,
     status_from_common,
 };
 
@@ -28,7 +28,7 @@ pub(crate) struct WireStream {
 
 impl WireStream {
     /// The stream, or the place of what it cannot do without. Flags beat its status.
-    pub(crate) fn read(self, place: &str) -> Result<JobStream, GatewayError> {
+    pub(crate) fn read(self, place: Place) -> Result<JobStream, GatewayError> {
         let composite = self.composite_status.get();
         let status = match composite {
             Some(composite) if composite.canceled.is_set() => JobStatus::Cancl,
@@ -37,19 +37,19 @@ impl WireStream {
                 .and_then(WireComposite::status)
                 .or_else(|| {
                     self.common_status
-                        .text()
+                        .str()
                         .map(|word| status_from_common(&word))
                 })
                 .unwrap_or(JobStatus::Undecided),
         };
-        let name = match self.name.text() {
+        let name = match self.name.into_text() {
             Some(name) => name,
-            None => required_name(&self.original_job_stream_name, place)?,
+            None => required_name(self.original_job_stream_name, place)?,
         };
         Ok(JobStream {
             id: required_id(&self.id, place, StreamId::parse)?,
             name,
-            folder: folder(&self.folder),
+            folder: folder(self.folder),
             workstation: bare_workstation(&self.workstation),
             status,
             scheduled_at: self.sched_time.instant(),

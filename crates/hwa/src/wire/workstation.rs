@@ -4,7 +4,7 @@ use resync_tws::model::{LinkState, Workstation, WorkstationId};
 use resync_tws::ports::GatewayError;
 use serde::Deserialize;
 
-use super::{List, Scalar, folder, required_id, required_name};
+use super::{List, Place, Scalar, folder, required_id, required_name};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -50,7 +50,7 @@ const WITHOUT_JOBMAN: [&str; 8] = [
 
 impl WireWorkstation {
     /// The workstation, or the place of what it cannot do without.
-    pub(crate) fn read(self, place: &str) -> Result<Workstation, GatewayError> {
+    pub(crate) fn read(self, place: Place) -> Result<Workstation, GatewayError> {
         let kind = self.kind.text();
         let states: Option<Vec<String>> = self
             .active_states
@@ -73,8 +73,8 @@ impl WireWorkstation {
         let jobman_up = has(&RUNNING).filter(|up| *up || !without);
         Ok(Workstation {
             id: required_id(&self.id, place, WorkstationId::parse)?,
-            name: required_name(&self.name, place)?,
-            folder: folder(&self.folder),
+            name: required_name(self.name, place)?,
+            folder: folder(self.folder),
             kind,
             os: self.os.text(),
             limit: self.limit.number(),
@@ -93,7 +93,7 @@ mod tests {
     fn read(json: &str) -> Workstation {
         serde_json::from_str::<WireWorkstation>(json)
             .unwrap()
-            .read("")
+            .read(Place::Whole("workstation"))
             .unwrap()
     }
 

@@ -34,6 +34,12 @@ pub enum GatewayError {
         /// What it asked for.
         retry_after: Option<Duration>,
     },
+    /// It failed again and again and is not asked for a while, so nothing was sent.
+    #[error("the engine is not asked for now, since it failed again and again")]
+    CircuitOpen {
+        /// When it will be asked again.
+        retry_after: Duration,
+    },
     /// It did not accept the request.
     #[error("the engine did not accept the request: {0}")]
     Rejected(Arc<str>),

@@ -76,9 +76,10 @@ fn health_of(
 
 fn state_of(error: &GatewayError) -> EngineState {
     match error {
-        GatewayError::Unreachable(_) | GatewayError::TimedOut(_) | GatewayError::Busy { .. } => {
-            EngineState::Unreachable
-        }
+        GatewayError::Unreachable(_)
+        | GatewayError::TimedOut(_)
+        | GatewayError::Busy { .. }
+        | GatewayError::CircuitOpen { .. } => EngineState::Unreachable,
         GatewayError::CredentialsRefused | GatewayError::Forbidden => {
             EngineState::CredentialsRefused
         }
