@@ -11,13 +11,14 @@ use std::{
 use chrono::{DateTime, TimeZone, Utc};
 use serde_json::Value;
 use thiserror::Error;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use crate::{
     engine::{Outcome, Setup},
     fault::Rule,
-    server::{Received, Running, Shared, Speed, User, World, control},
-    wire::{Quirk, ROOT, Role, Settings},
+    profile::Profile,
+    server::{Received, Running, Secret, Shared, Speed, User, World, acceptor, control},
+    wire::{Quirk, ROOT, Role, Settings, Version},
 };
 
 /// Why a simulator did not start.
@@ -26,9 +27,24 @@ pub enum StartError {
     /// An address could not be listened on.
     #[error("could not listen")]
     Listen(#[from] io::Error),
+    /// The certificate or the TLS listener could not be made.
+    #[error("could not set up TLS")]
+    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The number of jobs is outside 1 to 100,000.
     #[error("{0} jobs: a plan has 1 to 100,000")]
     Jobs(usize),
+}
+
+impl From<rcgen::Error> for StartError {
+    fn from(error: rcgen::Error) -> Self {
+        Self::Tls(Box::new(error))
+    }
+}
+
+impl From<rustls::Error> for StartError {
+    fn from(error: rustls::Error) -> Self {
+        Self::Tls(Box::new(error))
+    }
 }
 
 /// The night in full swing: 02:30 in Rome.
@@ -52,6 +68,9 @@ pub struct Builder {
     external: String,
     quirks: BTreeSet<Quirk>,
     faults: Vec<Rule>,
+    profile: Profile,
+    version: Version,
+    tls: bool,
 }
 
 impl Builder {
@@ -68,7 +87,29 @@ impl Builder {
             external: "https://mdm.bank.invalid:31116".to_owned(),
             quirks: BTreeSet::new(),
             faults: Vec::new(),
+            profile: Profile::Bank,
+            version: Version::V10_1,
+            tls: false,
         }
+    }
+
+    /// Which installation is played. [`Profile::Bank`] by default.
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// Which release answers. [`Version::V10_1`] by default.
+    pub fn version(mut self, version: Version) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Speaks TLS, with a certificate for `localhost`, `127.0.0.1` and `::1` that a CA of its own
+    /// has signed; [`Simulator::ca_pem`] gives that CA.
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
+        self
     }
 
     /// Decides everything that looks like chance. 42 by default.
@@ -98,13 +139,39 @@ impl Builder {
 
     /// Adds a user. Without any, `operator` with password `secret` is an operator.
     pub fn user(mut self, name: &str, password: &str, role: Role) -> Self {
-        let (name, password) = (name.to_owned(), password.to_owned());
-        self.users.push(User {
-            name,
-            password,
-            role,
-        });
+        let secret = Secret::Password(password.to_owned());
+        self.add_user(name, secret, role);
         self
+    }
+
+    /// Adds an API key: `Authorization: Bearer <token>` is `name`, until `expires` in virtual time.
+    pub fn api_key(
+        mut self,
+        name: &str,
+        token: &str,
+        role: Role,
+        expires: Option<DateTime<Utc>>,
+    ) -> Self {
+        let expires = expires.map(|at| at.timestamp());
+        self.add_user(name, Secret::Token(token.to_owned(), expires), role);
+        self
+    }
+
+    /// Objects in this folder and below are absent for the user added last.
+    pub fn hide_folder(mut self, folder: &str) -> Self {
+        if let Some(user) = self.users.last_mut() {
+            user.hidden.push(folder.to_owned());
+        }
+        self
+    }
+
+    fn add_user(&mut self, name: &str, secret: Secret, role: Role) {
+        self.users.push(User {
+            name: name.to_owned(),
+            secret,
+            role,
+            hidden: Vec::new(),
+        });
     }
 
     /// Where the interface listens. `127.0.0.1:0` by default.
@@ -150,26 +217,45 @@ impl Builder {
             seed: self.seed,
             jobs: self.jobs,
             start: self.start.timestamp(),
+            profile: self.profile,
+            ids_survive: self.quirks.contains(&Quirk::IdsSurvive),
+            late_hold: self.quirks.contains(&Quirk::LateHold),
+            confirm_strictly: self.quirks.contains(&Quirk::ConfirmBad),
         };
         let mut users = self.users;
         if users.is_empty() {
-            let (name, password) = ("operator".to_owned(), "secret".to_owned());
             users.push(User {
-                name,
-                password,
+                name: "operator".to_owned(),
+                secret: Secret::Password("secret".to_owned()),
                 role: Role::Operator,
+                hidden: Vec::new(),
             });
         }
+        let (acceptor, ca_pem) = if self.tls {
+            let (acceptor, pem) = acceptor()?;
+            (Some(acceptor), Some(pem))
+        } else {
+            (None, None)
+        };
+        let (open, _) = watch::channel(true);
         let shared = Arc::new(Shared {
             world: Mutex::new(World::new(setup, self.speed, self.faults)),
             settings: Settings {
                 external: self.external,
                 quirks: self.quirks,
+                version: self.version,
+                profile: self.profile.name(),
+                users: users.iter().map(|user| user.name.clone()).collect(),
             },
             users,
+            open,
         });
-        let running = Running::start(&shared, self.listen, self.control_listen).await?;
-        Ok(Simulator { shared, running })
+        let running = Running::start(&shared, self.listen, self.control_listen, acceptor).await?;
+        Ok(Simulator {
+            shared,
+            running,
+            ca_pem,
+        })
     }
 }
 
@@ -178,6 +264,7 @@ impl Builder {
 pub struct Simulator {
     shared: Arc<Shared>,
     running: Running,
+    ca_pem: Option<String>,
 }
 
 impl Simulator {
@@ -186,10 +273,27 @@ impl Simulator {
         Builder::new()
     }
 
-    /// `http://127.0.0.1:PORT/twsd/api/v2`.
+    /// `http://127.0.0.1:PORT/twsd/api/v2`, or `https://…` with TLS.
     #[must_use]
     pub fn base_url(&self) -> String {
-        format!("http://{}{ROOT}", self.running.address)
+        format!("{}{ROOT}", self.root_url())
+    }
+
+    /// `http://127.0.0.1:PORT`, where `/metrics` lies, or `https://…` with TLS.
+    #[must_use]
+    pub fn root_url(&self) -> String {
+        let scheme = if self.ca_pem.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        format!("{scheme}://{}", self.running.address)
+    }
+
+    /// The CA that signed the certificate, as PEM, when it speaks TLS.
+    #[must_use]
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.ca_pem.as_deref()
     }
 
     /// `http://127.0.0.1:PORT`, the control plane.
@@ -234,6 +338,49 @@ impl Control {
     /// Moves virtual time on; what is due meanwhile has happened when this returns.
     pub async fn advance(&self, by: Duration) {
         self.shared.world.lock().await.advance(by);
+    }
+
+    /// Moves virtual time on until the latest run of `job` (id, path, `STREAM.JOB` or name) has this
+    /// status, such as `EXEC`, for `within` at most; whether it has.
+    pub async fn advance_until(&self, job: &str, status: &str, within: Duration) -> bool {
+        let within = i64::try_from(within.as_secs()).unwrap_or(i64::MAX);
+        let mut world = self.shared.world.lock().await;
+        world.advance_until(within, |engine| engine.status_of(job) == Some(status))
+    }
+
+    /// The day's edge comes at once: the plan ends within four virtual minutes.
+    pub async fn switch_plan(&self) {
+        let mut world = self.shared.world.lock().await;
+        world.tick();
+        world.engine.switch_soon();
+    }
+
+    /// For so much virtual time every request is dropped unanswered.
+    pub async fn go_down(&self, for_time: Duration) {
+        let mut world = self.shared.world.lock().await;
+        world.tick();
+        world.go_down(i64::try_from(for_time.as_secs()).unwrap_or(i64::MAX));
+    }
+
+    /// Reads show the plan as it was so much virtual time ago, one's own writes included; zero ends
+    /// it. A plan is kept twice meanwhile.
+    pub async fn set_lag(&self, lag: Duration) {
+        let mut world = self.shared.world.lock().await;
+        world.tick();
+        world.set_lag(i64::try_from(lag.as_secs()).unwrap_or(i64::MAX));
+    }
+
+    /// Whether new connections are taken; while they are not, nobody listens on the port.
+    pub fn listen(&self, open: bool) {
+        self.shared.open.send_replace(open);
+    }
+
+    /// The cause of failures of this kind (`F02`) is gone, for one job (id, path, `STREAM.JOB` or
+    /// name) or for all: reruns meet it no more. How many failed jobs that concerns.
+    pub async fn fix(&self, failure: &str, job: Option<&str>) -> usize {
+        let mut world = self.shared.world.lock().await;
+        world.tick();
+        world.engine.fix(failure, job)
     }
 
     /// Changes how virtual time moves from now on; a speed is held to 1 to 86,400.

@@ -5,7 +5,7 @@ use std::{fs, net::SocketAddr, path::PathBuf};
 
 use chrono::{DateTime, Utc};
 use clap::Parser;
-use resync_simulator::{Builder, Quirk, Role, Simulator, Speed, rules_from_toml};
+use resync_simulator::{Builder, Profile, Quirk, Role, Simulator, Speed, Version, rules_from_toml};
 
 /// Stands in for an HCL Workload Automation engine.
 #[derive(Parser)]
@@ -21,8 +21,11 @@ struct Arguments {
     #[arg(long, default_value_t = 42)]
     seed: u64,
     /// The installation to play.
-    #[arg(long, default_value = "bank", value_parser = ["bank"])]
-    profile: String,
+    #[arg(long, default_value = "bank")]
+    profile: Profile,
+    /// The release that answers: 10.1, 10.2.5 or 10.2.8.
+    #[arg(long = "engine-version", default_value = "10.1")]
+    engine_version: Version,
     /// Jobs of the plan, 1 to 100,000.
     #[arg(long, default_value_t = 2000)]
     jobs: usize,
@@ -32,15 +35,27 @@ struct Arguments {
     /// Virtual time at the start.
     #[arg(long, default_value = "2026-03-03T01:30:00Z")]
     start: DateTime<Utc>,
-    /// `name:password` or `name:password:role`, with role viewer, operator or admin; repeatable.
+    /// `name:password`, `name:password:role` with role viewer, operator or admin, or
+    /// `name:password:role:/HIDDEN/,/FOLDERS/`; repeatable.
     #[arg(long = "user", default_value = "operator:secret")]
     users: Vec<String>,
+    /// `name:token`, `name:token:role` or `name:token:role:2026-04-01T00:00:00Z`, the last being
+    /// when it expires; repeatable.
+    #[arg(long = "api-key")]
+    api_keys: Vec<String>,
+    /// Speak TLS, with a certificate made at the start.
+    #[arg(long)]
+    tls: bool,
+    /// Where to write the CA that a client has to trust; with `--tls`.
+    #[arg(long, requires = "tls")]
+    ca_file: Option<PathBuf>,
     /// Rules to misbehave by, in TOML.
     #[arg(long)]
     faults: Option<PathBuf>,
-    /// Other readings of the document, with commas between, such as `nulls,dates_offset`.
+    /// Other readings of the document, with commas between, such as `nulls,dates_offset`; `strict`
+    /// is none.
     #[arg(long, value_delimiter = ',')]
-    quirks: Vec<Quirk>,
+    quirks: Vec<String>,
     /// Scheme, host and port that `next` and `url` name.
     #[arg(long, default_value = "https://mdm.bank.invalid:31116")]
     external_url: String,
@@ -56,8 +71,10 @@ async fn main() -> Result<(), Failure> {
         .with_writer(std::io::stderr)
         .init();
     let arguments = Arguments::parse();
-    tracing::debug!(profile = %arguments.profile, "starting");
     let simulator = describe(&arguments)?.start().await?;
+    if let (Some(path), Some(pem)) = (&arguments.ca_file, simulator.ca_pem()) {
+        fs::write(path, pem)?;
+    }
     println!("{}", simulator.base_url());
     println!("{}", simulator.control_url());
     tokio::signal::ctrl_c().await?;
@@ -77,13 +94,29 @@ fn describe(arguments: &Arguments) -> Result<Builder, Failure> {
         .speed(speed)
         .listen(arguments.listen)
         .control_listen(arguments.control_listen)
+        .profile(arguments.profile)
+        .version(arguments.engine_version)
         .external_url(&arguments.external_url);
-    for user in &arguments.users {
-        let (name, password, role) = user_of(user)?;
-        builder = builder.user(name, password, role);
+    if arguments.tls {
+        builder = builder.tls();
     }
-    for quirk in &arguments.quirks {
-        builder = builder.quirk(*quirk);
+    for user in &arguments.users {
+        let (name, password, role, hidden) = user_of(user)?;
+        builder = builder.user(name, password, role);
+        for folder in hidden.split(',').filter(|folder| !folder.is_empty()) {
+            builder = builder.hide_folder(folder);
+        }
+    }
+    for key in &arguments.api_keys {
+        let (name, token, role, expires) = user_of(key)?;
+        let expires = match expires {
+            "" => None,
+            text => Some(text.parse::<DateTime<Utc>>()?),
+        };
+        builder = builder.api_key(name, token, role, expires);
+    }
+    for quirk in arguments.quirks.iter().filter(|name| *name != "strict") {
+        builder = builder.quirk(quirk.parse::<Quirk>()?);
     }
     if let Some(path) = &arguments.faults {
         for rule in rules_from_toml(&fs::read_to_string(path)?)? {
@@ -93,10 +126,11 @@ fn describe(arguments: &Arguments) -> Result<Builder, Failure> {
     Ok(builder)
 }
 
-fn user_of(text: &str) -> Result<(&str, &str, Role), Failure> {
-    let mut parts = text.splitn(3, ':');
-    let (Some(name), Some(password)) = (parts.next(), parts.next()) else {
-        return Err("a user is name:password or name:password:role".into());
+/// Name, secret, role, and what follows the role.
+fn user_of(text: &str) -> Result<(&str, &str, Role, &str), Failure> {
+    let mut parts = text.splitn(4, ':');
+    let (Some(name), Some(secret)) = (parts.next(), parts.next()) else {
+        return Err("a user is name:secret, name:secret:role or name:secret:role:more".into());
     };
     let role = match parts.next() {
         None | Some("operator") => Role::Operator,
@@ -104,5 +138,5 @@ fn user_of(text: &str) -> Result<(&str, &str, Role), Failure> {
         Some("admin") => Role::Admin,
         Some(_) => return Err("a role is viewer, operator or admin".into()),
     };
-    Ok((name, password, role))
+    Ok((name, secret, role, parts.next().unwrap_or_default()))
 }

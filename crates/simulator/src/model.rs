@@ -180,6 +180,13 @@ pub(crate) struct JobModel {
     pub(crate) first_night: Option<&'static str>,
 }
 
+impl JobModel {
+    /// The id of its definition, which its folder and name determine.
+    pub(crate) fn definition_id(&self, folder: &str) -> String {
+        crate::names::id("definition", &format!("{folder}{}", self.name))
+    }
+}
+
 /// On which plan days a stream runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cycle {
@@ -319,8 +326,8 @@ impl Link {
     }
 }
 
-/// Who waits for a job or a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A job or a stream, as an end of a dependency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Waiter {
     Job(JobKey),
     Stream(StreamKey),
@@ -353,6 +360,8 @@ pub(crate) struct Run {
     pub(crate) fate: Option<Fate>,
     pub(crate) killed: bool,
     pub(crate) confirmed: bool,
+    /// Somebody has mended what made it fail.
+    pub(crate) fixed: bool,
 }
 
 /// A place in a workstation's queue: the stream's priority, the job's, then time, then key.

@@ -13,4 +13,6 @@ mod quirks;
 #[cfg(test)]
 mod reads;
 #[cfg(test)]
+mod server;
+#[cfg(test)]
 mod support;

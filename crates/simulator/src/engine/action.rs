@@ -6,7 +6,7 @@
 //!    it is.
 //! 3. Every accepted action stands in the journal with the user and the justification.
 
-use super::{By, Due, Engine, queue::HIGH};
+use super::{By, Due, Engine, Input, queue::HIGH};
 use crate::{
     model::{Answer, RunKind, Status, Target},
     names::Secs,
@@ -51,6 +51,7 @@ impl Engine {
     /// Checks a command and plans its effect.
     pub(crate) fn accept(&mut self, command: Command, by: By) -> Result<(), Refusal> {
         self.check(command)?;
+        self.record(Input::Command(command, by.clone()));
         let (low, high) = match command {
             Command::Kill(_) => (2, 8),
             Command::Link(..) => (2, 10),
@@ -167,7 +168,12 @@ impl Engine {
             Command::Confirm(_, good) => match status {
                 Status::Succ | Status::Fail => false,
                 Status::Suppr => good,
-                _ => !row.canceled,
+                _ if row.canceled => false,
+                // What is not there to be confirmed stays as it is.
+                status if self.setup.confirm_strictly => {
+                    !status.waits() && (good || status != Status::Abend)
+                }
+                _ => true,
             },
             Command::Rerun(..) => {
                 (matches!(status, Status::Succ | Status::Abend | Status::Fail) && !row.repeats)

@@ -19,7 +19,7 @@ use crate::{
 
 /// When the switch happens after the plan's end, and when reads are refused.
 pub(super) struct Edge {
-    switch: Secs,
+    pub(super) switch: Secs,
     outage: std::ops::Range<Secs>,
 }
 
@@ -56,8 +56,14 @@ impl Engine {
         let start = self.plan.end;
         let end = local_hour(start, bank::START_OF_DAY, 1);
         let run_number = self.plan.run_number + 1;
-        let (plan, moves) =
-            instances::build(&self.catalogue, run_number, start, end, Some(&self.plan));
+        let (plan, moves) = instances::build(
+            &self.catalogue,
+            run_number,
+            start,
+            end,
+            Some(&self.plan),
+            self.setup.ids_survive,
+        );
         let old = std::mem::replace(&mut self.plan, plan);
         for queue in self.queues.rows_mut() {
             queue.clear();
@@ -139,6 +145,9 @@ impl Engine {
 
     /// The agent that is lost this night: a scripted one first, any other later.
     fn outage(&self) -> Vec<(Secs, Due)> {
+        if !self.setup.profile.has_failures() {
+            return Vec::new();
+        }
         let agents = self
             .catalogue
             .stations

@@ -99,12 +99,14 @@ impl Engine {
                 .and_then(|fate| fate.failure)
                 .filter(|_| !before.killed);
             let since = before.ended.map_or(0, |ended| self.now - ended);
-            let again = failure.filter(|kind| repeats(kind, since, &mut dice));
+            let mended = before.fixed;
+            let again = failure.filter(|kind| !mended && repeats(kind, since, &mut dice));
             return fate_of(again, full, &mut dice);
         }
         let scripted = row
             .model
             .first_night
+            .filter(|_| self.setup.profile.has_failures())
             .filter(|_| self.plan.streams[row.stream].first_night && row.run.number == 1);
         if let Some(kind) = scripted.and_then(find) {
             // The ledger's post job ends after 4 min 12 s of its 18 minutes.
@@ -119,7 +121,7 @@ impl Engine {
                 ..fate_of(Some(kind), full, &mut dice)
             };
         }
-        let failure = if dice.chance(RANDOM) {
+        let failure = if self.setup.profile.has_failures() && dice.chance(RANDOM) {
             by_weight(&mut dice)
         } else {
             None

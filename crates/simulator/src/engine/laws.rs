@@ -14,7 +14,15 @@ use crate::{
 pub(super) const EVENING: i64 = 1_772_478_000;
 
 pub(super) fn engine(seed: u64, jobs: usize, start: i64) -> Engine {
-    Engine::new(Setup { seed, jobs, start })
+    Engine::new(Setup {
+        seed,
+        jobs,
+        start,
+        profile: crate::Profile::Bank,
+        ids_survive: false,
+        late_hold: false,
+        confirm_strictly: false,
+    })
 }
 
 pub(super) fn find(engine: &Engine, name: &str) -> JobKey {

@@ -23,14 +23,16 @@ pub(crate) use queue::Obstacle;
 use std::{
     cmp::{Ordering, Reverse},
     collections::{BTreeSet, BinaryHeap, HashMap, VecDeque},
+    sync::OnceLock,
 };
 
 use crate::{
     dice::Dice,
-    model::{Catalogue, Place, Plan},
+    model::{Catalogue, Job, Place, Plan, Waiter},
     names::{Secs, local_hour},
     plan::{bank, instances},
-    table::{FileKey, JobKey, PromptKey, StationKey, StreamKey, Table},
+    profile::Profile,
+    table::{FileKey, JobKey, ModelKey, PromptKey, StationKey, StreamKey, Table},
 };
 
 /// What decides a plan.
@@ -39,6 +41,22 @@ pub(crate) struct Setup {
     pub(crate) seed: u64,
     pub(crate) jobs: usize,
     pub(crate) start: Secs,
+    pub(crate) profile: Profile,
+    /// The day's edge leaves ids as they are.
+    pub(crate) ids_survive: bool,
+    /// A job that must not run any more stays in HOLD.
+    pub(crate) late_hold: bool,
+    /// Confirming where it changes nothing is refused.
+    pub(crate) confirm_strictly: bool,
+}
+
+/// What came from outside, for a second engine to repeat.
+#[derive(Debug, Clone)]
+pub(crate) enum Input {
+    Command(Command, By),
+    Script(String, Outcome),
+    Fix(String, Option<String>),
+    Switch,
 }
 
 /// Something due at a time. The order of the kinds is the order at equal times.
@@ -155,18 +173,28 @@ pub(crate) struct Engine {
     journal: VecDeque<Entry>,
     scripts: HashMap<String, VecDeque<Outcome>>,
     next_job_number: u32,
+    inputs: Vec<(Secs, Input)>,
+    /// Where each job definition stands, by its id; made when first asked for.
+    definitions: OnceLock<HashMap<String, (ModelKey, usize)>>,
 }
 
 impl Engine {
     /// An engine at `setup.start`, its plan day lived from the start of day on.
     pub(crate) fn new(setup: Setup) -> Self {
+        let mut engine = Self::begin(setup);
+        engine.advance_to(setup.start);
+        engine
+    }
+
+    /// An engine at the start of the plan day that `setup.start` lies in.
+    pub(crate) fn begin(setup: Setup) -> Self {
         let catalogue = bank::catalogue(setup.seed, setup.jobs);
         let mut start = local_hour(setup.start, bank::START_OF_DAY, 0);
         if start > setup.start {
             start = local_hour(setup.start, bank::START_OF_DAY, -1);
         }
         let end = local_hour(start, bank::START_OF_DAY, 1);
-        let (plan, _) = instances::build(&catalogue, 1, start, end, None);
+        let (plan, _) = instances::build(&catalogue, 1, start, end, None, setup.ids_survive);
         let queues = catalogue
             .stations
             .rows()
@@ -188,10 +216,133 @@ impl Engine {
             journal: VecDeque::new(),
             scripts: HashMap::new(),
             next_job_number: 250_000_000 + u32::try_from(first_number).unwrap_or(0),
+            inputs: Vec::new(),
+            definitions: OnceLock::new(),
         };
         engine.open_plan(&HashMap::new());
-        engine.advance_to(setup.start);
         engine
+    }
+
+    /// What came from outside so far, with the times at which it came.
+    pub(crate) fn inputs(&self) -> &[(Secs, Input)] {
+        &self.inputs
+    }
+
+    /// Lives up to `until` with the inputs of another engine from the `fed`th on; how many it has
+    /// had then. Equal engines stay equal.
+    pub(crate) fn feed(&mut self, inputs: &[(Secs, Input)], fed: usize, until: Secs) -> usize {
+        let mut fed = fed;
+        while let Some((at, input)) = inputs.get(fed).filter(|(at, _)| *at <= until) {
+            self.advance_to(*at);
+            self.take(input.clone());
+            fed += 1;
+        }
+        self.advance_to(until);
+        fed
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            // What was accepted once is accepted again.
+            Input::Command(command, by) => drop(self.accept(command, by)),
+            Input::Script(job, outcome) => self.script(&job, outcome),
+            Input::Fix(failure, job) => drop(self.fix(&failure, job.as_deref())),
+            Input::Switch => self.switch_soon(),
+        }
+    }
+
+    fn record(&mut self, input: Input) {
+        self.inputs.push((self.now, input));
+    }
+
+    /// The folder that an object of the plan lies in.
+    pub(crate) fn folder_of(&self, node: Waiter) -> &str {
+        let stream = match node {
+            Waiter::Job(job) => self.plan.jobs[job].stream,
+            Waiter::Stream(stream) => stream,
+        };
+        &self.plan.streams[stream].model.folder
+    }
+
+    /// The stream and the place of the job definition with this id.
+    pub(crate) fn definition(&self, id: &str) -> Option<(ModelKey, usize)> {
+        let index = self.definitions.get_or_init(|| {
+            let streams = self.catalogue.streams.iter();
+            let jobs = streams.flat_map(|(key, stream)| {
+                let jobs = stream.jobs.iter().enumerate();
+                jobs.map(move |(place, job)| (job.definition_id(&stream.folder), (key, place)))
+            });
+            jobs.collect()
+        });
+        index.get(id).copied()
+    }
+
+    /// When the definitions were put in place: 30 days before the first plan.
+    pub(crate) fn deployed(&self) -> Secs {
+        self.setup.start - self.setup.start.rem_euclid(86_400) - 30 * 86_400
+    }
+
+    /// When the next thing happens.
+    pub(crate) fn next_due(&self) -> Option<Secs> {
+        self.heap.peek().map(|Reverse(event)| event.at)
+    }
+
+    /// The day's edge comes now.
+    pub(crate) fn switch_soon(&mut self) {
+        self.record(Input::Switch);
+        self.version += 1;
+        let end = self.now.max(self.plan.start + 1);
+        if end < self.plan.end {
+            self.plan.end = end;
+            let switch = self.edge().switch;
+            self.heap
+                .retain(|Reverse(event)| !matches!(event.due, Due::Switch));
+            self.schedule(switch, Due::Switch);
+        }
+    }
+
+    /// The job of this id, path, `STREAM.JOB` or name; the first one in the plan's order.
+    pub(crate) fn find_job(&self, name: &str) -> Option<JobKey> {
+        if let Some(key) = self.index.jobs.get(name) {
+            return Some(*key);
+        }
+        let mut jobs = self.plan.jobs.iter();
+        let found = jobs.find(|(_, job)| self.is_called(job, name));
+        found.map(|(key, _)| key)
+    }
+
+    /// Whether `name` is the job's id, path, `STREAM.JOB` or name.
+    fn is_called(&self, job: &Job, name: &str) -> bool {
+        let stream = &self.plan.streams[job.stream].model.name;
+        let short = || {
+            let rest = name.strip_prefix(stream.as_str())?.strip_prefix('.')?;
+            Some(rest == job.model.name)
+        };
+        job.model.name == name || job.id == name || job.path == name || short() == Some(true)
+    }
+
+    /// The status of the latest run of a job named as in [`Engine::find_job`].
+    pub(crate) fn status_of(&self, job: &str) -> Option<&'static str> {
+        let key = self.find_job(job)?;
+        Some(self.plan.jobs[key].status().text())
+    }
+
+    /// The cause of failures of kind `code` is gone, for one job or for all; how many failed jobs
+    /// that concerns.
+    pub(crate) fn fix(&mut self, code: &str, job: Option<&str>) -> usize {
+        self.record(Input::Fix(code.to_owned(), job.map(str::to_owned)));
+        self.version += 1;
+        let failed = self.plan.jobs.iter().filter(|(_, row)| {
+            let kind = row.run.fate.and_then(|fate| fate.failure);
+            row.status().is_bad()
+                && kind.is_some_and(|kind| kind.code == code)
+                && job.is_none_or(|name| self.is_called(row, name))
+        });
+        let failed: Vec<JobKey> = failed.map(|(key, _)| key).collect();
+        for key in &failed {
+            self.plan.jobs[*key].run.fixed = true;
+        }
+        failed.len()
     }
 
     pub(crate) fn now(&self) -> Secs {
@@ -230,6 +381,7 @@ impl Engine {
     /// Forces the outcome of the next run of the job with this name or path, after those forced
     /// before.
     pub(crate) fn script(&mut self, job: &str, outcome: Outcome) {
+        self.record(Input::Script(job.to_owned(), outcome.clone()));
         self.scripts
             .entry(job.to_owned())
             .or_default()

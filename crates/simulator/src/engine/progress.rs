@@ -284,6 +284,7 @@ impl Engine {
             fate: None,
             killed: false,
             confirmed: false,
+            fixed: false,
         };
         let ended = std::mem::replace(&mut row.run, next);
         row.earlier.push(ended);
@@ -320,6 +321,7 @@ impl Engine {
         match action {
             LateStart::Continue => {}
             LateStart::Cancel => self.cancel_now(job),
+            LateStart::DoNotRun if self.setup.late_hold => {}
             LateStart::DoNotRun => {
                 self.dequeue(job);
                 self.set_status(job, Status::Suppr);

@@ -261,3 +261,39 @@ pub(crate) static RESOURCE: Schema = Schema(&[
     ("quantityAvailable", Number),
     ("status", Enum(&["AVAILABLE", "NOT_AVAILABLE", "UNDECIDED"])),
 ]);
+
+/// Prompts of the plan.
+pub(crate) static PROMPT: Schema = Schema(&[
+    ("id", Text),
+    ("name", Text),
+    ("folder", Text),
+    ("text", Text),
+    (
+        "status",
+        Enum(&["NOT_ASKED", "ASKED", "ANSWERED_YES", "ANSWERED_NO"]),
+    ),
+    ("number", Number),
+    ("jobId", Text),
+    ("jobStreamId", Text),
+]);
+
+/// Folders, for counts.
+pub(crate) static FOLDER: Schema = Schema(&[
+    ("folder", Text),
+    ("folderId", Text),
+    ("parent", Text),
+    ("parentId", Text),
+]);
+
+/// Definitions of any sort.
+pub(crate) static MODEL: Schema = Schema(&[
+    ("id", Text),
+    ("name", Text),
+    ("folder", Text),
+    ("folderId", Text),
+    ("key", Text),
+    ("workstation", Text),
+    ("description", Text),
+    ("type", Text),
+    ("taskType", Text),
+]);

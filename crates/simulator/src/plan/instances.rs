@@ -40,6 +40,7 @@ pub(crate) fn build(
     start: Secs,
     end: Secs,
     old: Option<&Plan>,
+    ids_survive: bool,
 ) -> (Plan, Moves) {
     let plan = Plan {
         id: id("plan", &format!("{run_number}@{}", iso(start))),
@@ -56,6 +57,7 @@ pub(crate) fn build(
         plan,
         today: HashMap::new(),
         first: old.is_none(),
+        ids_survive,
     };
     let moves = old.map(|old| builder.carry(old)).unwrap_or_default();
     for model in catalogue.streams.keys() {
@@ -72,6 +74,8 @@ struct Builder<'a> {
     plan: Plan,
     today: HashMap<ModelKey, StreamKey>,
     first: bool,
+    /// Ids do not hold the plan's.
+    ids_survive: bool,
 }
 
 impl Builder<'_> {
@@ -87,6 +91,11 @@ impl Builder<'_> {
                 Cycle::Weekdays => working,
                 Cycle::MonthStart => first_working,
             }
+    }
+
+    /// What ids of instances begin with.
+    fn of_plan(&self) -> &str {
+        if self.ids_survive { "" } else { &self.plan.id }
     }
 
     fn instantiate(&mut self, key: ModelKey) {
@@ -120,7 +129,7 @@ impl Builder<'_> {
         let named = format!("{path}@{}", iso(sched));
         let counter = u64::from(self.plan.run_number) * 7919 + self.plan.streams.len() as u64;
         self.plan.streams.push(Stream {
-            id: id("stream", &format!("{}{named}", self.plan.id)),
+            id: id("stream", &format!("{}{named}", self.of_plan())),
             persistent_id: id("stream", &named),
             internal_id: internal_id(counter),
             path,
@@ -144,7 +153,7 @@ impl Builder<'_> {
         let parent = &self.plan.streams[stream];
         let path = format!("{}.{}", parent.path, model.name);
         let named = format!("{path}@{}", iso(parent.sched));
-        let job_id = id("job", &format!("{}{named}", self.plan.id));
+        let job_id = id("job", &format!("{}{named}", self.of_plan()));
         let day = self.plan.start;
         self.plan.jobs.push(Job {
             stream,
@@ -353,6 +362,7 @@ fn first_run(job: &str, model: &JobModel) -> Run {
         fate: None,
         killed: false,
         confirmed: false,
+        fixed: false,
     }
 }
 

@@ -5,35 +5,30 @@
 //! 3. Connections are tasks of one tracker; stopping cancels and awaits them.
 
 mod api;
+mod auth;
+mod body;
 pub(crate) mod control;
 mod http1;
+mod spoil;
+mod tls;
 mod world;
 
+pub(crate) use auth::{Secret, User};
+pub(crate) use tls::acceptor;
 pub(crate) use world::World;
 pub use world::{Received, Speed};
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use tokio::{net::TcpListener, sync::Mutex};
+use tokio::{
+    net::TcpListener,
+    sync::{Mutex, watch},
+};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::wire::{Role, Settings};
-
-/// A user of the interface.
-#[derive(Clone)]
-pub(crate) struct User {
-    pub(crate) name: String,
-    pub(crate) password: String,
-    pub(crate) role: Role,
-}
-
-impl std::fmt::Debug for User {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("User")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
-    }
-}
+use crate::wire::Settings;
+use http1::Door;
 
 /// What all connections share.
 #[derive(Debug)]
@@ -41,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) world: Mutex<World>,
     pub(crate) settings: Settings,
     pub(crate) users: Vec<User>,
+    /// Whether the interface takes connections.
+    pub(crate) open: watch::Sender<bool>,
 }
 
 /// Two listening sockets and their connections.
@@ -50,6 +47,8 @@ pub(crate) struct Running {
     pub(crate) control_address: SocketAddr,
     token: CancellationToken,
     tasks: TaskTracker,
+    /// Keeps the control plane open.
+    _always: watch::Sender<bool>,
 }
 
 impl Running {
@@ -57,6 +56,7 @@ impl Running {
         shared: &Arc<Shared>,
         listen: SocketAddr,
         control: SocketAddr,
+        tls: Option<TlsAcceptor>,
     ) -> io::Result<Self> {
         let (api, control) = (
             TcpListener::bind(listen).await?,
@@ -64,12 +64,24 @@ impl Running {
         );
         let (address, control_address) = (api.local_addr()?, control.local_addr()?);
         let (token, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let (world, stop, tracker) = (Arc::clone(shared), token.clone(), tasks.clone());
-        tasks.spawn(http1::accept(api, stop, tracker, move |request| {
-            api::respond(Arc::clone(&world), request)
+        let (always, open) = watch::channel(true);
+        let door = |listener, tls, open, rules| Door {
+            listener,
+            tls,
+            open,
+            rules,
+            token: token.clone(),
+            tracker: tasks.clone(),
+        };
+        let rules = Some(Arc::clone(shared));
+        let api = door(api, tls, shared.open.subscribe(), rules);
+        let control = door(control, None, open, None);
+        let world = Arc::clone(shared);
+        tasks.spawn(http1::accept(api, move |request, ending| {
+            api::respond(Arc::clone(&world), request, ending)
         }));
-        let (world, stop, tracker) = (Arc::clone(shared), token.clone(), tasks.clone());
-        tasks.spawn(http1::accept(control, stop, tracker, move |request| {
+        let world = Arc::clone(shared);
+        tasks.spawn(http1::accept(control, move |request, _ending| {
             control::respond(Arc::clone(&world), request)
         }));
         tasks.close();
@@ -78,6 +90,7 @@ impl Running {
             control_address,
             token,
             tasks,
+            _always: always,
         })
     }
 

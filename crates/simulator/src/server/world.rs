@@ -1,7 +1,7 @@
 //! The engine with its clock, its faults and what it was asked.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     time::Duration,
 };
 
@@ -11,8 +11,9 @@ use tokio::time::Instant;
 
 use crate::{
     engine::{Engine, Setup},
-    fault::{Faults, Rule},
-    names::instant,
+    fault::{Effect, Faults, Rule},
+    names::{Secs, instant},
+    wire::{self, Answer, Request, Settings},
 };
 
 /// How virtual time moves.
@@ -56,6 +57,20 @@ pub(crate) struct World {
     since: Instant,
     pub(crate) faults: Faults,
     requests: VecDeque<Received>,
+    /// Wrong passwords since the last right one, for each user.
+    pub(crate) bad_tries: HashMap<String, u32>,
+    /// The master answers nobody before this virtual time.
+    down_until: Secs,
+    replica: Option<Replica>,
+}
+
+/// What reads see when the database lags behind the plan.
+#[derive(Debug)]
+struct Replica {
+    engine: Engine,
+    lag: Secs,
+    /// How many of the real engine's inputs it has had.
+    fed: usize,
 }
 
 impl World {
@@ -70,7 +85,66 @@ impl World {
             faults: Faults::new(&faults),
             initial_faults: faults,
             requests: VecDeque::new(),
+            bad_tries: HashMap::new(),
+            down_until: Secs::MIN,
+            replica: None,
         }
+    }
+
+    /// Answers a request: reads from what the database shows, writes to the plan.
+    pub(crate) fn answer(&mut self, settings: &Settings, request: &Request) -> Answer {
+        let now = self.engine.now();
+        match &mut self.replica {
+            Some(replica) if request.method == "GET" => {
+                let (until, inputs) = (now - replica.lag, self.engine.inputs());
+                replica.fed = replica.engine.feed(inputs, replica.fed, until);
+                wire::answer(&mut replica.engine, settings, request)
+            }
+            _ => wire::answer(&mut self.engine, settings, request),
+        }
+    }
+
+    /// Reads show the plan as it was `lag` virtual seconds ago, own writes included; 0 ends it.
+    pub(crate) fn set_lag(&mut self, lag: Secs) {
+        self.replica = (lag > 0).then(|| Replica {
+            engine: Engine::begin(self.setup),
+            lag,
+            fed: 0,
+        });
+    }
+
+    /// The master drops every request for so many virtual seconds.
+    pub(crate) fn go_down(&mut self, seconds: Secs) {
+        self.down_until = self.engine.now().saturating_add(seconds);
+    }
+
+    pub(crate) fn is_down(&self) -> bool {
+        self.engine.now() < self.down_until
+    }
+
+    /// Asks the rules on connections about a new one.
+    pub(crate) fn greet(&mut self) -> Option<Effect> {
+        self.tick();
+        self.faults
+            .on_connect(self.engine.seed(), self.engine.now())
+    }
+
+    /// Moves virtual time from event to event until `met`, for `within` seconds at most; whether it
+    /// was met.
+    pub(crate) fn advance_until(&mut self, within: Secs, met: impl Fn(&Engine) -> bool) -> bool {
+        self.tick();
+        let end = self.engine.now().saturating_add(within);
+        while !met(&self.engine) {
+            let next = self.engine.next_due().filter(|at| *at <= end);
+            let at = next.unwrap_or(end);
+            self.engine.advance_to(at);
+            if next.is_none() {
+                break;
+            }
+        }
+        self.base = self.base.max(self.engine.now().saturating_mul(1000));
+        self.since = Instant::now();
+        met(&self.engine)
     }
 
     /// Everything as it was at the start, with the faults of the start.

@@ -3,6 +3,7 @@
 //! A log depends on the run and, while it goes on, on the time: lines that are not due yet are not
 //! there. Nothing of it is stored.
 
+use super::{Answer, Quirk, Request, Settings, missing};
 use crate::{
     dice::Dice,
     engine::Engine,
@@ -26,13 +27,44 @@ const STEPS: &[&str] = &[
     "INFO  checkpoint written",
 ];
 
-/// The whole log of a run, or `None` before it has anything to say.
-pub(super) fn render(
+/// The log of a run, or the part of it that the request asks for.
+pub(super) fn answer(
     engine: &Engine,
+    settings: &Settings,
+    request: &Request,
     key: JobKey,
     number: u32,
-    content_only: bool,
-) -> Option<String> {
+) -> Result<Answer, Answer> {
+    if !engine.is_able(engine.plan.jobs[key].model.station) {
+        return Err(super::error(
+            http::StatusCode::INTERNAL_SERVER_ERROR,
+            "AWSJCO930E",
+            "JobLogException",
+            "the agent that holds the job log does not answer",
+        ));
+    }
+    let content_only = request.query("contentOnly") == Some("true");
+    let Some(text) = render(engine, key, number, content_only) else {
+        if settings.has(Quirk::LogEmpty) {
+            return Ok(Answer::text(Vec::new()));
+        }
+        return Err(missing("the run has not started, there is no job log"));
+    };
+    let from = request.number("from_line")?.unwrap_or(1).max(1);
+    let to = request.number("to_line")?.unwrap_or(i64::MAX);
+    let kept = (1_i64..)
+        .zip(text.lines())
+        .filter(|(line, _)| (from..=to).contains(line));
+    let mut body = String::new();
+    for (_, line) in kept {
+        body.push_str(line);
+        body.push('\n');
+    }
+    Ok(Answer::text(body.into_bytes()))
+}
+
+/// The whole log of a run, or `None` before it has anything to say.
+fn render(engine: &Engine, key: JobKey, number: u32, content_only: bool) -> Option<String> {
     let job = &engine.plan.jobs[key];
     let run = job.runs().find(|run| run.number == number)?;
     // A launch that was refused leaves a log without a start.

@@ -4,12 +4,16 @@
 //! 2. `next` and `previous` name the configured outside of the engine, never the socket that
 //!    answered.
 
+use std::{collections::HashSet, hash::Hash};
+
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Quirk, Request, Settings, bad, quirk, wrong_query};
 use crate::{
+    dice::Dice,
     engine::Engine,
+    fault::Effect,
     oql::{self, Filter, Literal, Operator, Scalar, Test, fields::Schema},
 };
 
@@ -24,22 +28,28 @@ pub(super) struct Source<'a, K> {
     pub(super) by_id: &'a dyn Fn(&str) -> Option<K>,
     /// Folder and name of the workstation, folder of the stream, and the name; for `plan_filter`.
     pub(super) path: &'a dyn Fn(K) -> String,
+    /// The folder that decides who sees it.
+    pub(super) folder: &'a dyn Fn(K) -> String,
 }
 
 /// The rows that the request's filters keep, in its order.
-pub(super) fn select<K: Copy + PartialEq>(
+pub(super) fn select<K: Copy + Eq + Hash>(
+    settings: &Settings,
     request: &Request,
     source: &Source<'_, K>,
     all: impl Iterator<Item = K>,
 ) -> Result<Vec<K>, Answer> {
+    let any_enum = settings.has(Quirk::UnknownEnumEmpty);
     let query = oql::parse(request.query("oql").unwrap_or_default())
-        .and_then(|query| oql::check(&query, source.schema).map(|()| query))
+        .and_then(|query| oql::check(&query, source.schema, any_enum).map(|()| query))
         .map_err(|error| wrong_query(&error.to_string()))?;
     let pattern = request.query("plan_filter").unwrap_or_default();
     let keep = |key: &K| {
-        query.filter.as_ref().is_none_or(|filter| {
-            oql::matches(filter, source.schema, &|field| (source.values)(*key, field))
-        }) && (pattern.is_empty() || matches_path(&(source.path)(*key), pattern))
+        (request.hidden.is_empty() || request.sees(&(source.folder)(*key)))
+            && query.filter.as_ref().is_none_or(|filter| {
+                oql::matches(filter, source.schema, &|field| (source.values)(*key, field))
+            })
+            && (pattern.is_empty() || matches_path(&(source.path)(*key), pattern))
     };
     // A list of ids is looked up instead of searched for.
     let wanted = query.filter.as_ref().and_then(ids);
@@ -49,12 +59,9 @@ pub(super) fn select<K: Copy + PartialEq>(
                 .iter()
                 .filter_map(|id| (source.by_id)(id))
                 .collect::<Vec<_>>();
-            let mut once: Vec<K> = Vec::with_capacity(found.len());
-            for key in found {
-                if !once.contains(&key) && keep(&key) {
-                    once.push(key);
-                }
-            }
+            let mut seen = HashSet::with_capacity(found.len());
+            let mut once = found;
+            once.retain(|key| seen.insert(*key) && keep(key));
             once
         }
         None => all.filter(keep).collect(),
@@ -84,32 +91,52 @@ fn literal_text(literal: &Literal) -> Option<&str> {
 }
 
 /// One page of `rows`.
-pub(super) fn page<K: Copy>(
+pub(super) fn page<K: Clone>(
     engine: &Engine,
     settings: &Settings,
     request: &Request,
     rows: &[K],
-    view: impl Fn(K) -> Value,
+    view: impl Fn(&K) -> Value,
 ) -> Result<Answer, Answer> {
     let limit = request.number("limit")?.unwrap_or(PAGE);
     let offset = request.number("offset")?.unwrap_or(0);
     let (Ok(size), Ok(skip)) = (usize::try_from(limit), usize::try_from(offset)) else {
         return Err(bad("limit and offset must not be negative"));
     };
-    let results: Vec<Value> = rows
-        .iter()
-        .skip(skip)
-        .take(size)
-        .map(|key| view(*key))
-        .collect();
+    let start = match request.paging {
+        Some(Effect::ShiftPages) if size > 0 => skip.saturating_sub(skip / size),
+        Some(Effect::RepeatPage) if skip > 0 => skip.saturating_sub(size),
+        _ => skip,
+    };
+    let shuffled;
+    let rows = if settings.has(Quirk::UnstableOrder) && !is_ordered(request) {
+        shuffled = shuffle(engine, rows, skip);
+        &shuffled
+    } else {
+        rows
+    };
+    let results: Vec<Value> = rows.iter().skip(start).take(size).map(view).collect();
     let mut body = Map::new();
-    let counted = request
-        .header("include-count")
-        .is_none_or(|text| text != "false");
-    if counted {
-        body.insert("count".to_owned(), json!(rows.len()));
+    let wanted = request.header("include-count");
+    if wanted.is_none_or(|text| text != "false") && !settings.has(Quirk::NoCount) {
+        let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        let off_by = match request.paging {
+            Some(Effect::WrongCount { off_by }) => off_by,
+            _ => 0,
+        };
+        body.insert(
+            "count".to_owned(),
+            json!(count.saturating_add(off_by).max(0)),
+        );
     }
-    body.insert("results".to_owned(), Value::Array(results));
+    let shown = results.len();
+    if !(results.is_empty() && settings.has(Quirk::NoResults)) {
+        body.insert("results".to_owned(), Value::Array(results));
+    }
+    let external = match &request.paging {
+        Some(Effect::ForeignNext { url }) => url.trim_end_matches('/'),
+        _ => &settings.external,
+    };
     let url = |offset: usize| {
         let mut parts = vec![format!("limit={limit}"), format!("offset={offset}")];
         let kept = request
@@ -119,8 +146,7 @@ pub(super) fn page<K: Copy>(
         parts.extend(kept.map(|(name, value)| format!("{name}={}", encode(value))));
         let path = request.segments.join("/");
         json!(format!(
-            "{}{}/{path}?{}",
-            settings.external,
+            "{external}{}/{path}?{}",
             super::ROOT,
             parts.join("&")
         ))
@@ -136,9 +162,34 @@ pub(super) fn page<K: Copy>(
         body.entry("next").or_insert(Value::Null);
         body.entry("previous").or_insert(Value::Null);
     }
+    if settings.has(Quirk::NextEmpty) {
+        body.entry("next").or_insert(json!(""));
+        body.entry("previous").or_insert(json!(""));
+    }
     let mut body = Value::Object(body);
     quirk::apply(settings, engine.seed(), &mut body);
-    Ok(Answer::json(StatusCode::OK, &body))
+    Ok(Answer {
+        rows: shown,
+        ..Answer::json(StatusCode::OK, &body)
+    })
+}
+
+fn is_ordered(request: &Request) -> bool {
+    let query = request.query("oql").unwrap_or_default();
+    query.to_ascii_uppercase().contains("ORDER BY")
+}
+
+/// The rows as they stand for a request that begins at `skip`: another order for each.
+fn shuffle<K: Clone>(engine: &Engine, rows: &[K], skip: usize) -> Vec<K> {
+    let purpose = format!("order {} {skip}", engine.version());
+    let mut dice = Dice::new(engine.seed(), &purpose, "", 0);
+    let mut rows = rows.to_vec();
+    for last in (1..rows.len()).rev() {
+        let high = i64::try_from(last).unwrap_or(i64::MAX);
+        let other = usize::try_from(dice.between(0, high)).unwrap_or(last);
+        rows.swap(last, other);
+    }
+    rows
 }
 
 /// Whether a path like `/FINDB01#/FIN/EOD/FIN_EOD.FIN_GL_POST` fits a selector like

@@ -5,17 +5,25 @@
 //! 2. What is absent is left out, never null, unless a quirk says so.
 //! 3. Reads change nothing; an action is checked at once and happens later.
 
+mod about;
+mod count;
+mod graph;
 mod joblog;
 mod list;
+mod metrics;
+mod model;
 mod places;
 mod quirk;
 mod read;
 mod status;
 mod values;
+mod version;
 mod view;
 mod write;
 
-pub use quirk::Quirk;
+pub(crate) use metrics::metrics;
+pub use quirk::{Quirk, UnknownQuirk};
+pub use version::{UnknownVersion, Version};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,15 +31,19 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::engine::{By, Engine};
+use crate::{
+    engine::{By, Engine},
+    fault::Effect,
+};
 
 /// Where the interface lies below the server's root.
 pub(crate) const ROOT: &str = "/twsd/api/v2";
 
 /// What a user may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Reads.
+    #[default]
     Viewer,
     /// Reads and acts.
     Operator,
@@ -45,6 +57,12 @@ pub(crate) struct Settings {
     /// Scheme, host and port that `next` and `url` name; a client must not follow them.
     pub(crate) external: String,
     pub(crate) quirks: BTreeSet<Quirk>,
+    /// Which release answers.
+    pub(crate) version: Version,
+    /// The profile's name, for who asks whether this is a simulator.
+    pub(crate) profile: &'static str,
+    /// Names of users, for `engine/users`.
+    pub(crate) users: Vec<String>,
 }
 
 impl Settings {
@@ -54,7 +72,7 @@ impl Settings {
 }
 
 /// A request whose sender is known.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Request {
     pub(crate) method: String,
     /// Below [`ROOT`], percent-decoded segment by segment; a trailing slash leaves an empty one.
@@ -65,9 +83,21 @@ pub(crate) struct Request {
     pub(crate) body: Bytes,
     pub(crate) user: String,
     pub(crate) role: Role,
+    /// Folders whose objects the user may not see: they are absent, not forbidden.
+    pub(crate) hidden: Vec<String>,
+    /// A fault of paging, for lists.
+    pub(crate) paging: Option<Effect>,
 }
 
 impl Request {
+    /// Whether objects of this folder are there for the user.
+    fn sees(&self, folder: &str) -> bool {
+        !self
+            .hidden
+            .iter()
+            .any(|hidden| folder.starts_with(hidden.as_str()))
+    }
+
     fn query(&self, name: &str) -> Option<&str> {
         self.query
             .iter()
@@ -105,6 +135,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) content_type: &'static str,
     pub(crate) body: Vec<u8>,
+    /// Objects of a list's page.
+    pub(crate) rows: usize,
 }
 
 impl Answer {
@@ -114,6 +146,7 @@ impl Answer {
             status,
             content_type: "application/json",
             body,
+            rows: 0,
         }
     }
 
@@ -126,6 +159,7 @@ impl Answer {
             status: StatusCode::OK,
             content_type: "text/plain; charset=utf-8",
             body,
+            rows: 0,
         }
     }
 }
@@ -172,6 +206,43 @@ fn wrong_query(text: &str) -> Answer {
         "OqlFilterException",
         &text,
     )
+}
+
+/// Name, path and id of the object that a path names by its id; nothing when it names none.
+pub(crate) fn named(engine: &Engine, segments: &[String]) -> Vec<String> {
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let of_job = |key| {
+        let job: &crate::model::Job = &engine.plan.jobs[key];
+        vec![job.model.name.clone(), job.path.clone(), job.id.clone()]
+    };
+    let (sort, id) = match *segments.as_slice() {
+        ["plan", "job", "run", id, ..] => ("run", id),
+        ["plan", sort, id, ..] => (sort, id),
+        _ => return Vec::new(),
+    };
+    match sort {
+        "run" => engine.index.runs.get(id).map(|(key, _)| of_job(*key)),
+        "job" => engine.index.jobs.get(id).map(|key| of_job(*key)),
+        "jobstream" => engine.index.streams.get(id).map(|key| {
+            let stream = &engine.plan.streams[*key];
+            vec![
+                stream.model.name.clone(),
+                stream.path.clone(),
+                stream.id.clone(),
+            ]
+        }),
+        "workstation" => {
+            let mut stations = engine.catalogue.stations.rows().iter();
+            let station = stations.find(|station| station.id() == id);
+            station.map(|station| vec![station.name.clone(), station.path(), id.to_owned()])
+        }
+        "prompt" => engine.index.prompts.get(id).map(|key| {
+            let prompt = &engine.plan.prompts[*key];
+            vec![prompt.name.to_owned(), prompt.id.clone()]
+        }),
+        _ => None,
+    }
+    .unwrap_or_default()
 }
 
 /// Answers one request.

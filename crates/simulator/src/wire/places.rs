@@ -8,8 +8,9 @@ use super::{
 };
 use crate::{
     engine::Engine,
+    model::Answer,
     names::{ZONE, id, iso},
-    table::{ResourceKey, StationKey},
+    table::{PromptKey, ResourceKey, StationKey},
 };
 
 pub(super) fn active_states(engine: &Engine, key: StationKey) -> Vec<&'static str> {
@@ -115,6 +116,37 @@ pub(super) fn resource(engine: &Engine, key: ResourceKey, role: Role) -> Value {
         "quantityAvailable": resource.available(),
         "holders": holders.collect::<Vec<_>>(),
         "status": if resource.available() > 0 { "AVAILABLE" } else { "NOT_AVAILABLE" },
+        "archived": false,
+        "actions": actions(keys),
+    })
+}
+
+/// A prompt, as 10.2.8 lists them.
+pub(super) fn prompt(engine: &Engine, key: PromptKey, role: Role) -> Value {
+    let prompt = &engine.plan.prompts[key];
+    let job = &engine.plan.jobs[prompt.job];
+    let stream = &engine.plan.streams[job.stream];
+    let station = &engine.catalogue.stations[job.model.station];
+    let may = role != Role::Viewer && prompt.state == Answer::Asked;
+    let keys: &[&str] = if may { &["reply"] } else { &[] };
+    json!({
+        "engineId": engine_id(),
+        "id": prompt.id,
+        "planId": engine.plan.id,
+        "name": prompt.name,
+        "folder": "/",
+        "folderId": folder_id("/"),
+        "key": format!("/{}", prompt.name),
+        "text": prompt.text,
+        "status": prompt.state.text(),
+        "type": "Predefined Prompt",
+        "number": prompt.number,
+        "workstation": station.path(),
+        "workstationId": station.id(),
+        "jobId": job.id,
+        "jobKey": job.path,
+        "jobStreamId": stream.id,
+        "jobStreamKey": stream.path,
         "archived": false,
         "actions": actions(keys),
     })

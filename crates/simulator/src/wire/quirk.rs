@@ -7,7 +7,10 @@ use std::str::FromStr;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
-use crate::{dice::Dice, names::ZONE};
+use crate::{
+    dice::Dice,
+    names::{ZONE, parse_duration},
+};
 
 /// A way in which an engine may differ from what this one does by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,8 +27,35 @@ pub enum Quirk {
     ReleaseNoop,
     /// `next` and `previous` are `null` where there is no such page.
     NextNull,
+    /// `next` and `previous` are empty texts where there is no such page.
+    NextEmpty,
     /// The log of a run that has not started is an empty text instead of 404.
     LogEmpty,
+    /// Integers and booleans in `task`, statistics and counts are sent as texts.
+    Stringly,
+    /// Booleans with two names come under the older one alone: `isError`, `isCommand`, `isSatisfied`
+    /// and `isService` are not sent, `error`, `command`, `satisfied` and `service` are.
+    Isless,
+    /// Instants and durations are sent as integers in milliseconds.
+    DatesMillis,
+    /// Lists without ORDER BY come in another order each time the plan has changed or was read.
+    UnstableOrder,
+    /// An action by filter that matches nothing answers 404.
+    NomatchNotFound,
+    /// An action by filter that matches too much acts on the first ones.
+    FirstN,
+    /// Confirming where it changes nothing answers 400.
+    ConfirmBad,
+    /// The day's edge leaves ids as they are.
+    IdsSurvive,
+    /// A filter with a value outside an enumeration finds nothing instead of answering 400.
+    UnknownEnumEmpty,
+    /// A job that was not started in time and must not run stays in HOLD.
+    LateHold,
+    /// `count` is left out of every list.
+    NoCount,
+    /// Lists answer without `results` when there are none.
+    NoResults,
 }
 
 /// A name that is no quirk.
@@ -40,8 +70,28 @@ const NAMES: &[(&str, Quirk)] = &[
     ("dates_offset", Quirk::DatesOffset),
     ("release_noop", Quirk::ReleaseNoop),
     ("next_null", Quirk::NextNull),
+    ("next_empty", Quirk::NextEmpty),
     ("log_empty", Quirk::LogEmpty),
+    ("stringly", Quirk::Stringly),
+    ("isless", Quirk::Isless),
+    ("dates_millis", Quirk::DatesMillis),
+    ("unstable_order", Quirk::UnstableOrder),
+    ("nomatch_404", Quirk::NomatchNotFound),
+    ("first_n", Quirk::FirstN),
+    ("confirm_400", Quirk::ConfirmBad),
+    ("ids_survive", Quirk::IdsSurvive),
+    ("unknown_enum_empty", Quirk::UnknownEnumEmpty),
+    ("late_hold", Quirk::LateHold),
+    ("no_count", Quirk::NoCount),
+    ("no_results", Quirk::NoResults),
 ];
+
+impl Quirk {
+    /// Every quirk with its name on the command line.
+    pub fn all() -> impl Iterator<Item = (&'static str, Self)> {
+        NAMES.iter().copied()
+    }
+}
 
 impl FromStr for Quirk {
     type Err = UnknownQuirk;
@@ -98,18 +148,80 @@ fn walk(settings: &super::Settings, seed: u64, value: &mut Value) {
             }
             object(settings, seed, fields);
         }
-        Value::String(text) if settings.has(Quirk::DatesOffset) => {
-            if text.len() == 20
-                && let Ok(at) = chrono::DateTime::parse_from_rfc3339(text)
-            {
-                *text = at.with_timezone(&ZONE).to_rfc3339();
+        Value::String(text) => {
+            if let Some(changed) = instant(settings, text) {
+                *value = changed;
             }
         }
         _ => {}
     }
 }
 
+/// An instant or a duration in another spelling.
+fn instant(settings: &super::Settings, text: &str) -> Option<Value> {
+    let (offset, millis) = (
+        settings.has(Quirk::DatesOffset),
+        settings.has(Quirk::DatesMillis),
+    );
+    if millis
+        && text.len() > 2
+        && let Some(seconds) = parse_duration(text)
+    {
+        return Some(json!(seconds.saturating_mul(1000)));
+    }
+    if !(offset || millis) || text.len() != 20 {
+        return None;
+    }
+    let at = chrono::DateTime::parse_from_rfc3339(text).ok()?;
+    Some(if millis {
+        json!(at.timestamp_millis())
+    } else {
+        json!(at.with_timezone(&ZONE).to_rfc3339())
+    })
+}
+
+/// Objects whose numbers and flags some engines send as texts.
+const STRINGLY: &[&str] = &[
+    "task",
+    "jobStreamStats",
+    "dependenciesStats",
+    "groupedCount",
+];
+
+fn stringly(value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(stringly),
+        Value::Array(items) => items.iter_mut().for_each(stringly),
+        Value::Number(_) | Value::Bool(_) => *value = Value::String(value.to_string()),
+        Value::Null | Value::String(_) => {}
+    }
+}
+
 fn object(settings: &super::Settings, seed: u64, fields: &mut Map<String, Value>) {
+    if settings.has(Quirk::Stringly) {
+        for part in STRINGLY {
+            if let Some(part) = fields.get_mut(*part) {
+                stringly(part);
+            }
+        }
+    }
+    if settings.has(Quirk::Isless) {
+        for name in [
+            "isError",
+            "isCommand",
+            "isSatisfied",
+            "isService",
+            "isSuccCondition",
+        ] {
+            if let Some(value) = fields.remove(name) {
+                let older = name.trim_start_matches("is");
+                let mut letters = older.chars();
+                let first = letters.next().map(|first| first.to_ascii_lowercase());
+                let older = first.into_iter().chain(letters).collect::<String>();
+                fields.insert(older, value);
+            }
+        }
+    }
     let is_node = fields.contains_key("flowNodeType");
     let is_plan_object = is_node || fields.contains_key("engineId");
     let is_part = fields.contains_key("estimatedDuration")

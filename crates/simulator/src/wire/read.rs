@@ -1,19 +1,18 @@
 //! What can be read.
 
-use std::collections::{BTreeMap, VecDeque};
-
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Quirk, Request, Settings, bad, joblog, list, missing, places, quirk,
-    status::common_status, values, view, view::Scope,
+    Answer, Request, Settings, about, bad, count,
+    graph::{self, Step},
+    joblog, list, missing, model, places, quirk, values, view,
+    view::Scope,
 };
 use crate::{
     engine::Engine,
-    model::{Target, Waiter},
-    names::ZONE,
+    model::Waiter,
     oql::fields,
-    table::{JobKey, StreamKey},
+    table::{JobKey, PromptKey, ResourceKey, StationKey, StreamKey},
 };
 
 pub(super) fn get(
@@ -27,78 +26,144 @@ pub(super) fn get(
         return Err(missing(&format!("there is no plan {plan}")));
     }
     let segments: Vec<&str> = request.segments.iter().map(String::as_str).collect();
-    let body = match *segments.as_slice() {
-        ["engine", "info"] => engine_info(),
-        ["plan", "job"] => {
-            let rows = select_jobs(engine, request)?;
-            let scope = scope(request)?;
-            return list::page(engine, settings, request, &rows, |key| {
-                view::job(engine, key, scope, request.role)
-            });
-        }
-        ["plan", "job", "count"] => count_jobs(engine, request)?,
-        ["plan", "job", "run", run, "joblog"] => return log(engine, settings, request, run),
-        ["plan", "job", id] => view::job(engine, job(engine, id)?, Scope::WHOLE, request.role),
-        ["plan", "job", id, "predecessors"] => {
-            graph(engine, request, Node::Job(job(engine, id)?), predecessors)?
-        }
-        ["plan", "job", id, "successors"] => {
-            graph(engine, request, Node::Job(job(engine, id)?), successors)?
-        }
-        ["plan", "jobstream"] => {
-            let rows = select_streams(engine, request)?;
-            let scope = scope(request)?;
-            return list::page(engine, settings, request, &rows, |key| {
-                view::stream(engine, key, scope, request.role)
-            });
-        }
-        ["plan", "jobstream", id, "predecessors"] => graph(
-            engine,
-            request,
-            Node::Stream(stream(engine, id)?),
-            predecessors,
-        )?,
-        ["plan", "jobstream", id, "successors"] => graph(
-            engine,
-            request,
-            Node::Stream(stream(engine, id)?),
-            successors,
-        )?,
-        ["plan", "jobstream", id] => whole_stream(engine, request, stream(engine, id)?),
+    let mut body = match *segments.as_slice() {
+        ["engine", "info"] => about::info(settings),
+        ["engine", "configuration"] => about::configuration(),
+        ["engine", "configuration", key] => about::one_configuration(key)?,
+        ["engine", "users"] => about::users(settings),
+        ["engine", "groups"] => about::groups(),
+        ["engine", "read_permission"] => about::read_permission(request),
+        ["objects-info"] => about::objects_info(request)?,
+        ["model", ref rest @ ..] => return model::get(engine, settings, request, rest),
+        ["plan", "consumed-jobs", "runs"] => about::consumed_jobs(engine, request)?,
+        ["plan", "folder", "objects-count"] => count::folder_objects(engine, settings, request)?,
+        ["plan", "job", ref rest @ ..] => return jobs(engine, settings, request, rest),
+        ["plan", "jobstream", ref rest @ ..] => return streams(engine, settings, request, rest),
         ["plan", "workstation"] => return stations(engine, settings, request),
         ["plan", "workstation", id] => {
-            let mut keys = engine.catalogue.stations.iter();
-            let found = keys.find(|(_, station)| station.id() == id);
-            let (key, _) = found.ok_or_else(|| missing(&format!("no workstation {id}")))?;
-            places::station(engine, key, request.role)
+            places::station(engine, station(engine, request, id)?, request.role)
+        }
+        [
+            "plan",
+            "workstation",
+            id,
+            "action",
+            "health-status" | "monitoring-configuration",
+        ] => {
+            station(engine, request, id)?;
+            json!({"id": id, "url": format!("{}{}/plan/workstation/{id}", settings.external,
+                                            super::ROOT)})
         }
         ["plan", "resource"] => return resources(engine, settings, request),
         ["plan", "resource", id] => {
-            let mut keys = engine.catalogue.resources.keys();
-            let found = keys.find(|key| places::resource_id(engine, *key) == id);
-            let key = found.ok_or_else(|| missing(&format!("no resource {id}")))?;
-            places::resource(engine, key, request.role)
+            places::resource(engine, resource(engine, request, id)?, request.role)
         }
+        ["plan", "prompt", ref rest @ ..] if settings.version.lists_prompts() => match *rest {
+            [] => return prompts(engine, settings, request),
+            [id] => places::prompt(engine, prompt(engine, request, id)?, request.role),
+            _ => return Err(missing("there is no such path")),
+        },
         _ => return Err(missing("there is no such path")),
     };
-    let mut body = body;
     quirk::apply(settings, engine.seed(), &mut body);
     Ok(Answer::ok(&body))
 }
 
-fn engine_info() -> Value {
-    json!({
-        "displayVersion": "10.1.0.1",
-        "fullVersion": "10.1.0.01",
-        "capabilities": {"plan": {"oql": "true"}},
-        "adminRoles": {"admin": [
-            {"key": "FULLCONTROL", "label": "Full control"},
-        ]},
-        "referenceId": crate::names::id("engine", "MDM"),
-        "licenseType": "PERSERVER",
-        "locale": "en",
-        "timezone": ZONE.name(),
-    })
+fn jobs(
+    engine: &Engine,
+    settings: &Settings,
+    request: &Request,
+    rest: &[&str],
+) -> Result<Answer, Answer> {
+    let walk = |id: &str, step: Step| {
+        graph::walk(
+            engine,
+            request,
+            Waiter::Job(job(engine, request, id)?),
+            step,
+        )
+    };
+    let mut body = match *rest {
+        [] => {
+            let rows = select_jobs(engine, settings, request)?;
+            let scope = scope(request)?;
+            return list::page(engine, settings, request, &rows, |key| {
+                view::job(engine, *key, scope, request.role)
+            });
+        }
+        ["count"] => count::jobs(engine, settings, request)?,
+        ["issues"] => {
+            select_jobs(engine, settings, request)?;
+            json!({"issues": []})
+        }
+        ["joblog"] => {
+            let rows = select_jobs(engine, settings, request)?;
+            let [key] = *rows.as_slice() else {
+                let text = format!("the filter matches {} jobs, not one", rows.len());
+                return Err(bad(&text));
+            };
+            let run = engine.plan.jobs[key].run.number;
+            return joblog::answer(engine, settings, request, key, run);
+        }
+        ["run", run, "joblog"] => {
+            let found = engine.index.runs.get(run).copied();
+            let found = found.filter(|(key, _)| request.sees(engine.folder_of(Waiter::Job(*key))));
+            let (key, number) =
+                found.ok_or_else(|| missing(&format!("no run {run} in the plan")))?;
+            return joblog::answer(engine, settings, request, key, number);
+        }
+        [id] => view::job(
+            engine,
+            job(engine, request, id)?,
+            Scope::WHOLE,
+            request.role,
+        ),
+        [id, "predecessors"] => walk(id, graph::predecessors)?,
+        [id, "successors"] => walk(id, graph::successors)?,
+        [id, "model", "description"] => {
+            let key = job(engine, request, id)?;
+            json!({"description": engine.plan.jobs[key].model.description})
+        }
+        _ => return Err(missing("there is no such path")),
+    };
+    quirk::apply(settings, engine.seed(), &mut body);
+    Ok(Answer::ok(&body))
+}
+
+fn streams(
+    engine: &Engine,
+    settings: &Settings,
+    request: &Request,
+    rest: &[&str],
+) -> Result<Answer, Answer> {
+    let walk = |id: &str, step: Step| {
+        graph::walk(
+            engine,
+            request,
+            Waiter::Stream(stream(engine, request, id)?),
+            step,
+        )
+    };
+    let mut body = match *rest {
+        [] => {
+            let rows = select_streams(engine, settings, request)?;
+            let scope = scope(request)?;
+            return list::page(engine, settings, request, &rows, |key| {
+                view::stream(engine, *key, scope, request.role)
+            });
+        }
+        ["count"] => count::streams(engine, settings, request)?,
+        [id] => whole_stream(engine, request, stream(engine, request, id)?)?,
+        [id, "predecessors"] => walk(id, graph::predecessors)?,
+        [id, "successors"] => walk(id, graph::successors)?,
+        [id, "model", "description"] => {
+            let key = stream(engine, request, id)?;
+            json!({"description": engine.plan.streams[key].model.name})
+        }
+        _ => return Err(missing("there is no such path")),
+    };
+    quirk::apply(settings, engine.seed(), &mut body);
+    Ok(Answer::ok(&body))
 }
 
 fn scope(request: &Request) -> Result<Scope, Answer> {
@@ -106,206 +171,162 @@ fn scope(request: &Request) -> Result<Scope, Answer> {
     Scope::parse(text).ok_or_else(|| bad("the header scope holds no known scope"))
 }
 
-pub(super) fn job(engine: &Engine, id: &str) -> Result<JobKey, Answer> {
+fn absent(sort: &str, id: &str) -> Answer {
+    missing(&format!("no {sort} {id} in the plan"))
+}
+
+pub(super) fn job(engine: &Engine, request: &Request, id: &str) -> Result<JobKey, Answer> {
     let found = engine.index.jobs.get(id).copied();
-    found.ok_or_else(|| missing(&format!("no job {id} in the plan")))
+    found
+        .filter(|key| request.sees(engine.folder_of(Waiter::Job(*key))))
+        .ok_or_else(|| absent("job", id))
 }
 
-pub(super) fn stream(engine: &Engine, id: &str) -> Result<StreamKey, Answer> {
+pub(super) fn stream(engine: &Engine, request: &Request, id: &str) -> Result<StreamKey, Answer> {
     let found = engine.index.streams.get(id).copied();
-    found.ok_or_else(|| missing(&format!("no job stream {id} in the plan")))
+    found
+        .filter(|key| request.sees(engine.folder_of(Waiter::Stream(*key))))
+        .ok_or_else(|| absent("job stream", id))
 }
 
-pub(super) fn select_jobs(engine: &Engine, request: &Request) -> Result<Vec<JobKey>, Answer> {
+pub(super) fn station(engine: &Engine, request: &Request, id: &str) -> Result<StationKey, Answer> {
+    let mut rows = engine.catalogue.stations.iter();
+    let found = rows.find(|(_, station)| station.id() == id);
+    found
+        .map(|(key, _)| key)
+        .filter(|_| request.sees("/"))
+        .ok_or_else(|| absent("workstation", id))
+}
+
+pub(super) fn resource(
+    engine: &Engine,
+    request: &Request,
+    id: &str,
+) -> Result<ResourceKey, Answer> {
+    let mut keys = engine.catalogue.resources.keys();
+    let found = keys.find(|key| places::resource_id(engine, *key) == id);
+    found
+        .filter(|_| request.sees("/"))
+        .ok_or_else(|| absent("resource", id))
+}
+
+pub(super) fn prompt(engine: &Engine, request: &Request, id: &str) -> Result<PromptKey, Answer> {
+    let found = engine.index.prompts.get(id).copied();
+    found
+        .filter(|key| {
+            let job = engine.plan.prompts[*key].job;
+            request.sees(engine.folder_of(Waiter::Job(job)))
+        })
+        .ok_or_else(|| absent("prompt", id))
+}
+
+pub(super) fn select_jobs(
+    engine: &Engine,
+    settings: &Settings,
+    request: &Request,
+) -> Result<Vec<JobKey>, Answer> {
     let source = list::Source {
         schema: &fields::JOB,
         values: &|key, field| values::of_job(engine, key, field),
         by_id: &|id| engine.index.jobs.get(id).copied(),
         path: &|key| engine.plan.jobs[key].path.clone(),
+        folder: &|key| engine.folder_of(Waiter::Job(key)).to_owned(),
     };
-    list::select(request, &source, engine.plan.jobs.keys())
+    list::select(settings, request, &source, engine.plan.jobs.keys())
 }
 
-fn select_streams(engine: &Engine, request: &Request) -> Result<Vec<StreamKey>, Answer> {
+pub(super) fn select_streams(
+    engine: &Engine,
+    settings: &Settings,
+    request: &Request,
+) -> Result<Vec<StreamKey>, Answer> {
     let source = list::Source {
         schema: &fields::STREAM,
         values: &|key, field| values::of_stream(engine, key, field),
         by_id: &|id| engine.index.streams.get(id).copied(),
         path: &|key| engine.plan.streams[key].path.clone(),
+        folder: &|key| engine.folder_of(Waiter::Stream(key)).to_owned(),
     };
-    list::select(request, &source, engine.plan.streams.keys())
+    list::select(settings, request, &source, engine.plan.streams.keys())
 }
 
-fn stations(engine: &Engine, settings: &Settings, request: &Request) -> Result<Answer, Answer> {
+pub(super) fn select_stations(
+    engine: &Engine,
+    settings: &Settings,
+    request: &Request,
+) -> Result<Vec<StationKey>, Answer> {
     let source = list::Source {
         schema: &fields::STATION,
         values: &|key, field| values::of_station(engine, key, field),
-        by_id: &|id| {
-            let mut rows = engine.catalogue.stations.iter();
-            rows.find(|(_, station)| station.id() == id)
-                .map(|(key, _)| key)
-        },
+        by_id: &|id| station(engine, request, id).ok(),
         path: &|key| engine.catalogue.stations[key].path(),
+        folder: &|_| "/".to_owned(),
     };
-    let rows = list::select(request, &source, engine.catalogue.stations.keys())?;
+    list::select(settings, request, &source, engine.catalogue.stations.keys())
+}
+
+fn stations(engine: &Engine, settings: &Settings, request: &Request) -> Result<Answer, Answer> {
+    let rows = select_stations(engine, settings, request)?;
     list::page(engine, settings, request, &rows, |key| {
-        places::station(engine, key, request.role)
+        places::station(engine, *key, request.role)
     })
 }
 
-fn resources(engine: &Engine, settings: &Settings, request: &Request) -> Result<Answer, Answer> {
+pub(super) fn select_resources(
+    engine: &Engine,
+    settings: &Settings,
+    request: &Request,
+) -> Result<Vec<ResourceKey>, Answer> {
     let source = list::Source {
         schema: &fields::RESOURCE,
         values: &|key, field| values::of_resource(engine, key, field),
-        by_id: &|id| {
-            let mut keys = engine.catalogue.resources.keys();
-            keys.find(|key| places::resource_id(engine, *key) == id)
-        },
+        by_id: &|id| resource(engine, request, id).ok(),
         path: &|key| {
             let resource = &engine.catalogue.resources[key];
             let station = engine.catalogue.stations[resource.station].path();
             format!("{station}#/{}", resource.name)
         },
+        folder: &|_| "/".to_owned(),
     };
-    let rows = list::select(request, &source, engine.catalogue.resources.keys())?;
+    list::select(
+        settings,
+        request,
+        &source,
+        engine.catalogue.resources.keys(),
+    )
+}
+
+fn resources(engine: &Engine, settings: &Settings, request: &Request) -> Result<Answer, Answer> {
+    let rows = select_resources(engine, settings, request)?;
     list::page(engine, settings, request, &rows, |key| {
-        places::resource(engine, key, request.role)
+        places::resource(engine, *key, request.role)
     })
 }
 
-fn whole_stream(engine: &Engine, request: &Request, key: StreamKey) -> Value {
-    let mut body = view::stream(engine, key, Scope::WHOLE, request.role);
+fn prompts(engine: &Engine, settings: &Settings, request: &Request) -> Result<Answer, Answer> {
+    let source = list::Source {
+        schema: &fields::PROMPT,
+        values: &|key, field| values::of_prompt(engine, key, field),
+        by_id: &|id| engine.index.prompts.get(id).copied(),
+        path: &|key| format!("/{}", engine.plan.prompts[key].name),
+        folder: &|key| {
+            let job = engine.plan.prompts[key].job;
+            engine.folder_of(Waiter::Job(job)).to_owned()
+        },
+    };
+    let rows = list::select(settings, request, &source, engine.plan.prompts.keys())?;
+    list::page(engine, settings, request, &rows, |key| {
+        places::prompt(engine, *key, request.role)
+    })
+}
+
+fn whole_stream(engine: &Engine, request: &Request, key: StreamKey) -> Result<Value, Answer> {
+    let scope = scope(request)?;
+    let mut body = view::stream(engine, key, scope, request.role);
     let jobs = engine.plan.streams[key].jobs.iter();
-    let jobs = jobs.map(|job| view::job(engine, *job, Scope::WHOLE, request.role));
+    let jobs = jobs.map(|job| view::job(engine, *job, scope, request.role));
     if let Value::Object(fields) = &mut body {
         fields.insert("jobs".to_owned(), jobs.collect());
     }
-    body
-}
-
-fn count_jobs(engine: &Engine, request: &Request) -> Result<Value, Answer> {
-    let filter = request.query("plan_filter");
-    filter.ok_or_else(|| bad("plan_filter is required"))?;
-    let rows = select_jobs(engine, request)?;
-    let groupings: Vec<&str> = request
-        .query("grouping_filters")
-        .map(|text| text.split(',').collect())
-        .unwrap_or_default();
-    if let Some(other) = groupings
-        .iter()
-        .find(|name| !matches!(**name, "workstation" | "status" | "folder"))
-    {
-        return Err(bad(&format!("{other} is no grouping")));
-    }
-    let mut groups = BTreeMap::<String, u64>::new();
-    for key in &rows {
-        let job = &engine.plan.jobs[*key];
-        let part = |name: &&str| match *name {
-            "workstation" => engine.catalogue.stations[job.model.station].path(),
-            "folder" => engine.plan.streams[job.stream].model.folder.clone(),
-            _ => common_status(job.status(), job.priority == 0, job.canceled).to_owned(),
-        };
-        if !groupings.is_empty() {
-            let group = groupings.iter().map(part).collect::<Vec<_>>().join(",");
-            *groups.entry(group).or_default() += 1;
-        }
-    }
-    Ok(json!({"count": rows.len(), "groupedCount": groups}))
-}
-
-fn log(
-    engine: &Engine,
-    settings: &Settings,
-    request: &Request,
-    run: &str,
-) -> Result<Answer, Answer> {
-    let found = engine.index.runs.get(run);
-    let (key, number) = *found.ok_or_else(|| missing(&format!("no run {run} in the plan")))?;
-    let station = engine.plan.jobs[key].model.station;
-    if !engine.is_able(station) {
-        return Err(super::error(
-            http::StatusCode::INTERNAL_SERVER_ERROR,
-            "AWSJCO930E",
-            "JobLogException",
-            "the agent that holds the job log does not answer",
-        ));
-    }
-    let content_only = request.query("contentOnly") == Some("true");
-    let Some(text) = joblog::render(engine, key, number, content_only) else {
-        if settings.has(Quirk::LogEmpty) {
-            return Ok(Answer::text(Vec::new()));
-        }
-        return Err(missing("the run has not started, there is no job log"));
-    };
-    let from = request.number("from_line")?.unwrap_or(1).max(1);
-    let to = request.number("to_line")?.unwrap_or(i64::MAX);
-    let kept = (1_i64..)
-        .zip(text.lines())
-        .filter(|(line, _)| (from..=to).contains(line));
-    let mut body = String::new();
-    for (_, line) in kept {
-        body.push_str(line);
-        body.push('\n');
-    }
-    Ok(Answer::text(body.into_bytes()))
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Node {
-    Job(JobKey),
-    Stream(StreamKey),
-}
-
-fn predecessors(engine: &Engine, node: Node) -> Vec<Node> {
-    let links = match node {
-        Node::Job(job) => &engine.plan.jobs[job].links,
-        Node::Stream(stream) => &engine.plan.streams[stream].links,
-    };
-    let targets = links.iter().filter_map(|link| match link.target {
-        Target::Internal(job) | Target::Job(job) => Some(Node::Job(job)),
-        Target::Stream(stream) => Some(Node::Stream(stream)),
-        Target::Resource(..) | Target::Prompt(_) | Target::File(_) => None,
-    });
-    targets.collect()
-}
-
-fn successors(engine: &Engine, node: Node) -> Vec<Node> {
-    let waiters = match node {
-        Node::Job(job) => &engine.plan.jobs[job].waiters,
-        Node::Stream(stream) => &engine.plan.streams[stream].waiters,
-    };
-    let node = |waiter: &Waiter| match *waiter {
-        Waiter::Job(job) => Node::Job(job),
-        Waiter::Stream(stream) => Node::Stream(stream),
-    };
-    waiters.iter().map(node).collect()
-}
-
-/// Breadth first, each node once, the start left out.
-fn graph(
-    engine: &Engine,
-    request: &Request,
-    start: Node,
-    step: fn(&Engine, Node) -> Vec<Node>,
-) -> Result<Value, Answer> {
-    let depth = request.number("depth")?.unwrap_or(1);
-    let mut seen = std::collections::BTreeSet::from([start]);
-    let mut open = VecDeque::from([(start, 0)]);
-    let mut found = Vec::new();
-    while let Some((node, level)) = open.pop_front() {
-        if level >= depth {
-            continue;
-        }
-        for next in step(engine, node) {
-            if seen.insert(next) {
-                found.push(next);
-                open.push_back((next, level + 1));
-            }
-        }
-    }
-    let view = |node: &Node| match *node {
-        Node::Job(job) => view::job(engine, job, Scope::WHOLE, request.role),
-        Node::Stream(stream) => view::stream(engine, stream, Scope::WHOLE, request.role),
-    };
-    Ok(json!({"count": found.len(), "results": found.iter().map(view).collect::<Vec<_>>()}))
+    Ok(body)
 }

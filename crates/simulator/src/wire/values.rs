@@ -11,7 +11,7 @@ use crate::{
     engine::Engine,
     model::{Job, Link, Run, Status, Target},
     oql::Scalar,
-    table::{JobKey, ResourceKey, StationKey, StreamKey},
+    table::{JobKey, PromptKey, ResourceKey, StationKey, StreamKey},
 };
 
 fn text(value: &str) -> Vec<Scalar> {
@@ -198,6 +198,22 @@ pub(super) fn of_station(engine: &Engine, key: StationKey, field: &str) -> Vec<S
             .map(Scalar::from)
             .collect(),
         "jobmanUp" => flag(station.running),
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn of_prompt(engine: &Engine, key: PromptKey, field: &str) -> Vec<Scalar> {
+    let prompt = &engine.plan.prompts[key];
+    let job = &engine.plan.jobs[prompt.job];
+    match field {
+        "id" => text(&prompt.id),
+        "name" => text(prompt.name),
+        "folder" => text("/"),
+        "text" => text(prompt.text),
+        "status" => text(prompt.state.text()),
+        "number" => number(prompt.number),
+        "jobId" => text(&job.id),
+        "jobStreamId" => text(&engine.plan.streams[job.stream].id),
         _ => Vec::new(),
     }
 }

@@ -57,7 +57,7 @@ impl Fields {
         self.0.insert(name.to_owned(), value.into());
     }
 
-    fn some(&mut self, name: &str, value: Option<impl Into<Value>>) {
+    pub(super) fn some(&mut self, name: &str, value: Option<impl Into<Value>>) {
         if let Some(value) = value {
             self.put(name, value);
         }
@@ -87,10 +87,7 @@ pub(super) fn job(engine: &Engine, key: JobKey, scope: Scope, role: Role) -> Val
     let why = substatus(engine, key);
     let held = job.priority == 0;
     let late = engine.is_late(job);
-    let definition = id(
-        "definition",
-        &format!("{}{}", stream.model.folder, job.model.name),
-    );
+    let definition = job.model.definition_id(&stream.model.folder);
     let mut fields = Fields::of(json!({
         "flowNodeType": "JOB",
         "engineId": engine_id(),

@@ -31,11 +31,11 @@ pub(super) fn put(
         }
         ["plan", "job", "action", action] => return by_filter(engine, settings, request, action),
         ["plan", "job", id, "action", action] => {
-            let job = read::job(engine, id)?;
+            let job = read::job(engine, request, id)?;
             (job_command(request, action, job)?, id.to_owned(), "job")
         }
         ["plan", "jobstream", id, "action", action] => {
-            let stream = read::stream(engine, id)?;
+            let stream = read::stream(engine, request, id)?;
             let command = match action {
                 "hold" => Command::HoldStream(stream),
                 "release" => Command::ReleaseStream(stream),
@@ -182,7 +182,7 @@ fn by_filter(
     request: &Request,
     action: &str,
 ) -> Result<Answer, Answer> {
-    let rows = read::select_jobs(engine, request)?;
+    let rows = read::select_jobs(engine, settings, request)?;
     let most = request.number("max_object_affected")?.unwrap_or(1);
     if i64::try_from(rows.len()).is_ok_and(|found| found > most) {
         return Err(bad(&format!(

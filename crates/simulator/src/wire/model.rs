@@ -1,0 +1,617 @@
+//! Definitions: what the plan was made of.
+//!
+//! Ids are those that plan objects name (`jobDefinitionRefId`, `jobStreamModelId`). A definition has
+//! an address by its id; the lists take `oql` over name, folder, workstation, type and description,
+//! or a `model_filter`.
+
+use serde_json::{Value, json};
+
+use super::{
+    Answer, Request, Settings, bad, list, missing,
+    view::{Fields, folder_id, recovery_text},
+};
+use crate::{
+    engine::Engine,
+    model::{Cycle, JobModel, Need, Recovery, StreamModel},
+    names::{ZONE, id, iso, iso_duration, local},
+    oql::{Scalar, fields},
+    table::{ModelKey, ResourceKey, StationKey},
+};
+
+/// One definition.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Def {
+    Job(ModelKey, usize),
+    Stream(ModelKey),
+    Station(StationKey),
+    Resource(ResourceKey),
+    Prompt(&'static str, &'static str),
+    Calendar(&'static str),
+    Table(&'static str),
+    Variable(&'static str, &'static str, &'static str),
+    Folder(String),
+    Domain,
+}
+
+/// Names and values.
+type Variables = &'static [(&'static str, &'static str)];
+
+const CALENDARS: &[(&str, &str)] = &[
+    ("WORKDAYS", "Days on which the bank works"),
+    ("MONTH_START", "The first working day of each month"),
+];
+
+/// Variable tables and what they hold; the second has no value for FINRUNDATE, as one failure tells.
+const TABLES: &[(&str, bool, Variables)] = &[
+    (
+        "MAIN_TABLE",
+        true,
+        &[("RUNDATE", "%D"), ("SITE", "ROM"), ("STAGE", "PROD")],
+    ),
+    (
+        "FIN_DEFAULT",
+        false,
+        &[("LEDGER", "GL01"), ("CURRENCY", "EUR")],
+    ),
+];
+
+/// Sorts of definitions as paths and kinds; those of the second list hold nothing here.
+const KINDS: &[(&str, &str)] = &[
+    ("jobdefinition", "JobDefinition"),
+    ("jobstream", "JobStream"),
+    ("workstation", "Workstation"),
+    ("calendar", "Calendar"),
+    ("resource", "Resource"),
+    ("prompt", "Prompt"),
+    ("variabletable", "VariableTable"),
+    ("variable", "Variable"),
+    ("folder", "Folder"),
+    ("domain", "Domain"),
+    ("runcyclegroup", "RunCycleGroup"),
+    ("workstationclass", "WorkstationClass"),
+    ("credentials", "Credentials"),
+    ("workloadapplicationtemplate", "WorkloadApplicationTemplate"),
+];
+
+/// What queries and names need of a definition.
+struct Head {
+    id: String,
+    folder: String,
+    name: String,
+    workstation: Option<String>,
+    description: Option<String>,
+    kind: Option<String>,
+}
+
+/// Answers what lies below `model`.
+pub(super) fn get(
+    engine: &Engine,
+    settings: &Settings,
+    request: &Request,
+    rest: &[&str],
+) -> Result<Answer, Answer> {
+    match *rest {
+        ["common", "autocomplete"] => autocomplete(engine, settings, request),
+        ["common", "output-conditions"] | ["service", "tags"] => Ok(Answer::ok(&json!([]))),
+        [sort] => {
+            let kind = kind_of(sort)?;
+            let rows = select(engine, settings, request, sort)?;
+            let only_header = request
+                .header("only-header")
+                .is_some_and(|text| text == "true");
+            list::page(engine, settings, request, &rows, |row| {
+                whole(engine, kind, row, only_header)
+            })
+        }
+        [sort, id] => {
+            let kind = kind_of(sort)?;
+            let found =
+                find(engine, sort, id).filter(|def| request.sees(&head(engine, def).folder));
+            let def = found.ok_or_else(|| missing(&format!("no {sort} {id}")))?;
+            let mut body = whole(engine, kind, &def, false);
+            super::quirk::apply(settings, engine.seed(), &mut body);
+            Ok(Answer::ok(&body))
+        }
+        _ => Err(missing("there is no such path")),
+    }
+}
+
+fn kind_of(sort: &str) -> Result<&'static str, Answer> {
+    let found = KINDS.iter().find(|(name, _)| *name == sort);
+    found
+        .map(|(_, kind)| *kind)
+        .ok_or_else(|| missing("there is no such path"))
+}
+
+/// Every definition of one sort, in the order of the catalogue.
+fn rows(engine: &Engine, sort: &str) -> Vec<Def> {
+    let catalogue = &engine.catalogue;
+    match sort {
+        "jobdefinition" => {
+            let streams = catalogue.streams.iter();
+            let jobs = streams.flat_map(|(key, stream)| {
+                (0..stream.jobs.len()).map(move |place| Def::Job(key, place))
+            });
+            jobs.collect()
+        }
+        "jobstream" => catalogue.streams.keys().map(Def::Stream).collect(),
+        "workstation" => catalogue.stations.keys().map(Def::Station).collect(),
+        "resource" => catalogue.resources.keys().map(Def::Resource).collect(),
+        "calendar" => CALENDARS
+            .iter()
+            .map(|(name, _)| Def::Calendar(name))
+            .collect(),
+        "variabletable" => TABLES.iter().map(|(name, ..)| Def::Table(name)).collect(),
+        "variable" => {
+            let all = TABLES.iter().flat_map(|(table, _, variables)| {
+                variables
+                    .iter()
+                    .map(|(name, value)| Def::Variable(table, name, value))
+            });
+            all.collect()
+        }
+        "folder" => super::count::folders(engine)
+            .into_iter()
+            .map(Def::Folder)
+            .collect(),
+        "domain" => vec![Def::Domain],
+        "prompt" => {
+            let jobs = catalogue
+                .streams
+                .rows()
+                .iter()
+                .flat_map(|stream| &stream.jobs);
+            let needs = jobs.flat_map(|job| &job.needs);
+            let prompts = needs.filter_map(|need| match need {
+                Need::Prompt(name, text) => Some((*name, *text)),
+                _ => None,
+            });
+            let prompts: std::collections::BTreeSet<_> = prompts.collect();
+            prompts
+                .into_iter()
+                .map(|(name, text)| Def::Prompt(name, text))
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn find(engine: &Engine, sort: &str, id: &str) -> Option<Def> {
+    match sort {
+        "jobdefinition" => engine
+            .definition(id)
+            .map(|(key, place)| Def::Job(key, place)),
+        _ => rows(engine, sort)
+            .into_iter()
+            .find(|def| head(engine, def).id == id),
+    }
+}
+
+/// The rows that the request's filters keep, in its order.
+fn select(
+    engine: &Engine,
+    settings: &Settings,
+    request: &Request,
+    sort: &str,
+) -> Result<Vec<Def>, Answer> {
+    let all = rows(engine, sort);
+    let heads: Vec<Head> = all.iter().map(|def| head(engine, def)).collect();
+    let value = |row: usize, field: &str| -> Option<String> {
+        let head = heads.get(row)?;
+        match field {
+            "id" => Some(head.id.clone()),
+            "name" => Some(head.name.clone()),
+            "folder" => Some(head.folder.clone()),
+            "folderId" => Some(folder_id(&head.folder)),
+            "key" => Some(key(head)),
+            "workstation" => head.workstation.clone(),
+            "description" => head.description.clone(),
+            "type" | "taskType" => head.kind.clone(),
+            _ => None,
+        }
+    };
+    let source = list::Source {
+        schema: &fields::MODEL,
+        values: &|row, field| value(row, field).map(Scalar::Text).into_iter().collect(),
+        by_id: &|id| heads.iter().position(|head| head.id == id),
+        path: &|row| heads.get(row).map(key).unwrap_or_default(),
+        folder: &|row| {
+            heads
+                .get(row)
+                .map(|head| head.folder.clone())
+                .unwrap_or_default()
+        },
+    };
+    let kept = list::select(settings, request, &source, 0..all.len())?;
+    Ok(kept
+        .into_iter()
+        .filter_map(|row| all.get(row).cloned())
+        .collect())
+}
+
+/// `/FINDB01#/FIN/EOD/FIN_EOD`, or `/FIN/EOD/NAME` without a workstation.
+fn key(head: &Head) -> String {
+    match &head.workstation {
+        Some(workstation) => format!("{workstation}#{}{}", head.folder, head.name),
+        None => format!("{}{}", head.folder, head.name),
+    }
+}
+
+fn head(engine: &Engine, def: &Def) -> Head {
+    let stations = &engine.catalogue.stations;
+    let plain = |sort: &str, name: &str, description: Option<&str>| Head {
+        id: id(sort, name),
+        folder: "/".to_owned(),
+        name: name.to_owned(),
+        workstation: None,
+        description: description.map(str::to_owned),
+        kind: None,
+    };
+    match def {
+        Def::Job(..) => {
+            let Some((stream, job)) = job_of(engine, def) else {
+                return plain("definition", "", None);
+            };
+            Head {
+                id: job.definition_id(&stream.folder),
+                folder: stream.folder.clone(),
+                name: job.name.clone(),
+                workstation: Some(stations[job.station].path()),
+                description: Some(job.description.clone()),
+                kind: Some("UNIX".to_owned()),
+            }
+        }
+        Def::Stream(key) => {
+            let stream = &engine.catalogue.streams[*key];
+            let workstation = stations[stream.station].path();
+            let path = format!("{workstation}#{}{}", stream.folder, stream.name);
+            Head {
+                id: id("stream definition", &path),
+                folder: stream.folder.clone(),
+                name: stream.name.clone(),
+                workstation: Some(workstation),
+                description: None,
+                kind: None,
+            }
+        }
+        Def::Station(key) => Head {
+            id: stations[*key].id(),
+            kind: Some(stations[*key].kind.to_owned()),
+            ..plain("workstation", &stations[*key].name, None)
+        },
+        Def::Resource(key) => {
+            let resource = &engine.catalogue.resources[*key];
+            Head {
+                workstation: Some(stations[resource.station].path()),
+                ..plain("resource", &resource.name, None)
+            }
+        }
+        Def::Prompt(name, text) => plain("prompt definition", name, Some(text)),
+        Def::Calendar(name) => {
+            let text = CALENDARS.iter().find(|(known, _)| known == name);
+            plain("calendar", name, text.map(|(_, text)| *text))
+        }
+        Def::Table(name) => plain("variable table", name, None),
+        Def::Variable(table, name, _) => Head {
+            id: id("variable", &format!("{table}.{name}")),
+            ..plain("variable", name, None)
+        },
+        Def::Folder(folder) => {
+            let name = folder
+                .trim_matches('/')
+                .rsplit('/')
+                .next()
+                .unwrap_or_default();
+            Head {
+                id: folder_id(folder),
+                folder: super::count::parent(folder).unwrap_or("/").to_owned(),
+                name: if name.is_empty() { "/" } else { name }.to_owned(),
+                ..plain("folder", folder, None)
+            }
+        }
+        Def::Domain => plain("domain", "MASTERDM", Some("The master domain")),
+    }
+}
+
+fn job_of<'a>(engine: &'a Engine, def: &Def) -> Option<(&'a StreamModel, &'a JobModel)> {
+    let Def::Job(key, place) = def else {
+        return None;
+    };
+    let stream = &engine.catalogue.streams[*key];
+    stream
+        .jobs
+        .get(*place)
+        .map(|job| (stream.as_ref(), job.as_ref()))
+}
+
+fn whole(engine: &Engine, kind: &str, def: &Def, only_header: bool) -> Value {
+    let head = head(engine, def);
+    let mut fields = Fields::of(json!({
+        "kind": kind,
+        "key": key(&head),
+        "status": {
+            "modifyData": {"modifiedBy": "deploy", "modifiedTime": iso(engine.deployed()),
+                           "version": 1},
+            "permissions": ["DISPLAY", "LIST", "USE"],
+        },
+        "actions": [],
+    }));
+    let mut inner = Fields::of(json!({
+        "id": head.id, "folder": head.folder, "folderId": folder_id(&head.folder),
+        "name": head.name,
+    }));
+    inner.some("workstation", head.workstation.clone());
+    inner.some("description", head.description.clone());
+    if !only_header {
+        details(engine, def, &mut inner);
+    }
+    fields.put("def", inner.value());
+    fields.value()
+}
+
+fn details(engine: &Engine, def: &Def, fields: &mut Fields) {
+    match def {
+        Def::Job(..) => {
+            if let Some((_, job)) = job_of(engine, def) {
+                job_details(engine, job, fields);
+            }
+        }
+        Def::Stream(key) => stream_details(engine, &engine.catalogue.streams[*key], fields),
+        Def::Station(key) => {
+            let station = &engine.catalogue.stations[*key];
+            fields.put("type", station.kind);
+            fields.put("os", station.os);
+            fields.put(
+                "nodeName",
+                format!("{}.bank.example", station.name.to_lowercase()),
+            );
+            fields.put("protocol", "HTTPS");
+            fields.put("timeZone", ZONE.name());
+            fields.put("options", json!(["autolink"]));
+            fields.put("domain", "MASTERDM");
+            if !station.members.is_empty() {
+                let stations = &engine.catalogue.stations;
+                let members = station.members.iter().map(|member| {
+                    let member = &stations[*member];
+                    json!({"workstationId": member.id(), "workstation": member.path()})
+                });
+                fields.put("members", members.collect::<Vec<_>>());
+            }
+        }
+        Def::Resource(key) => {
+            fields.put("quantity", engine.catalogue.resources[*key].quantity);
+        }
+        Def::Prompt(_, text) => fields.put("text", *text),
+        Def::Calendar(name) => fields.put("dates", dates(engine, name)),
+        Def::Table(name) => {
+            let day = local(engine.plan.start).format("%Y%m%d").to_string();
+            let table = TABLES.iter().find(|(known, ..)| known == name);
+            if let Some((_, default, variables)) = table {
+                let pairs = variables.iter();
+                let pairs = pairs
+                    .map(|(name, value)| ((*name).to_owned(), json!(value.replace("%D", &day))));
+                fields.put("default", *default);
+                fields.put("variables", Value::Object(pairs.collect()));
+            }
+        }
+        Def::Variable(table, _, value) => {
+            let day = local(engine.plan.start).format("%Y%m%d").to_string();
+            fields.put("variableTable", *table);
+            fields.put("value", value.replace("%D", &day));
+        }
+        Def::Folder(folder) => {
+            let parent = super::count::parent(folder).unwrap_or("/");
+            fields.put("parent", parent);
+            fields.put("parentId", folder_id(parent));
+        }
+        Def::Domain => fields.put("parent", ""),
+    }
+}
+
+fn job_details(engine: &Engine, job: &JobModel, fields: &mut Fields) {
+    let station = &engine.catalogue.stations[job.station];
+    fields.put("workstationId", station.id());
+    fields.put("type", "UNIX");
+    fields.put("userLogins", json!([job.user]));
+    fields.put(
+        "task",
+        json!({"UNIX": {
+            "taskString": format!("{} ^RUNDATE^", job.script),
+            "isCommand": "false",
+            "userName": job.user,
+        }}),
+    );
+    if job.ok_to > 0 {
+        let rule = format!("RC <= {}", job.ok_to);
+        fields.put("successfulOutputConditions", json!({"STATUS_OK": rule}));
+    }
+    let mut recovery = Fields::of(json!({"action": recovery_text(job.recovery)}));
+    if let Recovery::Rerun {
+        interval,
+        occurrences,
+    } = job.recovery
+    {
+        recovery.put("repeatInterval", iso_duration(interval));
+        recovery.put("repeatOccurrences", occurrences);
+    }
+    fields.put("recovery", recovery.value());
+}
+
+fn stream_details(engine: &Engine, stream: &StreamModel, fields: &mut Fields) {
+    let station = &engine.catalogue.stations[stream.station];
+    let path = format!("{}#{}{}", station.path(), stream.folder, stream.name);
+    fields.put("workstationId", station.id());
+    fields.put("abstractId", id("abstract stream", &path));
+    fields.put("timeZone", ZONE.name());
+    fields.put("options", json!(["carryForward"]));
+    fields.put("priority", stream.priority);
+    fields.put("limit", stream.limit.map_or(-1, i64::from));
+    fields.put("onOverlap", "parallel");
+    fields.put("startTime", clock(engine, stream.at));
+    let cycle = match stream.cycle {
+        Cycle::Daily => {
+            json!({"name": "DAILY", "type": "rrule", "expression": "FREQ=DAILY;INTERVAL=1"})
+        }
+        Cycle::Weekdays => json!({"name": "WORKDAYS", "type": "calendar", "calendar": "/WORKDAYS"}),
+        Cycle::MonthStart => {
+            json!({"name": "MONTH_START", "type": "calendar", "calendar": "/MONTH_START"})
+        }
+    };
+    fields.put("runCycles", json!([cycle]));
+    needs(engine, &stream.needs, stream, fields);
+    let jobs = stream.jobs.iter().map(|job| {
+        let mut fields = Fields::of(json!({
+            "id": id("job in stream", &format!("{path}.{}", job.name)),
+            "name": job.name,
+            "jobDefinitionRefId": job.definition_id(&stream.folder),
+            "jobDefinitionRef": format!("{}#{}{}", engine.catalogue.stations[job.station].path(),
+                                        stream.folder, job.name),
+            "workstation": engine.catalogue.stations[job.station].path(),
+            "priority": job.priority,
+        }));
+        let options = [(job.confirm, "confirmed"), (job.critical, "critical")];
+        let options = options
+            .iter()
+            .filter(|(set, _)| *set)
+            .map(|(_, name)| *name);
+        fields.put("options", options.collect::<Vec<_>>());
+        fields.some("startTime", job.at.map(|at| clock(engine, at)));
+        fields.some("deadlineTime", job.deadline.map(|at| clock(engine, at)));
+        fields.some(
+            "latestStartTime",
+            job.latest.map(|(at, _)| clock(engine, at)),
+        );
+        fields.some(
+            "lateStartAction",
+            job.latest.map(|(_, action)| action.text()),
+        );
+        fields.some("repeatInterval", job.every.map(iso_duration));
+        fields.some("maxDuration", job.longest.map(iso_duration));
+        needs(engine, &job.needs, stream, &mut fields);
+        fields.value()
+    });
+    fields.put("jobs", jobs.collect::<Vec<_>>());
+}
+
+/// `hh:mm:ss` in the agents' zone, of seconds from the plan's start.
+fn clock(engine: &Engine, at: i64) -> String {
+    local(engine.plan.start + at).format("%H:%M:%S").to_string()
+}
+
+/// What a definition waits for, each sort in its list.
+fn needs(engine: &Engine, needs: &[Need], stream: &StreamModel, fields: &mut Fields) {
+    let stations = &engine.catalogue.stations;
+    let (mut internal, mut external) = (Vec::new(), Vec::new());
+    let (mut resources, mut prompts, mut files) = (Vec::new(), Vec::new(), Vec::new());
+    let other = |key: ModelKey| {
+        let model = &engine.catalogue.streams[key];
+        json!({"jobStream": format!("{}{}", model.folder, model.name),
+               "workstation": stations[model.station].path()})
+    };
+    for need in needs {
+        match need {
+            Need::Internal(place) => {
+                if let Some(job) = stream.jobs.get(*place) {
+                    internal.push(json!({"jobName": job.name}));
+                }
+            }
+            Need::Job(key, place) => {
+                let mut row = other(*key);
+                let job = engine.catalogue.streams[*key].jobs.get(*place);
+                if let (Value::Object(fields), Some(job)) = (&mut row, job) {
+                    fields.insert("jobName".to_owned(), json!(job.name));
+                }
+                external.push(row);
+            }
+            Need::Stream(key) => external.push(other(*key)),
+            Need::Resource(key, quantity) => {
+                let resource = &engine.catalogue.resources[*key];
+                let path = format!("{}#/{}", stations[resource.station].path(), resource.name);
+                resources.push(json!({"resource": path, "quantity": quantity}));
+            }
+            Need::Prompt(name, _) => prompts.push(json!({"globalPrompt": format!("/{name}")})),
+            Need::File(path, ..) => {
+                files.push(
+                    json!({"filename": path.replace("%D", "^RUNDATE^"), "qualifier": "-f %p"}),
+                );
+            }
+        }
+    }
+    for (name, rows) in [
+        ("internalPredecessors", internal),
+        ("externalPredecessors", external),
+        ("resourceDependencies", resources),
+        ("promptDependencies", prompts),
+        ("fileDependencies", files),
+    ] {
+        if !rows.is_empty() {
+            fields.put(name, rows);
+        }
+    }
+}
+
+/// The year's days of a calendar, from the plan's year.
+fn dates(engine: &Engine, name: &str) -> Vec<String> {
+    use chrono::{Datelike, Days, NaiveDate};
+    let year = local(engine.plan.start).year();
+    let mut day = NaiveDate::from_ymd_opt(year, 1, 1);
+    let (mut dates, mut month) = (Vec::new(), 0);
+    while let Some(date) = day.filter(|date| date.year() == year) {
+        let works = date.weekday().num_days_from_monday() < 5;
+        let first = works && date.month() != month;
+        if first {
+            month = date.month();
+        }
+        if works && (name == "WORKDAYS" || first) {
+            dates.push(date.format("%Y-%m-%d").to_string());
+        }
+        day = date.checked_add_days(Days::new(1));
+    }
+    dates
+}
+
+/// Names that begin with `value`, whatever the case, or are equal to it with `exact_match`.
+fn autocomplete(engine: &Engine, settings: &Settings, request: &Request) -> Result<Answer, Answer> {
+    let wanted = request.query("value").unwrap_or_default().to_uppercase();
+    let wanted = wanted.trim_end_matches('@');
+    let exact = request.query("exact_match") == Some("true");
+    let kind = request.query("type");
+    let sorts: Vec<_> = KINDS
+        .iter()
+        .filter(|(sort, name)| {
+            kind.is_none_or(|kind| {
+                kind.eq_ignore_ascii_case(sort) || kind.eq_ignore_ascii_case(name)
+            })
+        })
+        .collect();
+    if sorts.is_empty() {
+        return Err(bad("type is none that has definitions"));
+    }
+    let mut found = Vec::new();
+    for (sort, kind) in sorts {
+        for def in rows(engine, sort) {
+            let head = head(engine, &def);
+            let name = head.name.to_uppercase();
+            let fits = if exact {
+                name == wanted
+            } else {
+                name.starts_with(wanted)
+            };
+            if fits && request.sees(&head.folder) {
+                found.push((*kind, head));
+            }
+        }
+    }
+    let places: Vec<usize> = (0..found.len()).collect();
+    list::page(engine, settings, request, &places, |place| {
+        let Some((kind, head)) = found.get(*place) else {
+            return Value::Null;
+        };
+        let mut fields = Fields::of(json!({
+            "id": head.id, "key": key(head), "kind": kind, "permissions": ["DISPLAY", "LIST", "USE"],
+        }));
+        fields.some("type", head.kind.clone());
+        fields.some("description", head.description.clone());
+        fields.value()
+    })
+}
