@@ -182,12 +182,9 @@ impl World {
         let clock = Arc::new(ManualClock::default());
         let knowledge = knowledge(&clock, documents).await;
         let engines = Engines::new(vec![Engine {
-            name: EngineName::parse("prod").unwrap(),
             demo: kind == Kind::Demo,
             read_only: kind == Kind::ReadOnly,
-            plan: engine.clone(),
-            logs: engine.clone(),
-            actions: engine.clone(),
+            ..Engine::basic(EngineName::parse("prod").unwrap(), engine.clone())
         }])
         .unwrap();
         let plan = PlanService::new(PlanParts {

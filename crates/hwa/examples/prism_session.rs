@@ -218,7 +218,7 @@ async fn actions(client: &HwaClient, jobs: &[Job], report: &mut Report) -> Resul
         (Action::Kill, running.next()),
         (confirm(ConfirmOutcome::Abend), running.next()),
         (confirm(ConfirmOutcome::Succ), failed.next()),
-        (Action::Rerun, failed.next()),
+        (Action::RERUN, failed.next()),
     ] {
         let Some(job) = job else {
             report.check(format!("a job to {action:?}"), false, &"none in the plan");
@@ -252,18 +252,22 @@ async fn actions(client: &HwaClient, jobs: &[Job], report: &mut Report) -> Resul
         );
     }
     let nobody = Command {
-        job: JobId::parse("00000000-0000-3000-8000-00000000beef")?,
+        target: JobId::parse("00000000-0000-3000-8000-00000000beef")?.into(),
         run: None,
         action: Action::Kill,
     };
     let end = client.act(&nobody, &why()).await;
-    report.check("kill of nobody", end == Err(ActionError::UnknownJob), &end);
+    report.check(
+        "kill of nobody",
+        end == Err(ActionError::UnknownTarget),
+        &end,
+    );
     Ok(())
 }
 
 fn on(job: &Job, action: Action) -> Command {
     Command {
-        job: job.id.clone(),
+        target: job.id.clone().into(),
         run: job.latest_run().map(|run| run.id.clone()),
         action,
     }
@@ -288,7 +292,7 @@ async fn against_mock(client: &HwaClient, report: &mut Report) -> Result<(), Box
     let log = client.job_log(&run, LineRange::clamped(1, 5)).await;
     report.any("log", log);
     for action in [
-        Action::Rerun,
+        Action::RERUN,
         Action::Hold,
         Action::Release,
         Action::Cancel,
@@ -304,7 +308,7 @@ async fn against_mock(client: &HwaClient, report: &mut Report) -> Result<(), Box
         },
     ] {
         let command = Command {
-            job: job.clone(),
+            target: job.clone().into(),
             run: Some(run.clone()),
             action,
         };

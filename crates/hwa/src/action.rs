@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use resync_tws::model::{Action, Command, ConfirmOutcome, Justification};
+use resync_tws::model::{Action, Command, ConfirmOutcome, Justification, Target};
 use resync_tws::ports::{ActionError, ActionGateway, GatewayError};
 use serde::Deserialize;
 
@@ -51,16 +51,19 @@ impl ActionGateway for HwaClient {
 }
 
 fn call_of(command: &Command) -> Result<Call, ActionError> {
-    let job = segment(command.job.as_str()).ok_or(ActionError::UnknownJob)?;
+    let Target::Job(job) = &command.target else {
+        return Err(ActionError::NotDone(GatewayError::Unsupported));
+    };
+    let job = segment(job.as_str()).ok_or(ActionError::UnknownTarget)?;
     let plain = |word: &str| Call::put(format!("/plan/job/{job}/action/{word}"));
     Ok(match command.action {
-        Action::Rerun => {
+        Action::Rerun(_) => {
             let run = command.run.as_ref().ok_or_else(|| {
                 ActionError::NotDone(GatewayError::Rejected(
                     "a job without a run cannot be run again".into(),
                 ))
             })?;
-            let run = segment(run.as_str()).ok_or(ActionError::UnknownJob)?;
+            let run = segment(run.as_str()).ok_or(ActionError::UnknownTarget)?;
             Call {
                 json: Some("{}".to_owned()),
                 ..Call::put(format!("/plan/job/run/{run}/action/rerun"))
@@ -78,6 +81,17 @@ fn call_of(command: &Command) -> Result<Call, ActionError> {
             })
         },
         Action::Priority { priority } => plain("update-priority").query("priority", priority.get()),
+        Action::ReleaseDependencies
+        | Action::Reply { .. }
+        | Action::Link
+        | Action::Unlink
+        | Action::Start
+        | Action::Stop
+        | Action::Limit { .. }
+        | Action::Fence { .. }
+        | Action::Quantity { .. } => {
+            return Err(ActionError::NotDone(GatewayError::Unsupported));
+        }
     })
 }
 
@@ -132,7 +146,7 @@ fn outcome_of(failure: Failure) -> ActionError {
             retry_after,
             message,
         } => match status {
-            404 | 410 => ActionError::UnknownJob,
+            404 | 410 => ActionError::UnknownTarget,
             401 | 403 | 405 | 406 | 415 | 429 | 501 => {
                 ActionError::NotDone(status_error(status, retry_after, message))
             }

@@ -39,6 +39,7 @@ mod failure;
 mod joblog;
 mod list;
 mod message;
+mod objects;
 mod oql;
 mod plan;
 mod resilience;

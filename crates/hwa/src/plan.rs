@@ -87,6 +87,9 @@ impl HwaClient {
         query: &JobQuery,
         by_last_run: bool,
     ) -> Result<Slice<Job>, GatewayError> {
+        if query.after.is_some() {
+            return Err(GatewayError::Unsupported);
+        }
         let limit = query.limit.clamp(1, MAX_PAGE);
         let mut parts = other_filters(query).map_err(filter_error)?;
         let exact = match status_filter(&query.status, by_last_run).map_err(filter_error)? {

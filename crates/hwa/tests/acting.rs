@@ -8,7 +8,7 @@ use crate::fixture::{Fixture, Reply, config, hasty, nobody};
 
 fn command(action: Action) -> Command {
     Command {
-        job: JobId::parse("job#1").unwrap(),
+        target: JobId::parse("job#1").unwrap().into(),
         run: Some(RunId::parse("run@1").unwrap()),
         action,
     }
@@ -34,7 +34,7 @@ async fn end_of(reply: Reply) -> Result<(), ActionError> {
 async fn every_action_has_its_request() {
     let confirm = |status| Action::Confirm { status };
     for (action, line, body) in [
-        (Action::Rerun, "run/run%401/action/rerun", "{}"),
+        (Action::RERUN, "run/run%401/action/rerun", "{}"),
         (Action::Hold, "job%231/action/hold", ""),
         (Action::Release, "job%231/action/release", ""),
         (Action::Cancel, "job%231/action/cancel", ""),
@@ -107,7 +107,7 @@ async fn what_the_engine_refuses_is_a_refusal_in_its_words() {
     );
     assert_eq!(
         end_of(Reply::with(404, "application/json", body)).await,
-        Err(ActionError::UnknownJob)
+        Err(ActionError::UnknownTarget)
     );
 }
 
@@ -155,7 +155,7 @@ async fn what_may_have_been_done_has_an_unknown_outcome() {
     let fixture = Fixture::always(Reply::Silence).await;
     let client = HwaClient::new(hasty(fixture.config())).unwrap();
     assert!(matches!(
-        client.act(&command(Action::Rerun), &why()).await,
+        client.act(&command(Action::RERUN), &why()).await,
         Err(ActionError::OutcomeUnknown(GatewayError::TimedOut(_)))
     ));
     assert_eq!(fixture.received().len(), 1);
@@ -177,17 +177,17 @@ async fn an_action_is_not_sent_to_a_second_host_once_a_first_took_it() {
 async fn what_has_no_run_is_not_sent() {
     let fixture = Fixture::always(Reply::json("{}")).await;
     let client = fixture.client();
-    let mut rerun = command(Action::Rerun);
+    let mut rerun = command(Action::RERUN);
     rerun.run = None;
     assert!(matches!(
         client.act(&rerun, &why()).await,
         Err(ActionError::NotDone(GatewayError::Rejected(_)))
     ));
     let mut dots = command(Action::Kill);
-    dots.job = JobId::parse("..").unwrap();
+    dots.target = JobId::parse("..").unwrap().into();
     assert_eq!(
         client.act(&dots, &why()).await,
-        Err(ActionError::UnknownJob)
+        Err(ActionError::UnknownTarget)
     );
     assert!(fixture.received().is_empty());
 }

@@ -10,7 +10,9 @@ use resync_tws::model::{
     Action, Command, EngineName, Job, JobQuery, JobStatus, Justification, LineRange, NamePattern,
     RunId,
 };
-use resync_tws::ports::{ActionError, ActionGateway, GatewayError, LogGateway, PlanGateway};
+use resync_tws::ports::{
+    ActionError, ActionGateway as _, GatewayError, LogGateway as _, PlanGateway as _,
+};
 
 fn client(base_url: String, username: &str, password: &str) -> HwaClient {
     let credentials = Credentials::Basic {
@@ -39,12 +41,7 @@ async fn simulator(quirks: &[Quirk]) -> Simulator {
 async fn stage(quirks: &[Quirk]) -> Stage {
     let simulator = simulator(quirks).await;
     let client = Arc::new(client(simulator.base_url(), "operator", "secret"));
-    Stage {
-        plan: Arc::<HwaClient>::clone(&client) as Arc<dyn PlanGateway>,
-        logs: Arc::<HwaClient>::clone(&client) as Arc<dyn LogGateway>,
-        actions: client as Arc<dyn ActionGateway>,
-        keep: Box::new(simulator),
-    }
+    Stage::of(client, Box::new(simulator))
 }
 
 mod by_the_document {
@@ -95,7 +92,7 @@ async fn job_in(client: &HwaClient, status: JobStatus) -> Job {
 
 fn on(job: &Job, action: Action) -> Command {
     Command {
-        job: job.id.clone(),
+        target: job.id.clone().into(),
         run: job.latest_run().map(|run| run.id.clone()),
         action,
     }

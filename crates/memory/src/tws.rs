@@ -4,6 +4,7 @@
 //! promises to do in one step is done under it.
 
 mod engine;
+mod objects;
 
 pub use engine::ScriptedEngine;
 

@@ -3,14 +3,16 @@
     reason = "a fixture that cannot be made fails its test"
 )]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use resync_memory::tws::{InMemoryAuditLog, InMemoryProposalStore, ScriptedEngine};
 use resync_tws::contract::Stage;
 use resync_tws::model::{
-    Dependency, DependencyKind, Job, JobId, JobStatus, JobStream, LinkState, RunId, StreamId,
-    Workstation, WorkstationId,
+    Capabilities, DefinitionId, Dependency, DependencyKind, Job, JobDefinition, JobId, JobStatus,
+    JobStream, LinkState, ObjectAbilities, ObjectKind, PromptStatus, Resource, ResourceId, RunId,
+    StreamDefinition, StreamId, Workstation, WorkstationId,
 };
 
 fn job(number: usize) -> Job {
@@ -89,6 +91,47 @@ fn station(name: &str) -> Workstation {
     }
 }
 
+fn resource(name: &str) -> Resource {
+    Resource {
+        id: ResourceId::parse(name).unwrap(),
+        name: name.to_owned(),
+        folder: None,
+        workstation: Some("WS1".to_owned()),
+        quantity: Some(10),
+        in_use: Some(0),
+        available: Some(10),
+        status: Some("AVAILABLE".to_owned()),
+        holders: Vec::new(),
+    }
+}
+
+fn stream_definition(name: &str) -> StreamDefinition {
+    StreamDefinition {
+        id: DefinitionId::parse(&format!("def-{name}")).unwrap(),
+        name: name.to_owned(),
+        folder: None,
+        workstation: Some("WS1".to_owned()),
+        description: None,
+        valid_from: None,
+        valid_to: None,
+        priority: Some(10),
+        draft: false,
+        jobs: None,
+    }
+}
+
+fn job_definition(name: &str) -> JobDefinition {
+    JobDefinition {
+        id: DefinitionId::parse(&format!("def-{name}")).unwrap(),
+        name: name.to_owned(),
+        folder: None,
+        workstation: Some("WS1".to_owned()),
+        description: None,
+        kind: Some("UNIX".to_owned()),
+        recovery: None,
+    }
+}
+
 /// A plan of twelve jobs, of which each waits for the one before it.
 fn stage() -> Ready<Stage> {
     let engine = Arc::new(ScriptedEngine::with_jobs((0..12).map(job).collect()));
@@ -99,12 +142,24 @@ fn stage() -> Ready<Stage> {
     }
     engine.set_streams(vec![stream("EARLY"), stream("LATE")]);
     engine.set_workstations(vec![station("WS1"), station("WS2")]);
-    ready(Stage {
-        plan: engine.clone(),
-        logs: engine.clone(),
-        actions: engine,
-        keep: Box::new(()),
-    })
+    engine.set_resources(vec![resource("DB_SLOTS"), resource("TAPES")]);
+    engine.set_prompts(vec![
+        ScriptedEngine::plain_prompt("p1", PromptStatus::NotAsked),
+        ScriptedEngine::plain_prompt("p2", PromptStatus::Asked),
+    ]);
+    engine.set_definitions(
+        vec![stream_definition("FIN_EOD"), stream_definition("DWH_LOAD")],
+        vec![job_definition("GL_POST"), job_definition("GL_OPEN")],
+    );
+    let jobs = ObjectAbilities {
+        actions: BTreeSet::from(["hold".to_owned()]),
+        statuses: BTreeSet::new(),
+    };
+    engine.set_capabilities(Capabilities {
+        objects: BTreeMap::from([(ObjectKind::Job, jobs)]),
+        prompt_list: Some(true),
+    });
+    ready(Stage::of(engine, Box::new(())))
 }
 
 mod engine {
@@ -113,6 +168,10 @@ mod engine {
     resync_tws::plan_gateway_contract!(stage());
     resync_tws::log_gateway_contract!(stage());
     resync_tws::action_gateway_contract!(stage());
+    resync_tws::object_gateway_contract!(stage());
+    resync_tws::keyset_contract!(stage());
+    resync_tws::definition_gateway_contract!(stage());
+    resync_tws::engine_monitor_contract!(stage());
 }
 
 mod proposals {

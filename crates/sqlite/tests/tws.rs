@@ -75,7 +75,7 @@ async fn a_used_proposal_stays_used_over_a_restart() {
         user: UserId(Uuid::from_u128(7)),
         mac: "ab".to_owned(),
         engine: EngineName::parse("prod").unwrap(),
-        job: JobId::parse("job-1").unwrap(),
+        target: JobId::parse("job-1").unwrap().into(),
         label: "JOB".to_owned(),
         run: None,
         action: Action::Hold,

@@ -1,8 +1,8 @@
-//! Actions on jobs: proposed, confirmed by a person, audited, executed once, verified.
+//! Actions on jobs, streams, workstations, resources and prompts: proposed, confirmed by a person, audited, executed once, verified.
 //!
 //! Invariants:
 //! - No call goes out without a proposal that was redeemed for it (I-08): a proposal is used once, by
-//!   the user and the session that made it, in its time, on the job in the state that was shown.
+//!   the user and the session that made it, in its time, on the target in the state that was shown.
 //! - No call goes out before its intent is in the audit, and each intent gets exactly one outcome
 //!   (I-09): at the end, or by [`crate::AuditService::reconcile_unfinished`] after a crash.
 //! - A call is made once and never again; a caller that hangs up changes nothing.
@@ -15,7 +15,7 @@ mod rules;
 mod token;
 
 pub use confirm::{ConfirmError, ConfirmRequest, Confirmed};
-pub use propose::{Impact, Proposal, ProposalHandle, ProposeError, ProposeRequest, Target};
+pub use propose::{Impact, Proposal, ProposalHandle, ProposeError, ProposeRequest, ProposedTarget};
 pub use request::{ActionActor, Reason, ReasonError, Ticket, TicketError};
 pub use rules::NotAllowed;
 pub use token::{ConfirmationKey, EntropyMissing};

@@ -4,55 +4,111 @@
 //! - Every walk ends, also on a plan whose dependencies form a circle.
 //! - A job that ended well, was cancelled or suppressed blocks nobody, and nobody is blocked through
 //!   it.
+//! - Counting the victims of all failed jobs takes one pass over the graph for each 256 of them, not
+//!   one walk for each (`counts_are_those_of_the_walks`).
+
+mod count;
+mod csr;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
+use self::csr::{Csr, CsrBuilder};
 use crate::model::{DependencyKind, Job, JobId, JobStatus, StreamId};
+
+pub(crate) use self::count::Failures;
 
 /// The graph of a plan. Nodes are jobs by their place in the list, and behind them streams that
 /// somebody waits for, so that a wait for a large stream costs one edge and not one a job.
 #[derive(Debug, Default)]
 pub struct Blocking {
-    waiters: Vec<Vec<usize>>,
-    blockers: Vec<Vec<usize>>,
+    /// From a node to those that wait for it.
+    waiters: Csr,
+    /// From a node to those that it waits for.
+    blockers: Csr,
     blocks: Vec<bool>,
     ended: Vec<bool>,
+    jobs: usize,
 }
+
+type Fast<K, V> = HashMap<K, V, RandomState>;
 
 /// A name as a dependency may give it.
 type Named<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
 
+/// Where jobs are found; what only a dependency without an id needs is made when the first one comes.
 struct Index<'a> {
-    by_id: HashMap<&'a JobId, usize>,
-    by_name: HashMap<Named<'a>, usize>,
-    members: HashMap<&'a StreamId, Vec<usize>>,
-    members_by_name: HashMap<(&'a str, Option<&'a str>), Vec<usize>>,
+    jobs: &'a [Arc<Job>],
+    by_id: Fast<&'a str, u32>,
+    by_name: Option<Fast<Named<'a>, u32>>,
+    members: Option<Fast<&'a StreamId, Vec<u32>>>,
+    members_by_name: Option<Fast<(&'a str, Option<&'a str>), Vec<u32>>>,
+}
+
+fn places(jobs: &[Arc<Job>]) -> impl Iterator<Item = (u32, &Job)> {
+    (0..).zip(jobs.iter().map(Arc::as_ref))
 }
 
 impl<'a> Index<'a> {
     fn of(jobs: &'a [Arc<Job>]) -> Self {
-        let mut index = Self {
-            by_id: HashMap::with_capacity(jobs.len()),
-            by_name: HashMap::with_capacity(jobs.len()),
-            members: HashMap::new(),
-            members_by_name: HashMap::new(),
-        };
-        for (at, job) in jobs.iter().enumerate() {
-            index.by_id.insert(&job.id, at);
-            let stream = job.stream.name.as_deref();
-            let workstation = job.workstation.as_deref();
-            index.by_name.insert((&job.name, stream, workstation), at);
-            if let Some(id) = &job.stream.id {
-                index.members.entry(id).or_default().push(at);
-            }
-            if let Some(name) = stream {
-                let home = job.stream.workstation.as_deref();
-                let key = (name, home);
-                index.members_by_name.entry(key).or_default().push(at);
+        let mut by_id = Fast::with_capacity_and_hasher(jobs.len(), RandomState::default());
+        by_id.extend(places(jobs).map(|(at, job)| (job.id.as_str(), at)));
+        Self {
+            jobs,
+            by_id,
+            by_name: None,
+            members: None,
+            members_by_name: None,
+        }
+    }
+
+    fn job(&mut self, id: Option<&JobId>, named: Option<Named<'_>>) -> Option<u32> {
+        if let Some(&at) = id.and_then(|id| self.by_id.get(id.as_str())) {
+            return Some(at);
+        }
+        let jobs = self.jobs;
+        let by_name = self.by_name.get_or_insert_with(|| {
+            let named = places(jobs).map(|(at, job)| {
+                let (stream, workstation) =
+                    (job.stream.name.as_deref(), job.workstation.as_deref());
+                ((job.name.as_str(), stream, workstation), at)
+            });
+            named.collect()
+        });
+        by_name.get(&named?).copied()
+    }
+
+    fn members(&mut self, id: Option<&StreamId>, named: Option<(&str, Option<&str>)>) -> &[u32] {
+        let jobs = self.jobs;
+        if let Some(id) = id {
+            let members = self.members.get_or_insert_with(|| {
+                let mut members: Fast<_, Vec<u32>> = Fast::default();
+                for (at, job) in places(jobs) {
+                    if let Some(id) = &job.stream.id {
+                        members.entry(id).or_default().push(at);
+                    }
+                }
+                members
+            });
+            if let Some(members) = members.get(id) {
+                return members;
             }
         }
-        index
+        let members = self.members_by_name.get_or_insert_with(|| {
+            let mut members: Fast<_, Vec<u32>> = Fast::default();
+            for (at, job) in places(jobs) {
+                if let Some(name) = job.stream.name.as_deref() {
+                    let key = (name, job.stream.workstation.as_deref());
+                    members.entry(key).or_default().push(at);
+                }
+            }
+            members
+        });
+        named
+            .and_then(|key| members.get(&key))
+            .map_or(&[], Vec::as_slice)
     }
 }
 
@@ -60,20 +116,16 @@ impl Blocking {
     /// The graph of these jobs. Lists without dependencies give a graph without edges.
     #[must_use]
     pub fn of(jobs: &[Arc<Job>]) -> Self {
-        let index = Index::of(jobs);
-        let mut graph = Self {
-            waiters: vec![Vec::new(); jobs.len()],
-            blockers: vec![Vec::new(); jobs.len()],
-            blocks: jobs.iter().map(|job| blocks(&job.state())).collect(),
-            ended: jobs.iter().map(|job| job.state().has_ended()).collect(),
-        };
-        let mut stream_nodes: HashMap<(&str, Option<&str>), usize> = HashMap::new();
-        for (waiter, job) in jobs.iter().enumerate() {
-            for dependency in job
+        let mut index = Index::of(jobs);
+        let mut edges = CsrBuilder::default();
+        let mut nodes = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
+        let mut stream_nodes: Fast<(&str, Option<&str>), Option<u32>> = Fast::default();
+        for (waiter, job) in places(jobs) {
+            let unmet = job
                 .dependencies
                 .iter()
-                .filter(|d| d.satisfied != Some(true))
-            {
+                .filter(|d| d.satisfied != Some(true));
+            for dependency in unmet {
                 match &dependency.kind {
                     DependencyKind::Job {
                         job_id,
@@ -81,13 +133,11 @@ impl Blocking {
                         stream,
                         workstation,
                     } => {
-                        let by_id = job_id.as_ref().and_then(|id| index.by_id.get(id));
-                        let by_name = || {
-                            let key = (name.as_deref()?, stream.as_deref(), workstation.as_deref());
-                            index.by_name.get(&key)
-                        };
-                        if let Some(&blocker) = by_id.or_else(by_name) {
-                            graph.connect(blocker, waiter);
+                        let named = name
+                            .as_deref()
+                            .map(|name| (name, stream.as_deref(), workstation.as_deref()));
+                        if let Some(blocker) = index.job(job_id.as_ref(), named) {
+                            edges.push(blocker, waiter);
                         }
                     }
                     DependencyKind::Stream {
@@ -95,60 +145,58 @@ impl Blocking {
                         name,
                         workstation,
                     } => {
-                        let by_id = stream_id.as_ref().and_then(|id| index.members.get(id));
-                        let by_name = || {
-                            let key = (name.as_deref()?, workstation.as_deref());
-                            index.members_by_name.get(&key)
-                        };
-                        let Some(members) = by_id.or_else(by_name) else {
-                            continue;
-                        };
-                        let id = stream_id.as_ref().map(StreamId::as_str);
-                        let key = match (id, name) {
-                            (Some(id), _) => (id, None),
+                        let key = match (stream_id, name) {
+                            (Some(id), _) => (id.as_str(), None),
                             (None, Some(name)) => {
                                 (name.as_str(), Some(workstation.as_deref().unwrap_or("")))
                             }
                             (None, None) => continue,
                         };
                         let node = *stream_nodes.entry(key).or_insert_with(|| {
-                            let node = graph.add_node();
-                            for &member in members {
-                                graph.connect(member, node);
+                            let named = name.as_deref().map(|name| (name, workstation.as_deref()));
+                            let members = index.members(stream_id.as_ref(), named);
+                            if members.is_empty() {
+                                return None;
                             }
-                            node
+                            let node = nodes;
+                            nodes += 1;
+                            for &member in members {
+                                edges.push(member, node);
+                            }
+                            Some(node)
                         });
-                        graph.connect(node, waiter);
+                        if let Some(node) = node {
+                            edges.push(node, waiter);
+                        }
                     }
                     _ => {}
                 }
             }
         }
-        graph
-    }
-
-    fn add_node(&mut self) -> usize {
-        self.waiters.push(Vec::new());
-        self.blockers.push(Vec::new());
-        self.blocks.push(true);
+        let nodes = usize::try_from(nodes).unwrap_or(usize::MAX);
+        let states = jobs.iter().map(|job| job.state());
+        let (mut blocks, mut ended): (Vec<bool>, Vec<bool>) = states
+            .map(|state| (blocks(&state), state.has_ended()))
+            .unzip();
+        blocks.resize(nodes, true);
         // A stream is no victim of its own: only jobs are counted.
-        self.ended.push(true);
-        self.waiters.len() - 1
-    }
-
-    fn connect(&mut self, blocker: usize, waiter: usize) {
-        if let Some(waiters) = self.waiters.get_mut(blocker) {
-            waiters.push(waiter);
-        }
-        if let Some(blockers) = self.blockers.get_mut(waiter) {
-            blockers.push(blocker);
+        ended.resize(nodes, true);
+        let (waiters, blockers) = edges.build(nodes);
+        Self {
+            waiters,
+            blockers,
+            blocks,
+            ended,
+            jobs: jobs.len(),
         }
     }
 
-    /// All nodes that wait for `start`, directly or through others, without itself.
-    fn reach(&self, start: usize) -> Vec<usize> {
-        let goes_on = |node| self.blocks.get(node) == Some(&true);
-        walk(start, &self.waiters, goes_on)
+    fn blocks(&self, node: usize) -> bool {
+        self.blocks.get(node) == Some(&true)
+    }
+
+    fn is_open(&self, node: usize) -> bool {
+        self.ended.get(node) == Some(&false)
     }
 
     /// What the job at `start` waits for that blocks, directly or through others, nearest first. Places
@@ -156,8 +204,8 @@ impl Blocking {
     #[must_use]
     pub fn blockers(&self, start: usize) -> Vec<usize> {
         // The wait itself goes through whatever has not ended well; `start` is asked about, not blocking.
-        let goes_on = |node| node == start || self.blocks.get(node) == Some(&true);
-        let mut blockers = walk(start, &self.blockers, goes_on);
+        let goes_on = |node| node == start || self.blocks(node);
+        let mut blockers = walk(&[start], &self.blockers, goes_on);
         blockers.retain(|&node| goes_on(node));
         blockers
     }
@@ -166,62 +214,61 @@ impl Blocking {
     /// nearest first.
     #[must_use]
     pub fn victims(&self, start: usize) -> Vec<usize> {
-        let mut victims = self.reach(start);
-        victims.retain(|&node| self.ended.get(node) == Some(&false));
+        self.victims_of_any(&[start])
+    }
+
+    /// The jobs that have not ended and wait for any of the jobs at `starts`, directly or through
+    /// others, nearest first, each once and none of `starts`.
+    #[must_use]
+    pub fn victims_of_any(&self, starts: &[usize]) -> Vec<usize> {
+        let mut victims = walk(starts, &self.waiters, |node| self.blocks(node));
+        victims.retain(|&node| self.is_open(node));
+        victims
+    }
+
+    /// The jobs that have not ended and wait for the job at `start` with nothing but a stream between.
+    #[must_use]
+    pub fn direct_victims(&self, start: usize) -> Vec<usize> {
+        let goes_on = |node| self.blocks(node) && (node == start || node >= self.jobs);
+        let mut victims = walk(&[start], &self.waiters, goes_on);
+        victims.retain(|&node| self.is_open(node));
         victims
     }
 
     /// Of the jobs in `failed`, which wait for no other of them. In a circle all are roots.
     #[must_use]
     pub fn roots(&self, failed: &[usize]) -> Vec<bool> {
-        let behind: Vec<Vec<usize>> = failed
-            .iter()
-            .map(|&job| {
-                let mut reached = self.reach(job);
-                reached.sort_unstable();
-                reached
-            })
-            .collect();
-        let reaches = |from: usize, to: usize| {
-            let target = failed.get(to);
-            behind
-                .get(from)
-                .zip(target)
-                .is_some_and(|(reached, target)| reached.binary_search(target).is_ok())
-        };
-        (0..failed.len())
-            .map(|job| {
-                !(0..failed.len())
-                    .any(|other| other != job && reaches(other, job) && !reaches(job, other))
-            })
-            .collect()
+        Failures::of(self, failed).roots
     }
 }
 
-/// All nodes that `edges` lead to from `start`, nearest first, without itself; from a node that does not
-/// go on no edge is followed.
-fn walk(start: usize, edges: &[Vec<usize>], goes_on: impl Fn(usize) -> bool) -> Vec<usize> {
-    let mut seen = vec![false; edges.len()];
-    if let Some(mark) = seen.get_mut(start) {
-        *mark = true;
+/// All nodes that `edges` lead to from `starts`, nearest first, without themselves; from a node that
+/// does not go on no edge is followed.
+fn walk(starts: &[usize], edges: &Csr, goes_on: impl Fn(usize) -> bool) -> Vec<usize> {
+    let mut seen = vec![false; edges.nodes()];
+    let mut found = Vec::with_capacity(starts.len());
+    for &start in starts {
+        if let Some(mark) = seen.get_mut(start)
+            && !std::mem::replace(mark, true)
+        {
+            found.push(start);
+        }
     }
-    let mut found = vec![start];
-    let mut head = 0;
+    let (mut head, first) = (0, found.len());
     while let Some(&node) = found.get(head) {
         head += 1;
         if !goes_on(node) {
             continue;
         }
-        for &next in edges.get(node).map_or(&[][..], Vec::as_slice) {
+        for next in edges.of(node) {
             if let Some(mark) = seen.get_mut(next)
-                && !*mark
+                && !std::mem::replace(mark, true)
             {
-                *mark = true;
                 found.push(next);
             }
         }
     }
-    found.remove(0);
+    found.drain(..first);
     found
 }
 
@@ -381,6 +428,68 @@ mod tests {
             let mut victims = Blocking::of(&jobs).victims(0);
             victims.sort_unstable();
             prop_assert_eq!(victims, expected);
+        }
+    }
+
+    #[test]
+    fn direct_victims_wait_with_nothing_but_a_stream_between() {
+        let mut waiter = job("W", JobStatus::Hold);
+        waiter.dependencies = vec![Dependency {
+            id: None,
+            satisfied: Some(false),
+            kind: DependencyKind::Stream {
+                stream_id: Some(StreamId::parse("S1").unwrap()),
+                name: None,
+                workstation: None,
+            },
+        }];
+        let jobs = [
+            in_stream(&waits("A", JobStatus::Abend, &[]), "S1"),
+            waits("B", JobStatus::Hold, &["A"]),
+            waits("C", JobStatus::Hold, &["B"]),
+            Arc::new(waiter),
+        ];
+        let graph = Blocking::of(&jobs);
+        let mut direct = graph.direct_victims(0);
+        direct.sort_unstable();
+        assert_eq!(direct, [1, 3]);
+        assert_eq!(graph.victims(0).len(), 3);
+    }
+
+    proptest! {
+        /// Any graph, circles and all: what is counted in one pass is what a walk for each finds.
+        #[test]
+        fn counts_are_those_of_the_walks(
+            edges in proptest::collection::vec((0..20_usize, 0..20_usize), 0..60),
+            states in proptest::collection::vec(0..4_u8, 20),
+        ) {
+            let names: Vec<String> = (0..20).map(|n| format!("J{n}")).collect();
+            let jobs: Vec<Arc<Job>> = (0..20)
+                .map(|n| {
+                    let on = edges.iter().filter(|(_, to)| *to == n);
+                    let on: Vec<&str> = on.map(|(from, _)| names[*from].as_str()).collect();
+                    let status = match states[n] {
+                        0 | 1 => JobStatus::Hold,
+                        2 => JobStatus::Abend,
+                        _ => JobStatus::Succ,
+                    };
+                    waits(&names[n], status, &on)
+                })
+                .collect();
+            let graph = Blocking::of(&jobs);
+            let failed: Vec<usize> = (0..20).filter(|&n| states[n] == 2).collect();
+            let counted = Failures::of(&graph, &failed);
+            let all: Vec<usize> = (0..failed.len()).collect();
+            let victims = counted.victims(&all);
+            let reach = |from: usize| walk(&[from], &graph.waiters, |node| graph.blocks(node));
+            for (at, &job) in failed.iter().enumerate() {
+                prop_assert_eq!(victims[at], graph.victims(job).len());
+                let root = !failed.iter().any(|&other| {
+                    other != job && reach(other).contains(&job) && !reach(job).contains(&other)
+                });
+                prop_assert_eq!(counted.roots[at], root);
+            }
+            prop_assert_eq!(counted.victims_in_all, graph.victims_of_any(&failed).len());
         }
     }
 }

@@ -18,13 +18,17 @@
 
 mod action;
 pub mod audit;
+mod definitions;
 mod log;
+mod objects;
 mod plan;
 pub mod proposals;
 mod stage;
 
 pub use action::*;
+pub use definitions::*;
 pub use log::*;
+pub use objects::*;
 pub use plan::*;
 pub use stage::Stage;
 
@@ -87,7 +91,64 @@ macro_rules! action_gateway_contract {
     };
 }
 
-/// The tests behind the three macros.
+/// One test for each law of [`crate::ports::ObjectGateway`] and of the actions on its objects. `$stage`
+/// makes a future of a [`Stage`].
+#[macro_export]
+macro_rules! object_gateway_contract {
+    ($stage:expr) => {
+        $crate::gateway_contract_tests! { $stage,
+            a_listed_stream_reads_the_same_by_its_id
+            a_listed_workstation_reads_the_same_by_its_id
+            every_resource_comes_once_and_reads_the_same_by_its_id
+            every_prompt_comes_once_and_reads_the_same_by_its_id
+            a_missing_object_is_none
+            a_count_is_the_number_of_jobs
+            the_groups_of_a_count_add_up_to_it
+            an_action_on_a_missing_object_finds_no_such_object
+            an_action_that_does_not_go_with_its_target_is_not_sent
+            an_asked_prompt_takes_an_answer
+        }
+    };
+}
+
+/// One test for each law of a list that goes on behind a job, for engines that compare names: see
+/// [`crate::model::JobQuery::after`]. `$stage` makes a future of a [`Stage`].
+#[macro_export]
+macro_rules! keyset_contract {
+    ($stage:expr) => {
+        $crate::gateway_contract_tests! { $stage,
+            pages_behind_a_job_cover_every_job_once
+            behind_the_last_job_there_is_nothing
+        }
+    };
+}
+
+/// One test for each law of [`crate::ports::DefinitionGateway`] and [`crate::ports::SubmitGateway`].
+/// `$stage` makes a future of a [`Stage`].
+#[macro_export]
+macro_rules! definition_gateway_contract {
+    ($stage:expr) => {
+        $crate::gateway_contract_tests! { $stage,
+            paging_covers_every_definition_once
+            a_name_finds_its_definitions_and_no_others
+            a_submission_of_no_definition_finds_none
+            a_submitted_stream_comes_into_the_plan
+        }
+    };
+}
+
+/// One test for each law of [`crate::ports::EngineMonitor`]. `$stage` makes a future of a [`Stage`].
+#[macro_export]
+macro_rules! engine_monitor_contract {
+    ($stage:expr) => {
+        $crate::gateway_contract_tests! { $stage,
+            the_engine_tells_what_can_be_done_to_a_job
+            after_a_good_call_the_breaker_is_closed
+        }
+    };
+}
+
+/// The tests behind the macros of the gateways.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! gateway_contract_tests {

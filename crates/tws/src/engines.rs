@@ -1,17 +1,25 @@
-//! The engines that the configuration names, in its order.
+//! The engines that run, in order: those of the configuration first, then those an administrator added.
 //!
-//! Invariant: names are unique, so a name means one engine for as long as the process lives.
+//! Invariants:
+//! - Names are unique, so a name means one engine for as long as it is registered.
+//! - Readers never lock and never wait: they take the list as it is at that moment. Who holds an
+//!   engine keeps it, also when it is replaced or removed meanwhile.
+//! - Of two changes at once neither is lost.
 
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use thiserror::Error;
 
 use crate::model::EngineName;
-use crate::ports::{ActionGateway, LogGateway, PlanGateway};
+use crate::ports::{
+    ActionGateway, DefinitionGateway, EngineMonitor, LogGateway, ObjectGateway, PlanGateway,
+    SubmitGateway, Unsupported,
+};
 
-/// One engine with its ports.
+/// One engine with its ports. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
     /// The name by the configuration.
@@ -26,6 +34,64 @@ pub struct Engine {
     pub logs: Arc<dyn LogGateway>,
     /// Writes.
     pub actions: Arc<dyn ActionGateway>,
+    /// Reads of what is in the plan beside jobs.
+    pub objects: Arc<dyn ObjectGateway>,
+    /// Reads of definitions.
+    pub definitions: Arc<dyn DefinitionGateway>,
+    /// Submissions.
+    pub submit: Arc<dyn SubmitGateway>,
+    /// What the release knows, and how the client gets on.
+    pub monitor: Arc<dyn EngineMonitor>,
+}
+
+impl Engine {
+    /// An engine whose client has every port. It takes actions and is no demo unless told.
+    #[must_use]
+    pub fn of<C>(name: EngineName, client: Arc<C>) -> Self
+    where
+        C: PlanGateway
+            + LogGateway
+            + ActionGateway
+            + ObjectGateway
+            + DefinitionGateway
+            + SubmitGateway
+            + EngineMonitor
+            + 'static,
+    {
+        Self {
+            name,
+            demo: false,
+            read_only: false,
+            plan: client.clone(),
+            logs: client.clone(),
+            actions: client.clone(),
+            objects: client.clone(),
+            definitions: client.clone(),
+            submit: client.clone(),
+            monitor: client,
+        }
+    }
+
+    /// An engine whose client reads jobs and logs and acts, and lacks the rest.
+    #[must_use]
+    pub fn basic<C>(name: EngineName, client: Arc<C>) -> Self
+    where
+        C: PlanGateway + LogGateway + ActionGateway + 'static,
+    {
+        let lacks = Arc::new(Unsupported);
+        Self {
+            name,
+            demo: false,
+            read_only: false,
+            plan: client.clone(),
+            logs: client.clone(),
+            actions: client,
+            objects: lacks.clone(),
+            definitions: lacks.clone(),
+            submit: lacks.clone(),
+            monitor: lacks,
+        }
+    }
 }
 
 impl fmt::Debug for Engine {
@@ -38,9 +104,10 @@ impl fmt::Debug for Engine {
     }
 }
 
-/// The engines there are; none is a valid configuration, which answers nothing.
+/// The engines there are; none is a valid set, which answers nothing. Clones share the set, so that a
+/// change by one is seen by all.
 #[derive(Debug, Clone, Default)]
-pub struct Engines(Arc<[Engine]>);
+pub struct Engines(Arc<ArcSwap<Vec<Arc<Engine>>>>);
 
 /// Two engines have one name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -53,7 +120,7 @@ pub enum UnknownEngine {
     /// No engine has the name that was asked for.
     #[error("no engine is named {0}")]
     Named(EngineName),
-    /// The configuration names no engine.
+    /// There is no engine.
     #[error("no engine is configured")]
     NoneConfigured,
 }
@@ -70,39 +137,68 @@ impl Engines {
                 return Err(EnginesError(engine.name.clone()));
             }
         }
-        Ok(Self(engines.into()))
+        let engines = engines.into_iter().map(Arc::new).collect();
+        Ok(Self(Arc::new(ArcSwap::from_pointee(engines))))
     }
 
     /// The engine of that name; the first one when `name` is `None`.
     ///
     /// # Errors
     /// [`UnknownEngine`] when there is no such engine.
-    pub fn get(&self, name: Option<&EngineName>) -> Result<&Engine, UnknownEngine> {
-        match name {
-            None => self.0.first().ok_or(UnknownEngine::NoneConfigured),
-            Some(name) => self
-                .0
+    pub fn get(&self, name: Option<&EngineName>) -> Result<Arc<Engine>, UnknownEngine> {
+        let engines = self.0.load();
+        let found = match name {
+            None => engines.first().ok_or(UnknownEngine::NoneConfigured),
+            Some(name) => engines
                 .iter()
                 .find(|engine| engine.name == *name)
                 .ok_or_else(|| UnknownEngine::Named(name.clone())),
-        }
+        };
+        found.map(Arc::clone)
     }
 
-    /// All of them, in the configuration's order.
-    pub fn iter(&self) -> impl Iterator<Item = &Engine> {
-        self.0.iter()
+    /// All of them at this moment, in order.
+    #[must_use]
+    pub fn list(&self) -> Arc<Vec<Arc<Engine>>> {
+        self.0.load_full()
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.0.load().len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.load().is_empty()
+    }
+
+    /// Puts `engine` in the place of the one of its name, or at the end; whether there was one. What is
+    /// cached of it stays: see [`crate::PlanService::invalidate`].
+    pub fn put(&self, engine: Engine) -> bool {
+        let engine = Arc::new(engine);
+        let before = self.0.rcu(|engines| {
+            let mut engines = Vec::clone(engines);
+            match engines.iter_mut().find(|old| old.name == engine.name) {
+                Some(old) => *old = Arc::clone(&engine),
+                None => engines.push(Arc::clone(&engine)),
+            }
+            engines
+        });
+        before.iter().any(|old| old.name == engine.name)
+    }
+
+    /// Takes the engine of that name out; whether there was one. As with [`Engines::put`], what is
+    /// cached of it stays.
+    pub fn remove(&self, name: &EngineName) -> bool {
+        let before = self.0.rcu(|engines| {
+            let mut engines = Vec::clone(engines);
+            engines.retain(|engine| engine.name != *name);
+            engines
+        });
+        before.iter().any(|engine| engine.name == *name)
     }
 }
 
@@ -112,6 +208,7 @@ mod tests {
     use crate::ports::{MockActionGateway, MockLogGateway, MockPlanGateway};
 
     fn engine(name: &str) -> Engine {
+        let lacks = Arc::new(Unsupported);
         Engine {
             name: EngineName::parse(name).unwrap(),
             demo: false,
@@ -119,6 +216,10 @@ mod tests {
             plan: Arc::new(MockPlanGateway::new()),
             logs: Arc::new(MockLogGateway::new()),
             actions: Arc::new(MockActionGateway::new()),
+            objects: lacks.clone(),
+            definitions: lacks.clone(),
+            submit: lacks.clone(),
+            monitor: lacks,
         }
     }
 
@@ -148,5 +249,42 @@ mod tests {
     fn two_engines_of_one_name_are_refused() {
         let error = Engines::new(vec![engine("prod"), engine("prod")]).unwrap_err();
         assert_eq!(error.0.as_str(), "prod");
+    }
+
+    #[test]
+    fn a_change_is_seen_by_every_clone_and_who_holds_an_engine_keeps_it() {
+        let engines = Engines::new(vec![engine("prod")]).unwrap();
+        let clone = engines.clone();
+        let held = clone.get(None).unwrap();
+        assert!(!engines.put(engine("test")));
+        assert_eq!(clone.len(), 2);
+        let replaced = Engine {
+            read_only: true,
+            ..engine("prod")
+        };
+        assert!(engines.put(replaced));
+        assert!(clone.get(None).unwrap().read_only && !held.read_only);
+        assert!(engines.remove(&held.name));
+        assert!(!engines.remove(&held.name));
+        assert_eq!(clone.get(None).unwrap().name.as_str(), "test");
+    }
+
+    #[test]
+    fn of_many_changes_at_once_none_is_lost() {
+        let engines = Engines::default();
+        std::thread::scope(|scope| {
+            for writer in 0..8 {
+                let engines = engines.clone();
+                scope.spawn(move || {
+                    for number in 0..20 {
+                        engines.put(engine(&format!("e{writer}-{number}")));
+                        engines.remove(
+                            &EngineName::parse(&format!("e{writer}-{}", number / 2 * 2)).unwrap(),
+                        );
+                    }
+                });
+            }
+        });
+        assert_eq!(engines.len(), 8 * 10);
     }
 }

@@ -28,14 +28,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let job = ScriptedEngine::plain_job("fin_gl_post", JobStatus::Hold);
 //! let scripted = Arc::new(ScriptedEngine::with_jobs(vec![job.clone()]));
-//! let engine = Engine {
-//!     name: EngineName::parse("prod")?,
-//!     demo: false,
-//!     read_only: false,
-//!     plan: scripted.clone(),
-//!     logs: scripted.clone(),
-//!     actions: scripted,
-//! };
+//! let engine = Engine::of(EngineName::parse("prod")?, scripted);
 //! let (clock, tracker) = (Arc::new(ManualClock::default()), TaskTracker::new());
 //! let plan = PlanService::new(PlanParts {
 //!     engines: Engines::new(vec![engine])?,
@@ -66,7 +59,7 @@
 //!     .propose(ProposeRequest {
 //!         actor: actor.clone(),
 //!         engine: None,
-//!         job: job.id.clone(),
+//!         target: job.id.clone().into(),
 //!         action: Action::Hold,
 //!         reason: Reason::parse("waits for the ledger")?,
 //!         ticket: None,
@@ -79,7 +72,7 @@
 //!     .confirm(ConfirmRequest {
 //!         actor,
 //!         engine: None,
-//!         job: job.id.clone(),
+//!         target: job.id.clone().into(),
 //!         kind: proposal.action,
 //!         token: handle.confirmation_token,
 //!         request_id: None,
@@ -114,7 +107,7 @@ pub struct Readme;
 pub use action::{
     ActionActor, ActionParts, ActionService, ConfirmError, ConfirmRequest, ConfirmationKey,
     Confirmed, EntropyMissing, Impact, NotAllowed, Proposal, ProposalHandle, ProposeError,
-    ProposeRequest, Reason, ReasonError, Target, Ticket, TicketError,
+    ProposeRequest, ProposedTarget, Reason, ReasonError, Ticket, TicketError,
 };
 pub use audit::{AuditPage, AuditService, AuditVerdict};
 pub use blocking::Blocking;

@@ -5,37 +5,44 @@
 //! the finished bytes of an answer.
 
 mod action;
+mod count;
+mod definition;
+mod engine;
 mod job;
 mod log;
 mod names;
+mod prompt;
 mod query;
+mod resource;
 mod status;
 mod stream;
+mod subject;
 mod workstation;
 
 pub use action::{
     Action, ActionKind, Command, ConfirmOutcome, Justification, Priority, PriorityError,
+    RerunOptions, Target,
 };
+pub use count::{CountBy, Counted, Counts};
+pub use definition::{
+    DefinitionQuery, JobDefinition, StreamDefinition, Submission, SubmitOptions, Submitted,
+};
+pub use engine::{Breaker, BreakerState, Capabilities, EngineInfo, ObjectAbilities, ObjectKind};
 pub use job::{Dependency, DependencyKind, Job, Run, StreamRef};
 pub use log::{LineRange, LogText};
 pub use names::{
-    EngineName, JobId, NameError, NamePattern, RunId, StreamId, WorkstationId, folder_with_slash,
+    DefinitionId, EngineName, JobId, NameError, NamePattern, PromptId, ResourceId, RunId, StreamId,
+    SubmitAlias, WorkstationId, folder_with_slash,
 };
-pub use query::{JobQuery, JobSort, Neighbour, NeighbourDirection};
-pub use status::{JobStatus, Phase};
+pub use prompt::{Prompt, PromptAnswer, PromptStatus};
+pub use query::{JobKey, JobQuery, JobSort, Neighbour, NeighbourDirection};
+pub use resource::{Resource, ResourceHolder};
+pub use status::{JobStatus, Phase, StateWord};
 pub use stream::JobStream;
+pub use subject::Subject;
 pub use workstation::{LinkState, Workstation};
 
 use serde::Serialize;
-
-/// What an engine says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct EngineInfo {
-    /// The version for people, such as `10.1.0.1`.
-    pub version: Option<String>,
-    /// The engine's time zone, an IANA name.
-    pub timezone: Option<String>,
-}
 
 /// One page of a list, as the engine gave it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -2,6 +2,7 @@
 
 mod audit;
 mod gateway;
+mod objects;
 mod proposals;
 
 pub use audit::{
@@ -9,10 +10,12 @@ pub use audit::{
     BrokenRow, GENESIS, SealedRow, Tip,
 };
 pub use gateway::{ActionError, ActionGateway, GatewayError, LogGateway, PlanGateway};
+pub use objects::{DefinitionGateway, EngineMonitor, ObjectGateway, SubmitGateway, Unsupported};
 pub use proposals::{ProposalError, ProposalId, ProposalStore, Redemption, StoredProposal};
 #[cfg(any(test, feature = "mocks"))]
 pub use {
     audit::MockAuditLog,
     gateway::{MockActionGateway, MockLogGateway, MockPlanGateway},
+    objects::{MockDefinitionGateway, MockEngineMonitor, MockObjectGateway, MockSubmitGateway},
     proposals::MockProposalStore,
 };

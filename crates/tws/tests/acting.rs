@@ -49,7 +49,7 @@ async fn a_rerun_is_proposed_confirmed_sent_once_seen_and_audited() {
     let world = World::new(failed());
     let request = ProposeRequest {
         ticket: Some(Ticket::parse("INC-4711").unwrap()),
-        ..request("a", Action::Rerun)
+        ..request("a", Action::RERUN)
     };
     let proposal = world.actions.propose(request).await.unwrap();
     assert_eq!(proposal.target.label, "WS#STREAM.A");
@@ -62,7 +62,7 @@ async fn a_rerun_is_proposed_confirmed_sent_once_seen_and_audited() {
     assert!(world.engine.acted().is_empty());
 
     let done = world
-        .confirm("a", Action::Rerun, &token(proposal))
+        .confirm("a", Action::RERUN, &token(proposal))
         .await
         .unwrap();
     assert!(done.verified);
@@ -93,7 +93,7 @@ async fn a_read_after_the_answer_shows_the_new_state() {
     let world = World::new(failed());
     world.plan.job(None, &id("a")).await.unwrap();
     world.plan.summary(None).await.unwrap();
-    world.act("a", Action::Rerun).await.unwrap();
+    world.act("a", Action::RERUN).await.unwrap();
     let read = world.plan.job(None, &id("a")).await.unwrap();
     assert_eq!(read.meta.cache, CacheStatus::Miss);
     assert_eq!(read.value.state, JobStatus::Ready);
@@ -107,7 +107,7 @@ async fn an_effect_that_shows_late_is_waited_for() {
     let world = World::new(failed());
     // One read by the proposal, one by the confirmation, three looks without effect.
     world.engine.set_effects_late(6);
-    let done = world.act("a", Action::Rerun).await.unwrap();
+    let done = world.act("a", Action::RERUN).await.unwrap();
     assert!(done.verified);
     let read = world.plan.job(None, &id("a")).await.unwrap();
     assert_eq!(read.value.state, JobStatus::Ready);
@@ -118,7 +118,7 @@ async fn an_effect_that_does_not_show_is_accepted_and_not_verified() {
     let world = World::new(failed());
     world.engine.set_effects(false);
     let start = tokio::time::Instant::now();
-    let done = world.act("a", Action::Rerun).await.unwrap();
+    let done = world.act("a", Action::RERUN).await.unwrap();
     assert!(!done.verified);
     assert_eq!(done.state, JobStatus::Abend);
     assert_eq!(start.elapsed().as_secs(), 10);
@@ -169,12 +169,12 @@ async fn every_action_shows_its_effect() {
 #[tokio::test(start_paused = true)]
 async fn twenty_confirms_at_once_are_one_action() {
     let world = World::new(failed());
-    let token = token(world.propose("a", Action::Rerun).await.unwrap());
+    let token = token(world.propose("a", Action::RERUN).await.unwrap());
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..20 {
         let (actions, request) = (
             world.actions.clone(),
-            confirmation("a", Action::Rerun, &token),
+            confirmation("a", Action::RERUN, &token),
         );
         callers.spawn(async move { actions.confirm(request).await });
     }
@@ -192,8 +192,8 @@ async fn twenty_confirms_at_once_are_one_action() {
 #[tokio::test(start_paused = true)]
 async fn another_user_session_job_action_or_engine_finds_no_proposal() {
     let world = World::new(failed());
-    let token = token(world.propose("a", Action::Rerun).await.unwrap());
-    let own = confirmation("a", Action::Rerun, &token);
+    let token = token(world.propose("a", Action::RERUN).await.unwrap());
+    let own = confirmation("a", Action::RERUN, &token);
     let mut forged = token.expose_secret().to_owned();
     forged.pop();
     forged.push(if token.expose_secret().ends_with('A') {
@@ -211,7 +211,7 @@ async fn another_user_session_job_action_or_engine_finds_no_proposal() {
             ..own.clone()
         },
         ConfirmRequest {
-            job: id("b"),
+            target: id("b").into(),
             ..own.clone()
         },
         ConfirmRequest {
@@ -267,17 +267,17 @@ async fn a_token_dies_with_its_use_and_after_five_minutes() {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_changed_meanwhile_is_not_acted_on() {
     let world = World::new(failed());
-    let token = token(world.propose("a", Action::Rerun).await.unwrap());
+    let token = token(world.propose("a", Action::RERUN).await.unwrap());
     // The cache still holds the old state; the confirmation reads past it.
     world.plan.job(None, &id("a")).await.unwrap();
     world.engine.put(ended("a", JobStatus::Succ, 0));
-    let result = world.confirm("a", Action::Rerun, &token).await;
+    let result = world.confirm("a", Action::RERUN, &token).await;
     let Err(ConfirmError::StateChanged { state }) = result else {
         panic!("{result:?}")
     };
     assert_eq!(state, JobStatus::Succ);
     world.engine.remove(&id("a"));
-    let result = world.confirm("a", Action::Rerun, &token).await;
+    let result = world.confirm("a", Action::RERUN, &token).await;
     assert!(matches!(result, Err(ConfirmError::UnknownJob(_))));
     assert!(world.engine.acted().is_empty());
     assert!(world.rows().await.is_empty());
@@ -292,13 +292,13 @@ async fn what_may_not_be_done_is_not_proposed() {
     assert!(matches!(unknown, ProposeError::UnknownJob(_)));
     let view = ProposeRequest {
         engine: Some(name("view")),
-        ..request("a", Action::Rerun)
+        ..request("a", Action::RERUN)
     };
     let read_only = world.actions.propose(view).await.unwrap_err();
     assert!(matches!(read_only, ProposeError::ReadOnly));
     let nobody = ProposeRequest {
         engine: Some(name("x")),
-        ..request("a", Action::Rerun)
+        ..request("a", Action::RERUN)
     };
     let unknown = world.actions.propose(nobody).await.unwrap_err();
     assert!(matches!(unknown, ProposeError::UnknownEngine(_)));
@@ -309,7 +309,7 @@ async fn what_may_not_be_done_is_not_proposed() {
 async fn no_impact_no_proposal() {
     let world = World::new(failed());
     world.engine.fail_pages_from(0, no_answer());
-    let error = world.propose("a", Action::Rerun).await.unwrap_err();
+    let error = world.propose("a", Action::RERUN).await.unwrap_err();
     assert!(matches!(error, ProposeError::Read(ReadError::Gateway(_))));
 }
 
@@ -318,7 +318,7 @@ async fn a_dry_run_ends_at_the_impact() {
     let world = World::new(failed());
     let dry = ProposeRequest {
         dry_run: true,
-        ..request("a", Action::Rerun)
+        ..request("a", Action::RERUN)
     };
     let proposal = world.actions.propose(dry).await.unwrap();
     assert!(proposal.handle.is_none());
@@ -330,7 +330,7 @@ async fn a_dry_run_ends_at_the_impact() {
 async fn every_end_of_a_call_leaves_one_outcome() {
     let cases = [
         (ActionError::NotDone(no_answer()), AuditOutcome::Failed),
-        (ActionError::UnknownJob, AuditOutcome::Refused),
+        (ActionError::UnknownTarget, AuditOutcome::Refused),
         (
             ActionError::Refused("AWSJCO018E wrong state".into()),
             AuditOutcome::Refused,
@@ -343,11 +343,11 @@ async fn every_end_of_a_call_leaves_one_outcome() {
     for (error, outcome) in cases {
         let world = World::new(failed());
         world.engine.fail_actions(Some(error.clone()));
-        let result = world.act("a", Action::Rerun).await;
+        let result = world.act("a", Action::RERUN).await;
         let audit_id = match (&error, result.unwrap_err()) {
             (ActionError::NotDone(_), ConfirmError::NotDone { audit_id, .. })
             | (
-                ActionError::UnknownJob | ActionError::Refused(_),
+                ActionError::UnknownTarget | ActionError::Refused(_),
                 ConfirmError::Refused { audit_id, .. },
             )
             | (ActionError::OutcomeUnknown(_), ConfirmError::OutcomeUnknown { audit_id, .. }) => {
@@ -370,7 +370,7 @@ async fn a_lost_answer_is_unknown_and_the_plan_is_looked_at() {
             .engine
             .fail_actions(Some(ActionError::OutcomeUnknown(no_answer())));
         world.engine.set_effects(shows);
-        let error = world.act("a", Action::Rerun).await.unwrap_err();
+        let error = world.act("a", Action::RERUN).await.unwrap_err();
         let ConfirmError::OutcomeUnknown {
             effect_seen, state, ..
         } = error
@@ -443,7 +443,7 @@ fn breaking(at: usize, how: Break) -> (World, Arc<InMemoryAuditLog>) {
 async fn without_an_intent_nothing_is_sent() {
     for how in [Break::Fails, Break::Panics] {
         let (world, log) = breaking(1, how);
-        let error = world.act("a", Action::Rerun).await.unwrap_err();
+        let error = world.act("a", Action::RERUN).await.unwrap_err();
         assert!(matches!(error, ConfirmError::NoAudit(_)), "{error:?}");
         assert!(world.engine.acted().is_empty());
         assert!(log.after(0, 9).await.unwrap().is_empty());
@@ -455,7 +455,7 @@ async fn without_an_intent_nothing_is_sent() {
 async fn an_outcome_that_cannot_be_written_is_told_and_reconciled() {
     for how in [Break::Fails, Break::Panics] {
         let (world, log) = breaking(2, how);
-        let error = world.act("a", Action::Rerun).await.unwrap_err();
+        let error = world.act("a", Action::RERUN).await.unwrap_err();
         let ConfirmError::NotAudited {
             executed, audit_id, ..
         } = error
@@ -483,8 +483,8 @@ async fn an_outcome_that_cannot_be_written_is_told_and_reconciled() {
 async fn a_caller_that_hangs_up_changes_nothing() {
     let world = World::new(failed());
     world.engine.set_effects(false);
-    let token = token(world.propose("a", Action::Rerun).await.unwrap());
-    let confirm = world.confirm("a", Action::Rerun, &token);
+    let token = token(world.propose("a", Action::RERUN).await.unwrap());
+    let confirm = world.confirm("a", Action::RERUN, &token);
     // The call goes out at once and is then watched for 10 s; the caller leaves after one.
     let left = tokio::time::timeout(Duration::from_secs(1), confirm).await;
     assert!(left.is_err());
@@ -503,14 +503,14 @@ async fn a_caller_that_hangs_up_changes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn an_engine_that_is_away_does_not_use_up_the_proposal() {
     let world = World::new(failed());
-    let token = token(world.propose("a", Action::Rerun).await.unwrap());
+    let token = token(world.propose("a", Action::RERUN).await.unwrap());
     world.engine.fail_reads(Some(no_answer()));
-    let error = world.confirm("a", Action::Rerun, &token).await.unwrap_err();
+    let error = world.confirm("a", Action::RERUN, &token).await.unwrap_err();
     assert!(matches!(error, ConfirmError::Read(_)));
     world.engine.fail_reads(None);
     assert!(
         world
-            .confirm("a", Action::Rerun, &token)
+            .confirm("a", Action::RERUN, &token)
             .await
             .unwrap()
             .verified
@@ -520,7 +520,7 @@ async fn an_engine_that_is_away_does_not_use_up_the_proposal() {
 #[tokio::test(start_paused = true)]
 async fn debug_of_a_proposal_does_not_print_its_token() {
     let world = World::new(failed());
-    let proposal = world.propose("a", Action::Rerun).await.unwrap();
+    let proposal = world.propose("a", Action::RERUN).await.unwrap();
     let printed = format!("{proposal:?}");
     assert!(!printed.contains(token(proposal).expose_secret()));
 }

@@ -49,12 +49,8 @@ pub(crate) fn waiting(id: &str) -> Job {
 
 pub(crate) fn engine(name_: &str, scripted: &Arc<ScriptedEngine>, read_only: bool) -> Engine {
     Engine {
-        name: name(name_),
-        demo: false,
         read_only,
-        plan: scripted.clone(),
-        logs: scripted.clone(),
-        actions: scripted.clone(),
+        ..Engine::of(name(name_), scripted.clone())
     }
 }
 
@@ -171,7 +167,7 @@ pub(crate) fn request(job: &str, action: Action) -> ProposeRequest {
     ProposeRequest {
         actor: actor(1, "s1"),
         engine: Some(name("prod")),
-        job: id(job),
+        target: id(job).into(),
         action,
         reason: Reason::parse("disk cleaned").unwrap(),
         ticket: None,
@@ -185,7 +181,7 @@ pub(crate) fn confirmation(job: &str, action: Action, token: &SecretString) -> C
     ConfirmRequest {
         actor: actor(1, "s1"),
         engine: Some(name("prod")),
-        job: id(job),
+        target: id(job).into(),
         kind: action.kind(),
         token: token.clone(),
         request_id: Some("req-2".to_owned()),

@@ -11,7 +11,7 @@ use resync_tws::{ConfirmError, ConfirmRequest};
 use crate::fixture::{World, actor, confirmation, ended, token, waiting};
 
 const JOBS: [&str; 2] = ["a", "b"];
-const ACTIONS: [Action; 3] = [Action::Rerun, Action::Hold, Action::Cancel];
+const ACTIONS: [Action; 3] = [Action::RERUN, Action::Hold, Action::Cancel];
 
 #[derive(Debug, Clone)]
 enum Step {

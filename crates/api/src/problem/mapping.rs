@@ -62,6 +62,10 @@ impl From<UnknownEngine> for Problem {
     }
 }
 
+fn unknown_object() -> Problem {
+    Problem::not_found("unknown-object", "The plan has no such object")
+}
+
 fn unknown_job() -> Problem {
     Problem::not_found("unknown-job", "The plan has no such job")
 }
@@ -71,6 +75,7 @@ impl From<ReadError> for Problem {
         match error {
             ReadError::UnknownEngine(error) => error.into(),
             ReadError::UnknownJob(_) => unknown_job(),
+            ReadError::UnknownObject(_) => unknown_object(),
             ReadError::UnknownWorkstation => {
                 Self::not_found("unknown-workstation", "The plan has no such workstation")
             }
@@ -150,7 +155,7 @@ impl From<NotAllowed> for Problem {
         Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "not-allowed-in-state",
-            "The job's state does not allow that",
+            "Its state does not allow that",
         )
         .detail(error.to_string())
         .member("state", error.state.as_str())
@@ -176,6 +181,7 @@ impl From<ProposeError> for Problem {
             ProposeError::UnknownEngine(error) => error.into(),
             ProposeError::ReadOnly => read_only(),
             ProposeError::UnknownJob(_) => unknown_job(),
+            ProposeError::UnknownObject(_) => unknown_object(),
             ProposeError::NotAllowed(error) => error.into(),
             ProposeError::Read(error) => error.into(),
             ProposeError::Store(error) => error.into(),
@@ -210,6 +216,7 @@ impl From<ConfirmError> for Problem {
             ConfirmError::UnknownEngine(error) => error.into(),
             ConfirmError::ReadOnly => read_only(),
             ConfirmError::UnknownJob(_) => unknown_job(),
+            ConfirmError::UnknownObject(_) => unknown_object(),
             ConfirmError::Read(error) => error.into(),
             ConfirmError::Store(error) => error.into(),
             error @ ConfirmError::NoAudit(_) => Self::unavailable(error)
@@ -427,7 +434,7 @@ mod tests {
             (ConfirmError::Expired, 410, "proposal-expired"),
             (
                 ConfirmError::StateChanged {
-                    state: JobStatus::Succ,
+                    state: JobStatus::Succ.into(),
                 },
                 409,
                 "state-changed",

@@ -7,10 +7,12 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use resync_auth::{Permission, Principal};
 use resync_kernel::{ExposeSecret, SecretString};
-use resync_tws::model::{Action, ActionKind, ConfirmOutcome, JobStatus, Priority};
+use resync_tws::model::{
+    Action, ActionKind, ConfirmOutcome, ObjectKind, Priority, StateWord, Target,
+};
 use resync_tws::ports::AuditId;
 use resync_tws::{
-    ActionActor, ConfirmRequest, Impact, Proposal, ProposeRequest, Reason, Target, Ticket,
+    ActionActor, ConfirmRequest, Impact, Proposal, ProposeRequest, ProposedTarget, Reason, Ticket,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -59,7 +61,7 @@ struct ProposalAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     confirmation_token: Option<String>,
     action: ActionKind,
-    target: Target,
+    target: ProposedTarget,
     impact: Impact,
     plan_revision: String,
     expires_at: DateTime<Utc>,
@@ -70,7 +72,7 @@ struct ProposalAnswer {
 struct ConfirmedAnswer {
     executed: bool,
     verified: bool,
-    state: JobStatus,
+    state: StateWord,
     audit_id: AuditId,
 }
 
@@ -84,8 +86,9 @@ pub(crate) async fn act(
     JsonBody(mut body): JsonBody<ActRequest>,
 ) -> Result<Response, Problem> {
     let kind = ActionKind::parse(&action)
+        .filter(|kind| kind.goes_with(ObjectKind::Job))
         .ok_or_else(|| Problem::not_found("unknown-action", "There is no such action"))?;
-    let (engine, job) = (engine(query.engine.as_deref())?, job_id(&id)?);
+    let (engine, target) = (engine(query.engine.as_deref())?, Target::Job(job_id(&id)?));
     let actor = actor_of(&principal);
     let request_id = Some(request_id.as_str().to_owned());
     if let Some(token) = body.confirmation_token.take() {
@@ -110,7 +113,7 @@ pub(crate) async fn act(
         let request = ConfirmRequest {
             actor,
             engine,
-            job,
+            target,
             kind,
             token,
             request_id,
@@ -127,7 +130,7 @@ pub(crate) async fn act(
     let request = ProposeRequest {
         actor,
         engine,
-        job,
+        target,
         action: action_of(kind, &body)?,
         reason: parsed(
             "/reason",
@@ -173,7 +176,7 @@ fn action_of(kind: ActionKind, body: &ActRequest) -> Result<Action, Problem> {
         ));
     }
     Ok(match kind {
-        ActionKind::Rerun => Action::Rerun,
+        ActionKind::Rerun => Action::RERUN,
         ActionKind::Hold => Action::Hold,
         ActionKind::Release => Action::Release,
         ActionKind::Cancel => Action::Cancel,
@@ -190,6 +193,20 @@ fn action_of(kind: ActionKind, body: &ActRequest) -> Result<Action, Problem> {
             Action::Priority {
                 priority: parsed("/priority", Priority::new(number))?,
             }
+        }
+        ActionKind::ReleaseDependencies => Action::ReleaseDependencies,
+        ActionKind::Reply
+        | ActionKind::Link
+        | ActionKind::Unlink
+        | ActionKind::Start
+        | ActionKind::Stop
+        | ActionKind::Limit
+        | ActionKind::Fence
+        | ActionKind::Quantity => {
+            return Err(Problem::not_found(
+                "unknown-action",
+                "There is no such action",
+            ));
         }
     })
 }

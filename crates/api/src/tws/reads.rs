@@ -173,6 +173,7 @@ pub(crate) async fn jobs(
         folder: pattern("?folder", query.folder.as_ref())?,
         sort: query.sort,
         with_dependencies: false,
+        after: None,
         offset: offset(query.cursor.as_ref())?,
         limit: limit_of(query.limit)?.get(),
     };

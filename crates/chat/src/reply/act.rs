@@ -159,6 +159,17 @@ const fn noun(action: ActionKind) -> (&'static str, &'static str) {
         ActionKind::Kill => ("a kill", "a interrupção (kill)"),
         ActionKind::Confirm => ("a confirmation", "a confirmação"),
         ActionKind::Priority => ("a change of priority", "a mudança de prioridade"),
+        ActionKind::ReleaseDependencies => {
+            ("a release of dependencies", "a liberação de dependências")
+        }
+        ActionKind::Reply => ("a reply to a prompt", "a resposta a um prompt"),
+        ActionKind::Link => ("a link", "a conexão (link)"),
+        ActionKind::Unlink => ("an unlink", "a desconexão (unlink)"),
+        ActionKind::Start => ("a start", "o início (start)"),
+        ActionKind::Stop => ("a stop", "a parada (stop)"),
+        ActionKind::Limit => ("a change of limit", "a mudança de limite"),
+        ActionKind::Fence => ("a change of fence", "a mudança da fence"),
+        ActionKind::Quantity => ("a change of units", "a mudança de unidades"),
     }
 }
 
@@ -180,9 +191,20 @@ fn note(action: ActionKind) -> Text {
             "The job would leave the plan, and jobs after it would not wait for it.",
             "O job sairia do plano, e os jobs depois dele não esperariam por ele.",
         ),
-        ActionKind::Kill | ActionKind::Confirm | ActionKind::Priority => {
+        ActionKind::Kill
+        | ActionKind::Confirm
+        | ActionKind::Priority
+        | ActionKind::ReleaseDependencies => {
             ("It is done on the job's page.", "É feito na página do job.")
         }
+        ActionKind::Reply
+        | ActionKind::Link
+        | ActionKind::Unlink
+        | ActionKind::Start
+        | ActionKind::Stop
+        | ActionKind::Limit
+        | ActionKind::Fence
+        | ActionKind::Quantity => ("It is not done to a job.", "Não se faz em um job."),
     };
     Text::new(en, pt)
 }
@@ -190,11 +212,11 @@ fn note(action: ActionKind) -> Text {
 /// The action that a card can be made of. The others are done on the job's page.
 fn prepared(action: ActionKind) -> Option<Action> {
     match action {
-        ActionKind::Rerun => Some(Action::Rerun),
+        ActionKind::Rerun => Some(Action::RERUN),
         ActionKind::Hold => Some(Action::Hold),
         ActionKind::Release => Some(Action::Release),
         ActionKind::Cancel => Some(Action::Cancel),
-        ActionKind::Kill | ActionKind::Confirm | ActionKind::Priority => None,
+        _ => None,
     }
 }
 

@@ -19,7 +19,7 @@ impl<V> From<Live<V>> for Seen<V> {
 impl From<ReadError> for PlanToolError {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::UnknownJob(_) => Self::Gone,
+            ReadError::UnknownJob(_) | ReadError::UnknownObject(_) => Self::Gone,
             ReadError::NoLog => Self::NoLog,
             ReadError::Gateway(cause) => match cause {
                 GatewayError::Unreachable(_)
@@ -47,7 +47,11 @@ impl PlanTools for PlanService {
             read_only: engine.read_only,
             demo: engine.demo,
         };
-        Self::engines(self).iter().map(facts).collect()
+        Self::engines(self)
+            .list()
+            .iter()
+            .map(|engine| facts(engine))
+            .collect()
     }
 
     async fn snapshot(&self, engine: &EngineName) -> Result<Seen<Snapshot>, PlanToolError> {

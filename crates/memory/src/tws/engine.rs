@@ -8,30 +8,38 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use resync_tws::model::{
-    Action, Command, ConfirmOutcome, DependencyKind, EngineInfo, Job, JobId, JobQuery, JobSort,
-    JobStatus, JobStream, Justification, LineRange, LogText, NamePattern, Neighbour,
-    NeighbourDirection, Run, RunId, Slice, StreamRef, Workstation,
+    Action, Breaker, Capabilities, Command, ConfirmOutcome, DependencyKind, EngineInfo, Job,
+    JobDefinition, JobId, JobKey, JobQuery, JobSort, JobStatus, JobStream, Justification,
+    LineRange, LogText, NamePattern, Neighbour, NeighbourDirection, Prompt, Resource, Run, RunId,
+    Slice, StreamDefinition, StreamRef, Submission, Target, Workstation,
 };
 use resync_tws::ports::{ActionError, ActionGateway, GatewayError, LogGateway, PlanGateway};
 
 use super::lock;
 
-/// A plan in memory, behind the three ports of an engine.
+/// A plan in memory, behind the ports of an engine.
 #[derive(Debug, Default)]
 pub struct ScriptedEngine {
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    jobs: Vec<Job>,
-    streams: Vec<JobStream>,
-    workstations: Vec<Workstation>,
+pub(super) struct State {
+    pub(super) jobs: Vec<Job>,
+    pub(super) streams: Vec<JobStream>,
+    pub(super) workstations: Vec<Workstation>,
+    pub(super) resources: Vec<Resource>,
+    pub(super) prompts: Vec<Prompt>,
+    pub(super) stream_definitions: Vec<StreamDefinition>,
+    pub(super) job_definitions: Vec<JobDefinition>,
+    pub(super) capabilities: Capabilities,
+    pub(super) breaker: Breaker,
+    pub(super) submitted: Vec<(Submission, Justification)>,
     logs: HashMap<RunId, Vec<String>>,
     version: Option<String>,
     reads_fail: Option<GatewayError>,
     pages_fail: Option<(u64, GatewayError)>,
-    actions_fail: Option<ActionError>,
+    pub(super) actions_fail: Option<ActionError>,
     effects_off: bool,
     effects_late: u32,
     waiting: Vec<Command>,
@@ -157,7 +165,7 @@ impl ScriptedEngine {
     }
 
     /// Runs `read` on the plan, unless reads fail.
-    fn read<T>(&self, read: impl FnOnce(&mut State) -> T) -> Result<T, GatewayError> {
+    pub(super) fn read<T>(&self, read: impl FnOnce(&mut State) -> T) -> Result<T, GatewayError> {
         let mut state = lock(&self.state);
         state.reads += 1;
         match &state.reads_fail {
@@ -168,13 +176,29 @@ impl ScriptedEngine {
 }
 
 impl State {
+    /// One more look at a target; the last one that effects wait for lets them happen.
+    pub(super) fn count_late(&mut self) {
+        if self.effects_late > 0 {
+            self.effects_late -= 1;
+            if self.effects_late == 0 {
+                for command in std::mem::take(&mut self.waiting) {
+                    self.apply(&command);
+                }
+            }
+        }
+    }
+
     fn apply(&mut self, command: &Command) {
         let runs = self.jobs.iter().map(|job| job.runs.len()).sum::<usize>();
-        let Some(job) = self.jobs.iter_mut().find(|job| job.id == command.job) else {
+        let Target::Job(id) = &command.target else {
+            self.apply_to_object(&command.target, command.action);
+            return;
+        };
+        let Some(job) = self.jobs.iter_mut().find(|job| job.id == *id) else {
             return;
         };
         match command.action {
-            Action::Rerun => {
+            Action::Rerun(_) => {
                 for run in &mut job.runs {
                     run.last_in_chain = false;
                 }
@@ -207,6 +231,14 @@ impl State {
                 }
             }
             Action::Priority { priority } => job.priority = Some(priority.get()),
+            Action::ReleaseDependencies => {
+                for dependency in &mut job.dependencies {
+                    dependency.satisfied = Some(true);
+                }
+                job.unresolved_dependencies = Some(0);
+                job.status = JobStatus::Ready;
+            }
+            _ => {}
         }
     }
 
@@ -232,10 +264,16 @@ impl State {
             .filter(|job| name(&query.stream, job.stream.name.as_deref()))
             .filter(|job| name(&query.workstation, job.workstation.as_deref()))
             .filter(|job| folder(job))
+            .filter(|job| {
+                query
+                    .after
+                    .as_ref()
+                    .is_none_or(|after| JobKey::of(job) > *after)
+            })
             .collect();
         match query.sort {
             JobSort::Plan => {}
-            JobSort::Name => jobs.sort_by(|a, b| a.name.cmp(&b.name)),
+            JobSort::Name => jobs.sort_by_key(|job| JobKey::of(job)),
             JobSort::Priority => jobs.sort_by_key(|job| std::cmp::Reverse(job.priority)),
         }
         jobs
@@ -268,7 +306,7 @@ impl State {
 }
 
 /// Whether `text` fits `pattern`, in which `*` is any run of characters and `?` is one.
-fn fits(pattern: &str, text: &str) -> bool {
+pub(super) fn fits(pattern: &str, text: &str) -> bool {
     match (pattern.chars().next(), text.chars().next()) {
         (None, None) => true,
         (Some('*'), _) => {
@@ -288,7 +326,7 @@ fn fits(pattern: &str, text: &str) -> bool {
 }
 
 /// A page of `all`.
-fn slice<T: Clone>(all: &[T], offset: u64, limit: u32) -> Slice<T> {
+pub(super) fn slice<T: Clone>(all: &[T], offset: u64, limit: u32) -> Slice<T> {
     let start = usize::try_from(offset).unwrap_or(usize::MAX);
     let items: Vec<T> = all
         .iter()
@@ -332,14 +370,7 @@ impl PlanGateway for ScriptedEngine {
 
     async fn job(&self, id: &JobId) -> Result<Option<Job>, GatewayError> {
         self.read(|state| {
-            if state.effects_late > 0 {
-                state.effects_late -= 1;
-                if state.effects_late == 0 {
-                    for command in std::mem::take(&mut state.waiting) {
-                        state.apply(&command);
-                    }
-                }
-            }
+            state.count_late();
             state.jobs.iter().find(|job| job.id == *id).cloned()
         })
     }
@@ -420,16 +451,21 @@ impl ActionGateway for ScriptedEngine {
             None | Some(ActionError::OutcomeUnknown(_)) => {}
             Some(error) => return Err(error.clone()),
         }
-        let Some(job) = state.jobs.iter().find(|job| job.id == command.job) else {
-            return Err(ActionError::UnknownJob);
-        };
+        if !state.has(&command.target) {
+            return Err(ActionError::UnknownTarget);
+        }
+        let ended = |job: &Job| command.target.job() == Some(&job.id) && job.state().has_ended();
         match command.action {
-            Action::Rerun if command.run.is_none() => {
+            Action::Rerun(_) if command.run.is_none() => {
                 let error = GatewayError::Rejected("a rerun needs a run".into());
                 return Err(ActionError::NotDone(error));
             }
-            Action::Rerun | Action::Confirm { .. } => {}
-            _ if job.state().has_ended() => {
+            Action::Rerun(_) | Action::Confirm { .. } => {}
+            _ if !command.action.kind().goes_with(command.target.kind()) => {
+                let error = GatewayError::Rejected("that does not go with the target".into());
+                return Err(ActionError::NotDone(error));
+            }
+            _ if state.jobs.iter().any(ended) => {
                 return Err(ActionError::Refused("the job has ended".into()));
             }
             _ => {}

@@ -95,14 +95,10 @@ fn engine(
     }
     let client =
         HwaClient::new(hwa).map_err(|error| ConfigError::new(key("url"), error.to_string()))?;
-    let client = Arc::new(client);
     Ok(Engine {
-        name,
         demo,
         read_only: entry.read_only,
-        plan: client.clone(),
-        logs: client.clone(),
-        actions: client,
+        ..Engine::of(name, Arc::new(client))
     })
 }
 

@@ -1,6 +1,7 @@
 //! The second call: the action itself.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -12,7 +13,9 @@ use uuid::Uuid;
 
 use super::{ActionActor, ActionService, NotAllowed, rules, token};
 use crate::engines::{Engine, UnknownEngine};
-use crate::model::{ActionKind, Command, EngineName, Job, JobId, JobStatus, Justification};
+use crate::model::{
+    ActionKind, Command, EngineName, JobId, Justification, ObjectKind, StateWord, Subject, Target,
+};
 use crate::plan::{PlanScope, PlanService, ReadError};
 use crate::ports::{
     ActionError, AuditAction, AuditEntry, AuditError, AuditEvent, AuditId, AuditOutcome,
@@ -33,8 +36,8 @@ pub struct ConfirmRequest {
     pub actor: ActionActor,
     /// The engine of the request, when it names one; it must be the proposal's.
     pub engine: Option<EngineName>,
-    /// The job of the request.
-    pub job: JobId,
+    /// The target of the request.
+    pub target: Target,
     /// The kind of action of the request.
     pub kind: ActionKind,
     /// The token.
@@ -48,8 +51,8 @@ pub struct ConfirmRequest {
 pub struct Confirmed {
     /// Whether the plan shows the effect.
     pub verified: bool,
-    /// The job's state as last seen.
-    pub state: JobStatus,
+    /// The target's state as last seen.
+    pub state: StateWord,
     /// The row of the audit with the outcome.
     pub audit_id: AuditId,
 }
@@ -66,13 +69,13 @@ pub enum ConfirmError {
     /// Its time is over.
     #[error("the proposal has expired")]
     Expired,
-    /// The job is not in the state that was shown.
-    #[error("the job has changed since it was proposed")]
+    /// The target is not in the state that was shown.
+    #[error("the target has changed since it was proposed")]
     StateChanged {
         /// The state it is in.
-        state: JobStatus,
+        state: StateWord,
     },
-    /// The job's state does not allow it.
+    /// The state of the target does not allow it.
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
     /// There is no such engine any more.
@@ -84,8 +87,11 @@ pub enum ConfirmError {
     /// The plan has no such job any more.
     #[error("the plan has no job with the id {0}")]
     UnknownJob(JobId),
-    /// The job cannot be read; nothing was done and the proposal can still be used.
-    #[error("the job cannot be read")]
+    /// The plan has no such object any more.
+    #[error("the plan has no such object")]
+    UnknownObject(ObjectKind),
+    /// The target cannot be read; nothing was done and the proposal can still be used.
+    #[error("the target cannot be read")]
     Read(#[source] ReadError),
     /// The store of proposals failed; nothing was done.
     #[error("the proposal could not be redeemed")]
@@ -118,8 +124,8 @@ pub enum ConfirmError {
         cause: GatewayError,
         /// The row of the audit.
         audit_id: AuditId,
-        /// The job's state as last seen, when it could be read.
-        state: Option<JobStatus>,
+        /// The target's state as last seen, when it could be read.
+        state: Option<StateWord>,
         /// Whether the plan shows what the action would do.
         effect_seen: bool,
     },
@@ -144,6 +150,7 @@ impl From<ReadError> for ConfirmError {
         match error {
             ReadError::UnknownEngine(error) => Self::UnknownEngine(error),
             ReadError::UnknownJob(id) => Self::UnknownJob(id),
+            ReadError::UnknownObject(kind) => Self::UnknownObject(kind),
             other => Self::Read(other),
         }
     }
@@ -164,7 +171,7 @@ impl ActionService {
     ///
     /// # Errors
     /// [`ConfirmError`]. Up to [`ConfirmError::Store`] nothing was done.
-    #[instrument(name = "tws.confirm", skip_all, fields(job.id = %request.job, action = request.kind.as_str()))]
+    #[instrument(name = "tws.confirm", skip_all, fields(target.id = %request.target, action = request.kind.as_str()))]
     pub async fn confirm(&self, request: ConfirmRequest) -> Result<Confirmed, ConfirmError> {
         let parts = &*self.parts;
         let id = token::proposal_of(&request.token).ok_or(ConfirmError::UnknownProposal)?;
@@ -174,7 +181,8 @@ impl ActionService {
             .engine
             .as_ref()
             .is_none_or(|engine| *engine == proposal.engine);
-        let same = named && request.job == proposal.job && request.kind == proposal.action.kind();
+        let same =
+            named && request.target == proposal.target && request.kind == proposal.action.kind();
         // A stranger learns nothing of a proposal, not even that there is one.
         if !token::proves(&parts.key, &request.token, &request.actor, &proposal) || !same {
             return Err(ConfirmError::UnknownProposal);
@@ -189,26 +197,28 @@ impl ActionService {
         if engine.read_only {
             return Err(ConfirmError::ReadOnly);
         }
-        let job = PlanService::job_now(engine, &proposal.job).await?;
-        if rules::fingerprint(&job) != proposal.fingerprint {
+        let subject = PlanService::subject_now(&engine, &proposal.target).await?;
+        if rules::fingerprint(&subject) != proposal.fingerprint {
             // One of two confirms at the same time sees the other's effect.
             let now = parts.proposals.find(proposal.id).await?;
             return Err(match now {
                 Some(now) if now.used => ConfirmError::Used,
-                _ => ConfirmError::StateChanged { state: job.state() },
+                _ => ConfirmError::StateChanged {
+                    state: subject.state(),
+                },
             });
         }
-        proposal.action.allowed_for(&job)?;
-        let (service, engine) = (self.clone(), engine.clone());
-        let run = async move { service.carry_out(engine, job, proposal, request).await };
+        proposal.action.allowed_on(&subject)?;
+        let service = self.clone();
+        let run = async move { service.carry_out(engine, subject, proposal, request).await };
         let task = parts.tracker.spawn(run.in_current_span());
         task.await.unwrap_or(Err(ConfirmError::Interrupted))
     }
 
     async fn carry_out(
         &self,
-        engine: Engine,
-        before: Job,
+        engine: Arc<Engine>,
+        before: Subject,
         proposal: StoredProposal,
         request: ConfirmRequest,
     ) -> Result<Confirmed, ConfirmError> {
@@ -282,7 +292,7 @@ impl ActionService {
                 "{} {} ({})",
                 request.kind.as_str(),
                 proposal.label,
-                proposal.job
+                proposal.target
             )),
             engine: Some(engine.name.clone()),
             reason: Some(proposal.reason.clone()),
@@ -297,7 +307,7 @@ impl ActionService {
     /// The one call. A client that panics or hangs leaves an unknown outcome, as a lost answer does.
     async fn act(engine: &Engine, proposal: &StoredProposal) -> Result<(), ActionError> {
         let command = Command {
-            job: proposal.job.clone(),
+            target: proposal.target.clone(),
             run: proposal.run.clone(),
             action: proposal.action,
         };
@@ -318,8 +328,8 @@ impl ActionService {
         }
     }
 
-    /// Looks at the job until it shows the effect, or the time to verify is over.
-    async fn watch(&self, engine: &Engine, proposal: &StoredProposal, before: &Job) -> Seen {
+    /// Looks at the target until it shows the effect, or the time to verify is over.
+    async fn watch(&self, engine: &Engine, proposal: &StoredProposal, before: &Subject) -> Seen {
         let deadline = Instant::now() + self.parts.verify;
         let mut pause = POLL_FIRST;
         let mut seen = Seen {
@@ -328,12 +338,13 @@ impl ActionService {
         };
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let read = AssertUnwindSafe(engine.plan.job(&proposal.job)).catch_unwind();
+            let look = PlanService::subject_now(engine, &proposal.target);
+            let read = AssertUnwindSafe(look).catch_unwind();
             // At least one look, also when no time was given to verify.
             // A look that fails tells nothing; the next one may.
-            if let Ok(Ok(Ok(Some(job)))) = timeout(left.max(POLL_FIRST), read).await {
-                seen.state = Some(job.state());
-                seen.effect = rules::shows(proposal.action, before, &job);
+            if let Ok(Ok(Ok(now))) = timeout(left.max(POLL_FIRST), read).await {
+                seen.state = Some(now.state());
+                seen.effect = rules::shows(proposal.action, before, &now);
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if seen.effect || left.is_zero() {
@@ -365,7 +376,7 @@ impl ActionService {
 
 /// What the plan showed after the call.
 struct Seen {
-    state: Option<JobStatus>,
+    state: Option<StateWord>,
     effect: bool,
 }
 
@@ -374,7 +385,7 @@ impl Ending {
         let (outcome, executed) = match result {
             Ok(()) => (AuditOutcome::Succeeded, Some(true)),
             Err(ActionError::NotDone(_)) => (AuditOutcome::Failed, Some(false)),
-            Err(ActionError::UnknownJob | ActionError::Refused(_)) => {
+            Err(ActionError::UnknownTarget | ActionError::Refused(_)) => {
                 (AuditOutcome::Refused, Some(false))
             }
             Err(ActionError::OutcomeUnknown(_)) => (AuditOutcome::Unknown, None),
@@ -388,7 +399,7 @@ impl Ending {
     }
 
     fn with(&self, seen: &Seen) -> (AuditOutcome, Option<String>) {
-        let state = seen.state.as_ref().map_or("not seen", JobStatus::as_str);
+        let state = seen.state.as_ref().map_or("not seen", StateWord::as_str);
         match self.outcome {
             AuditOutcome::Succeeded if seen.effect => (
                 AuditOutcome::Succeeded,
@@ -419,7 +430,7 @@ impl Ending {
 fn answer(
     result: Result<(), ActionError>,
     seen: Seen,
-    before: &Job,
+    before: &Subject,
     audit_id: AuditId,
 ) -> Result<Confirmed, ConfirmError> {
     match result {
@@ -429,8 +440,8 @@ fn answer(
             audit_id,
         }),
         Err(ActionError::NotDone(cause)) => Err(ConfirmError::NotDone { cause, audit_id }),
-        Err(ActionError::UnknownJob) => Err(ConfirmError::Refused {
-            reason: "the engine has no such job".to_owned(),
+        Err(ActionError::UnknownTarget) => Err(ConfirmError::Refused {
+            reason: "the engine has no such object".to_owned(),
             audit_id,
         }),
         Err(ActionError::Refused(reason)) => Err(ConfirmError::Refused {

@@ -1,4 +1,4 @@
-//! The first call: what would be done to which job, and what it would mean.
+//! The first call: what would be done to what, and what it would mean.
 
 use chrono::{DateTime, Duration, Utc};
 use resync_kernel::SecretString;
@@ -8,7 +8,7 @@ use tracing::instrument;
 
 use super::{ActionActor, ActionService, EntropyMissing, NotAllowed, Reason, Ticket, rules, token};
 use crate::engines::UnknownEngine;
-use crate::model::{Action, ActionKind, EngineName, Job, JobId, JobStatus};
+use crate::model::{Action, ActionKind, EngineName, JobId, ObjectKind, StateWord, Subject, Target};
 use crate::plan::{PlanService, ReadError};
 use crate::ports::{ProposalError, ProposalId, StoredProposal};
 use crate::text::Text;
@@ -25,8 +25,8 @@ pub struct ProposeRequest {
     pub actor: ActionActor,
     /// On which engine; the first one when `None`.
     pub engine: Option<EngineName>,
-    /// To which job.
-    pub job: JobId,
+    /// To what.
+    pub target: Target,
     /// What.
     pub action: Action,
     /// Why.
@@ -47,7 +47,7 @@ pub struct Proposal {
     /// The kind of action.
     pub action: ActionKind,
     /// To what.
-    pub target: Target,
+    pub target: ProposedTarget,
     /// What it would mean for others.
     pub impact: Impact,
     /// A short digest of the target's state; a confirmation holds as long as it stays.
@@ -67,21 +67,25 @@ pub struct ProposalHandle {
 
 /// What an action is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Target {
+pub struct ProposedTarget {
     /// The engine.
     pub engine: EngineName,
-    /// The job.
-    pub job_id: JobId,
-    /// The job as operators write it.
+    /// The sort of object and its id.
+    #[serde(flatten)]
+    pub target: Target,
+    /// The job, when it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<JobId>,
+    /// The target as operators write it.
     pub label: String,
     /// Its state at this moment.
-    pub state: JobStatus,
+    pub state: StateWord,
 }
 
 /// What an action means for others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Impact {
-    /// How many jobs that have not ended wait for this one, directly or through others.
+    /// How many jobs that have not ended wait for it, directly or through others.
     pub blocked: usize,
     /// The nearest of them, at most 10.
     pub jobs: Vec<String>,
@@ -101,10 +105,13 @@ pub enum ProposeError {
     /// The plan has no such job.
     #[error("the plan has no job with the id {0}")]
     UnknownJob(JobId),
-    /// The job's state does not allow it.
+    /// The plan has no such object.
+    #[error("the plan has no such object")]
+    UnknownObject(ObjectKind),
+    /// The state of the target does not allow it.
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
-    /// The job or the plan around it cannot be read, so its impact is not known.
+    /// The target or the plan around it cannot be read, so its impact is not known.
     #[error("the plan cannot be read")]
     Read(#[source] ReadError),
     /// The proposal could not be kept.
@@ -120,6 +127,7 @@ impl From<ReadError> for ProposeError {
         match error {
             ReadError::UnknownEngine(error) => Self::UnknownEngine(error),
             ReadError::UnknownJob(id) => Self::UnknownJob(id),
+            ReadError::UnknownObject(kind) => Self::UnknownObject(kind),
             other => Self::Read(other),
         }
     }
@@ -132,17 +140,17 @@ impl ActionService {
     ///
     /// # Errors
     /// [`ProposeError`].
-    #[instrument(name = "tws.propose", skip_all, fields(job.id = %request.job, action = request.action.kind().as_str()))]
+    #[instrument(name = "tws.propose", skip_all, fields(target.id = %request.target, action = request.action.kind().as_str()))]
     pub async fn propose(&self, request: ProposeRequest) -> Result<Proposal, ProposeError> {
         let parts = &*self.parts;
         let engine = parts.plan.engines().get(request.engine.as_ref())?;
         if engine.read_only {
             return Err(ProposeError::ReadOnly);
         }
-        let job = PlanService::job_now(engine, &request.job).await?;
-        request.action.allowed_for(&job)?;
-        let impact = self.impact(&engine.name, &job, request.action).await?;
-        let fingerprint = rules::fingerprint(&job);
+        let subject = PlanService::subject_now(&engine, &request.target).await?;
+        request.action.allowed_on(&subject)?;
+        let impact = self.impact(&engine.name, &subject, request.action).await?;
+        let fingerprint = rules::fingerprint(&subject);
         let now = parts.clock.now();
         // In whole milliseconds, as stores keep it: the token is bound to it.
         let expires_at = now + Duration::seconds(Self::PROPOSAL_SECONDS);
@@ -151,11 +159,12 @@ impl ActionService {
         let proposal = Proposal {
             handle: None,
             action: request.action.kind(),
-            target: Target {
+            target: ProposedTarget {
                 engine: engine.name.clone(),
-                job_id: job.id.clone(),
-                label: job.label(),
-                state: job.state(),
+                target: request.target.clone(),
+                job_id: request.target.job().cloned(),
+                label: subject.label(),
+                state: subject.state(),
             },
             impact,
             plan_revision: fingerprint.chars().take(16).collect(),
@@ -169,9 +178,9 @@ impl ActionService {
             user: request.actor.user,
             mac: String::new(),
             engine: engine.name.clone(),
-            label: job.label(),
-            run: rules::run_of(&job, request.action),
-            job: job.id,
+            label: subject.label(),
+            run: rules::run_of(&subject, request.action),
+            target: request.target,
             action: request.action,
             fingerprint,
             reason: request.reason.as_str().to_owned(),
@@ -196,15 +205,15 @@ impl ActionService {
     async fn impact(
         &self,
         engine: &EngineName,
-        job: &Job,
+        subject: &Subject,
         action: Action,
     ) -> Result<Impact, ReadError> {
         let plan = self.parts.plan.snapshot(Some(engine)).await?;
-        let victims = plan.value.victims(&job.id);
+        let victims = plan.value.waiting_for(subject);
         Ok(Impact {
             blocked: victims.len(),
             jobs: victims.iter().take(NAMED).map(|job| job.label()).collect(),
-            note: rules::note(job, action),
+            note: rules::note(subject, action),
         })
     }
 }

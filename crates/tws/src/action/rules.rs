@@ -1,4 +1,4 @@
-//! What may be done to a job in which state, how its effect shows, and what it means for others.
+//! What may be done to what in which state, how its effect shows, and what it means for others.
 //!
 //! The table follows what engines accept; where they do "nothing" without saying so, we refuse,
 //! since a person would be told of a success that did not happen.
@@ -6,35 +6,105 @@
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use crate::model::{Action, ConfirmOutcome, Job, JobStatus, RunId};
+use crate::model::{
+    Action, ConfirmOutcome, Job, JobStatus, JobStream, LinkState, PromptAnswer, PromptStatus,
+    RunId, StateWord, Subject,
+};
 use crate::text::Text;
 
-/// The job's state does not allow the action.
+/// The state of the target does not allow the action.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("a job in state {state} does not allow that: {why}")]
+#[error("the state {state} does not allow that: {why}")]
 pub struct NotAllowed {
     /// The state.
-    pub state: JobStatus,
+    pub state: StateWord,
     /// What would be needed.
     pub why: &'static str,
 }
 
 impl Action {
-    /// Whether the job's state allows the action. A proposal and its confirmation ask it again, on
-    /// the job as it is then.
+    /// Whether the job's state allows the action.
     ///
     /// # Errors
     /// [`NotAllowed`], with what would be needed.
     pub fn allowed_for(self, job: &Job) -> Result<(), NotAllowed> {
         let (allowed, why) = rule(self, job);
         if allowed {
-            Ok(())
-        } else {
-            Err(NotAllowed {
-                state: job.state(),
-                why,
-            })
+            return Ok(());
         }
+        Err(NotAllowed {
+            state: job.state().into(),
+            why,
+        })
+    }
+
+    /// Whether it goes with the target, and the target's state allows it. A proposal and its
+    /// confirmation ask it again, on the target as it is then.
+    ///
+    /// # Errors
+    /// [`NotAllowed`], with what would be needed.
+    pub fn allowed_on(self, subject: &Subject) -> Result<(), NotAllowed> {
+        let (allowed, why) = match subject {
+            Subject::Job(job) => return self.allowed_for(job),
+            _ if !self.kind().goes_with(subject.target().kind()) => {
+                (false, "that action does not go with such an object")
+            }
+            Subject::Stream(stream) => stream_rule(self, stream),
+            Subject::Prompt(prompt) => (
+                prompt.status == PromptStatus::Asked,
+                "a reply needs a prompt that was asked and not answered",
+            ),
+            Subject::Workstation(station) => match self {
+                Action::Link => (
+                    station.link != LinkState::Linked,
+                    "a link needs a workstation that is not linked",
+                ),
+                Action::Unlink => (
+                    station.link != LinkState::Unlinked,
+                    "an unlink needs a workstation that is linked",
+                ),
+                Action::Start => (
+                    station.jobman_up != Some(true),
+                    "a start needs a workstation that is stopped",
+                ),
+                Action::Stop => (
+                    station.jobman_up != Some(false),
+                    "a stop needs a workstation that runs",
+                ),
+                Action::Limit { limit } => (limit <= Self::MAX_LIMIT, "a limit is 0 to 1024"),
+                _ => (true, ""),
+            },
+            Subject::Resource(_) => (true, ""),
+        };
+        if allowed {
+            return Ok(());
+        }
+        Err(NotAllowed {
+            state: subject.state(),
+            why,
+        })
+    }
+}
+
+fn stream_rule(action: Action, stream: &JobStream) -> (bool, &'static str) {
+    let over = stream.status.has_ended();
+    match action {
+        Action::Hold => (
+            !over && stream.priority != Some(0),
+            "a hold needs a job stream that has not ended and is not held",
+        ),
+        Action::Release => (
+            !over && stream.priority == Some(0),
+            "a release needs a job stream that is held",
+        ),
+        Action::Cancel => (
+            !over && stream.status != JobStatus::CanclPending,
+            "a cancel needs a job stream that has not ended and is not cancelled",
+        ),
+        _ => (
+            stream.status == JobStatus::Hold,
+            "that needs a job stream that waits",
+        ),
     }
 }
 
@@ -43,7 +113,7 @@ fn rule(action: Action, job: &Job) -> (bool, &'static str) {
     use JobStatus as S;
     let over = job.cancelled || job.status.has_ended();
     match action {
-        Action::Rerun => {
+        Action::Rerun(_) => {
             let ended = matches!(job.status, S::Succ | S::Abend | S::Fail);
             let runs = matches!(
                 job.status,
@@ -80,19 +150,63 @@ fn rule(action: Action, job: &Job) -> (bool, &'static str) {
             )
         }
         Action::Priority { .. } => (!over, "a priority needs a job that has not ended"),
+        Action::ReleaseDependencies => (
+            !over && job.status == JobStatus::Hold,
+            "that needs a job that waits",
+        ),
+        Action::Reply { .. }
+        | Action::Link
+        | Action::Unlink
+        | Action::Start
+        | Action::Stop
+        | Action::Limit { .. }
+        | Action::Fence { .. }
+        | Action::Quantity { .. } => (false, "that action does not go with a job"),
     }
 }
 
 /// The run that a rerun starts from.
-pub(super) fn run_of(job: &Job, action: Action) -> Option<RunId> {
+pub(super) fn run_of(subject: &Subject, action: Action) -> Option<RunId> {
     match action {
-        Action::Rerun => job.latest_run().map(|run| run.id.clone()),
+        Action::Rerun(_) => {
+            let run = subject.job().and_then(Job::latest_run);
+            run.map(|run| run.id.clone())
+        }
         _ => None,
     }
 }
 
-/// A digest of what a person decided by: state, priority and latest run. In hex.
-pub(super) fn fingerprint(job: &Job) -> String {
+/// A digest of what a person decided by, in hex. Of a job: state, priority and latest run.
+pub(super) fn fingerprint(subject: &Subject) -> String {
+    let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
+    let facts = match subject {
+        Subject::Job(job) => return job_fingerprint(job),
+        Subject::Stream(stream) => vec![
+            stream.status.as_str().to_owned(),
+            number(stream.priority.map(u32::from)),
+        ],
+        Subject::Workstation(station) => vec![
+            subject.state().as_str().to_owned(),
+            format!("{:?}", station.jobman_up),
+            number(station.limit),
+            number(station.fence),
+        ],
+        Subject::Resource(resource) => vec![number(resource.quantity)],
+        Subject::Prompt(prompt) => vec![
+            prompt.status.as_str().to_owned(),
+            prompt.text.clone().unwrap_or_default(),
+        ],
+    };
+    // With its length before each part, no two lists of parts are the same bytes.
+    let mut digest = Sha256::new();
+    for fact in facts {
+        digest.update((fact.len() as u64).to_be_bytes());
+        digest.update(fact);
+    }
+    hex::encode(digest.finalize())
+}
+
+fn job_fingerprint(job: &Job) -> String {
     let run = job.latest_run().map(|run| {
         let code = run.return_code.map(|code| code.to_string());
         format!(
@@ -115,12 +229,49 @@ pub(super) fn fingerprint(job: &Job) -> String {
     hex::encode(Sha256::digest(facts))
 }
 
-/// Whether `now` shows the effect of the action on the job that was `before`.
-pub(super) fn shows(action: Action, before: &Job, now: &Job) -> bool {
+/// Whether `now` shows the effect of the action on the target that was `before`.
+pub(super) fn shows(action: Action, before: &Subject, now: &Subject) -> bool {
+    match (before, now) {
+        (Subject::Job(before), Subject::Job(now)) => job_shows(action, before, now),
+        (Subject::Stream(before), Subject::Stream(now)) => match action {
+            Action::Hold => now.priority == Some(0),
+            Action::Release => now.priority.is_some_and(|priority| priority > 0),
+            Action::Cancel => {
+                matches!(now.status, JobStatus::Cancl | JobStatus::CanclPending)
+            }
+            _ => now.status != before.status,
+        },
+        (Subject::Workstation(_), Subject::Workstation(now)) => match action {
+            Action::Link => now.link == LinkState::Linked,
+            Action::Unlink => now.link == LinkState::Unlinked,
+            Action::Start => now.jobman_up == Some(true),
+            Action::Stop => now.jobman_up == Some(false),
+            Action::Limit { limit } => now.limit == Some(u32::from(limit)),
+            Action::Fence { fence } => now.fence == Some(u32::from(fence.get())),
+            _ => false,
+        },
+        (Subject::Resource(_), Subject::Resource(now)) => match action {
+            Action::Quantity { quantity } => now.quantity == Some(quantity),
+            _ => false,
+        },
+        (Subject::Prompt(_), Subject::Prompt(now)) => match action {
+            Action::Reply {
+                answer: PromptAnswer::Yes,
+            } => now.status == PromptStatus::AnsweredYes,
+            Action::Reply {
+                answer: PromptAnswer::No,
+            } => now.status == PromptStatus::AnsweredNo,
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn job_shows(action: Action, before: &Job, now: &Job) -> bool {
     use JobStatus as S;
     let latest = |job: &Job| job.latest_run().map(|run| run.id.clone());
     match action {
-        Action::Rerun => latest(now) != latest(before) || now.runs.len() > before.runs.len(),
+        Action::Rerun(_) => latest(now) != latest(before) || now.runs.len() > before.runs.len(),
         Action::Hold => now.priority == Some(0),
         Action::Release => now.priority.is_some_and(|priority| priority > 0),
         Action::Cancel => now.cancelled || now.cancel_pending,
@@ -136,13 +287,24 @@ pub(super) fn shows(action: Action, before: &Job, now: &Job) -> bool {
             matches!(now.status, S::Abend | S::AbendPending)
         }
         Action::Priority { priority } => now.priority == Some(priority.get()),
+        Action::ReleaseDependencies => {
+            let unmet = now.dependencies.iter().any(|d| d.satisfied == Some(false));
+            now.status != S::Hold || !unmet && now.unresolved_dependencies == Some(0)
+        }
+        _ => false,
     }
 }
 
 /// What the action means for others.
-pub(super) fn note(job: &Job, action: Action) -> Option<Text> {
+pub(super) fn note(subject: &Subject, action: Action) -> Option<Text> {
+    if let Subject::Stream(_) = subject {
+        return stream_note(action);
+    }
+    let executing = subject
+        .job()
+        .is_some_and(|job| job.status == JobStatus::Exec);
     let (en, pt) = match action {
-        Action::Rerun => (
+        Action::Rerun(_) => (
             "The job runs once more from its beginning; what its last run did is done again.",
             "O job executa de novo desde o início; o que a última execução fez será refeito.",
         ),
@@ -154,7 +316,7 @@ pub(super) fn note(job: &Job, action: Action) -> Option<Text> {
             "The job starts as soon as its dependencies, limit and fence allow.",
             "O job inicia assim que dependências, limite e fence permitirem.",
         ),
-        Action::Cancel if job.status == JobStatus::Exec => (
+        Action::Cancel if executing => (
             "The job goes on to its end, without recovery, and what waits for it is released at once.",
             "O job segue até o fim, sem recuperação, e o que espera por ele é liberado na hora.",
         ),
@@ -181,7 +343,66 @@ pub(super) fn note(job: &Job, action: Action) -> Option<Text> {
         Action::Priority { priority } if priority.get() == 0 => {
             ("Priority 0 holds the job.", "A prioridade 0 retém o job.")
         }
-        Action::Priority { .. } => return None,
+        Action::ReleaseDependencies => (
+            "The job waits for nothing any more, its start time included; a rerun waits again.",
+            "O job não espera mais nada, nem sua hora de início; uma reexecução volta a esperar.",
+        ),
+        Action::Reply {
+            answer: PromptAnswer::Yes,
+        } => (
+            "What waits for the prompt goes on; the answer cannot be taken back.",
+            "O que espera pelo prompt segue; a resposta não pode ser desfeita.",
+        ),
+        Action::Reply {
+            answer: PromptAnswer::No,
+        } => (
+            "What waits for the prompt stays blocked; the answer cannot be taken back.",
+            "O que espera pelo prompt continua bloqueado; a resposta não pode ser desfeita.",
+        ),
+        Action::Unlink => (
+            "The master no longer reaches the workstation; what is planned on it waits.",
+            "O master deixa de alcançar a workstation; o que está planejado nela espera.",
+        ),
+        Action::Stop => (
+            "The workstation starts no job until it is started again.",
+            "A workstation não inicia nenhum job até ser iniciada de novo.",
+        ),
+        Action::Limit { limit: 0 } => (
+            "With a limit of 0 only jobs of high priority start on the workstation.",
+            "Com limite 0, só jobs de alta prioridade iniciam na workstation.",
+        ),
+        Action::Fence { .. } => (
+            "Only jobs with a priority above the fence start on the workstation.",
+            "Só jobs com prioridade acima da fence iniciam na workstation.",
+        ),
+        Action::Priority { .. }
+        | Action::Link
+        | Action::Start
+        | Action::Limit { .. }
+        | Action::Quantity { .. } => return None,
+    };
+    Some(Text::new(en, pt))
+}
+
+fn stream_note(action: Action) -> Option<Text> {
+    let (en, pt) = match action {
+        Action::Hold => (
+            "No further job of the stream starts until it is released.",
+            "Nenhum outro job do stream inicia até ele ser liberado.",
+        ),
+        Action::Release => (
+            "The jobs of the stream start as soon as their dependencies, limit and fence allow.",
+            "Os jobs do stream iniciam assim que dependências, limite e fence permitirem.",
+        ),
+        Action::Cancel => (
+            "The jobs of the stream that have not started will not run, and what waits for them is released at once.",
+            "Os jobs do stream que não iniciaram não executarão, e o que espera por eles é liberado na hora.",
+        ),
+        Action::ReleaseDependencies => (
+            "The stream waits for nothing any more, its start time included.",
+            "O stream não espera mais nada, nem sua hora de início.",
+        ),
+        _ => return None,
     };
     Some(Text::new(en, pt))
 }
@@ -189,8 +410,12 @@ pub(super) fn note(job: &Job, action: Action) -> Option<Text> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Priority, Run};
+    use crate::model::{Priority, Prompt, PromptId, Run, Workstation, WorkstationId};
     use crate::test_support::{job, run};
+
+    fn on(job: &Job) -> Subject {
+        Subject::Job(Box::new(job.clone()))
+    }
 
     fn with_run(status: JobStatus) -> Job {
         Job {
@@ -216,7 +441,7 @@ mod tests {
             priority: Priority::new(50).unwrap(),
         };
         let table: [(Action, &[JobStatus]); 6] = [
-            (Action::Rerun, &[S::Succ, S::Abend, S::Fail]),
+            (Action::RERUN, &[S::Succ, S::Abend, S::Fail]),
             (Action::Hold, &[S::Hold, S::Ready, S::Fence]),
             (Action::Kill, &[S::Exec, S::Wait, S::Intro]),
             (
@@ -258,19 +483,22 @@ mod tests {
     #[test]
     fn a_rerun_needs_a_run_and_takes_the_latest() {
         assert!(
-            Action::Rerun
+            Action::RERUN
                 .allowed_for(&job("A", JobStatus::Abend))
                 .is_err()
         );
         let mut cancelled = with_run(JobStatus::Hold);
-        assert!(Action::Rerun.allowed_for(&cancelled).is_err());
+        assert!(Action::RERUN.allowed_for(&cancelled).is_err());
         cancelled.cancelled = true;
-        assert!(Action::Rerun.allowed_for(&cancelled).is_ok());
-        assert_eq!(run_of(&cancelled, Action::Rerun).unwrap().as_str(), "r1");
-        assert_eq!(run_of(&cancelled, Action::Hold), None);
+        assert!(Action::RERUN.allowed_for(&cancelled).is_ok());
+        assert_eq!(
+            run_of(&on(&cancelled), Action::RERUN).unwrap().as_str(),
+            "r1"
+        );
+        assert_eq!(run_of(&on(&cancelled), Action::Hold), None);
         let mut runs_on = with_run(JobStatus::Exec);
         runs_on.cancelled = true;
-        assert!(Action::Rerun.allowed_for(&runs_on).is_err());
+        assert!(Action::RERUN.allowed_for(&runs_on).is_err());
     }
 
     #[test]
@@ -278,12 +506,12 @@ mod tests {
         let mut held = job("A", JobStatus::Hold);
         held.priority = Some(0);
         assert!(Action::Release.allowed_for(&held).is_ok());
-        assert!(!shows(Action::Release, &held, &held));
+        assert!(!shows(Action::Release, &on(&held), &on(&held)));
         let freed = Job {
             priority: Some(10),
             ..held.clone()
         };
-        assert!(shows(Action::Release, &held, &freed));
+        assert!(shows(Action::Release, &on(&held), &on(&freed)));
         assert!(Action::Release.allowed_for(&freed).is_err());
     }
 
@@ -291,14 +519,14 @@ mod tests {
     fn no_effect_shows_before_something_changed() {
         let before = with_run(JobStatus::Exec);
         for action in [
-            Action::Rerun,
+            Action::RERUN,
             Action::Hold,
             Action::Cancel,
             Action::Kill,
             SUCC,
             ABEND,
         ] {
-            assert!(!shows(action, &before, &before), "{action:?}");
+            assert!(!shows(action, &on(&before), &on(&before)), "{action:?}");
         }
     }
 
@@ -310,7 +538,7 @@ mod tests {
             substatus: Some("X".to_owned()),
             ..before.clone()
         };
-        assert_eq!(fingerprint(&before), fingerprint(&same));
+        assert_eq!(fingerprint(&on(&before)), fingerprint(&on(&same)));
         let moved = [
             Job {
                 status: JobStatus::Succ,
@@ -330,7 +558,90 @@ mod tests {
             },
         ];
         for job in moved {
-            assert_ne!(fingerprint(&before), fingerprint(&job), "{job:?}");
+            assert_ne!(fingerprint(&on(&before)), fingerprint(&on(&job)), "{job:?}");
         }
+    }
+
+    fn prompt(status: PromptStatus) -> Subject {
+        Subject::Prompt(Prompt {
+            id: PromptId::parse("p1").unwrap(),
+            name: None,
+            folder: None,
+            text: Some("go on?".to_owned()),
+            status,
+            number: Some(7),
+            kind: None,
+            waiting: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn a_prompt_is_answered_once_and_shows_the_answer_that_was_given() {
+        let reply = |answer| Action::Reply { answer };
+        let asked = prompt(PromptStatus::Asked);
+        assert_eq!(reply(PromptAnswer::Yes).allowed_on(&asked), Ok(()));
+        for status in [
+            PromptStatus::NotAsked,
+            PromptStatus::AnsweredYes,
+            PromptStatus::AnsweredNo,
+            PromptStatus::Other("X".into()),
+        ] {
+            assert!(reply(PromptAnswer::No).allowed_on(&prompt(status)).is_err());
+        }
+        let (yes, no) = (
+            prompt(PromptStatus::AnsweredYes),
+            prompt(PromptStatus::AnsweredNo),
+        );
+        assert!(shows(reply(PromptAnswer::Yes), &asked, &yes));
+        assert!(!shows(reply(PromptAnswer::Yes), &asked, &no));
+        assert!(!shows(reply(PromptAnswer::No), &asked, &asked));
+        assert_ne!(fingerprint(&asked), fingerprint(&yes));
+    }
+
+    #[test]
+    fn an_action_on_what_it_does_not_go_with_is_refused() {
+        let refused = Action::Kill
+            .allowed_on(&prompt(PromptStatus::Asked))
+            .unwrap_err();
+        assert!(refused.why.contains("does not go with"));
+        let reply = Action::Reply {
+            answer: PromptAnswer::Yes,
+        };
+        assert!(reply.allowed_for(&job("A", JobStatus::Hold)).is_err());
+    }
+
+    #[test]
+    fn a_workstation_allows_what_changes_something() {
+        let station = |link, jobman_up| {
+            Subject::Workstation(Workstation {
+                id: WorkstationId::parse("w1").unwrap(),
+                name: "FINDB01".to_owned(),
+                folder: None,
+                kind: None,
+                os: None,
+                limit: Some(10),
+                fence: Some(0),
+                link,
+                jobman_up,
+                ignored: false,
+            })
+        };
+        let up = station(LinkState::Linked, Some(true));
+        let down = station(LinkState::Unlinked, Some(false));
+        for (action, from, to) in [
+            (Action::Link, &down, &up),
+            (Action::Unlink, &up, &down),
+            (Action::Start, &down, &up),
+            (Action::Stop, &up, &down),
+        ] {
+            assert_eq!(action.allowed_on(from), Ok(()), "{action:?}");
+            assert!(action.allowed_on(to).is_err(), "{action:?}");
+            assert!(
+                shows(action, from, to) && !shows(action, from, from),
+                "{action:?}"
+            );
+        }
+        assert!(Action::Limit { limit: 1_025 }.allowed_on(&up).is_err());
+        assert!(shows(Action::Limit { limit: 10 }, &up, &up));
     }
 }

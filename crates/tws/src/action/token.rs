@@ -2,7 +2,7 @@
 //! the person saw.
 //!
 //! Invariants:
-//! - A token proves user, session, engine, job, action with its parameters, the job's state and the
+//! - A token proves user, session, engine, target, action with its parameters, the target's state and the
 //!   time of expiry at once: with any of them changed it is unknown.
 //! - The store holds a code and not the token; a code is compared in constant time.
 
@@ -68,6 +68,7 @@ fn mac(
 ) -> Option<Hmac<Sha256>> {
     let mut mac = Hmac::<Sha256>::new_from_slice(&key.0).ok()?;
     let action = serde_json::to_string(&proposal.action).ok()?;
+    let target = serde_json::to_string(&proposal.target).ok()?;
     let expires = proposal.expires_at.timestamp_millis().to_string();
     let user = actor.user.to_string();
     let parts = [
@@ -75,7 +76,7 @@ fn mac(
         &user,
         &actor.session,
         proposal.engine.as_str(),
-        proposal.job.as_str(),
+        &target,
         proposal.run.as_ref().map_or("", |run| run.as_str()),
         &action,
         &proposal.fingerprint,
@@ -119,7 +120,7 @@ pub(super) fn proves(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Action, EngineName, JobId, Priority};
+    use crate::model::{Action, EngineName, JobId, Priority, StreamId, Target};
     use chrono::{DateTime, Utc};
     use resync_kernel::UserId;
 
@@ -137,7 +138,7 @@ mod tests {
             user: UserId(Uuid::from_u128(1)),
             mac: String::new(),
             engine: EngineName::parse("prod").unwrap(),
-            job: JobId::parse("job-1").unwrap(),
+            target: JobId::parse("job-1").unwrap().into(),
             label: "A".to_owned(),
             run: None,
             action: Action::Priority {
@@ -171,9 +172,10 @@ mod tests {
             &actor(1, "s1"),
             &stored
         ));
-        let edits: [fn(&mut StoredProposal); 7] = [
+        let edits: [fn(&mut StoredProposal); 8] = [
             |p| p.engine = EngineName::parse("test").unwrap(),
-            |p| p.job = JobId::parse("job-2").unwrap(),
+            |p| p.target = JobId::parse("job-2").unwrap().into(),
+            |p| p.target = Target::Stream(StreamId::parse("job-1").unwrap()),
             |p| {
                 p.action = Action::Priority {
                     priority: Priority::new(51).unwrap(),

@@ -4,7 +4,7 @@ use super::Stage;
 use crate::model::{Action, Command, Job, JobId, JobStatus, Justification};
 use crate::ports::ActionError;
 
-fn why() -> Justification {
+pub(super) fn why() -> Justification {
     Justification {
         reason: "proving a law".to_owned(),
         ticket: None,
@@ -14,7 +14,7 @@ fn why() -> Justification {
 
 fn on(job: &Job, action: Action) -> Command {
     Command {
-        job: job.id.clone(),
+        target: job.id.clone().into(),
         run: job.latest_run().map(|run| run.id.clone()),
         action,
     }
@@ -23,12 +23,14 @@ fn on(job: &Job, action: Action) -> Command {
 /// A job that the plan lacks is told apart from a refusal.
 pub async fn an_action_on_a_missing_job_finds_no_such_job(stage: &Stage) {
     let command = Command {
-        job: JobId::parse("00000000-0000-3000-8000-00000000beef").expect("an id"),
+        target: JobId::parse("00000000-0000-3000-8000-00000000beef")
+            .expect("an id")
+            .into(),
         run: None,
         action: Action::Kill,
     };
     let end = stage.actions.act(&command, &why()).await;
-    assert_eq!(end, Err(ActionError::UnknownJob));
+    assert_eq!(end, Err(ActionError::UnknownTarget));
 }
 
 /// The engine's refusal by state comes as such, with words.
@@ -46,7 +48,7 @@ pub async fn a_rerun_without_a_run_is_not_sent(stage: &Stage) {
     let job = stage.job_in(&JobStatus::Succ).await;
     let command = Command {
         run: None,
-        ..on(&job, Action::Rerun)
+        ..on(&job, Action::RERUN)
     };
     let end = stage.actions.act(&command, &why()).await;
     assert!(matches!(end, Err(ActionError::NotDone(_))), "{end:?}");

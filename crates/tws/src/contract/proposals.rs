@@ -22,7 +22,7 @@ fn proposal(number: u128) -> StoredProposal {
         user: UserId(Uuid::from_u128(7)),
         mac: "ab".repeat(32),
         engine: EngineName::parse("prod").unwrap(),
-        job: JobId::parse("job-1").unwrap(),
+        target: JobId::parse("job-1").unwrap().into(),
         label: "WS#STREAM.JOB".to_owned(),
         run: Some(RunId::parse("run-1").unwrap()),
         action: Action::Priority {

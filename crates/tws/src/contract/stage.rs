@@ -6,12 +6,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::model::{Job, JobQuery, JobStatus};
-use crate::ports::{ActionGateway, LogGateway, PlanGateway};
+use crate::ports::{
+    ActionGateway, DefinitionGateway, EngineMonitor, LogGateway, ObjectGateway, PlanGateway,
+    SubmitGateway,
+};
 
 /// An engine whose plan stands still while a law reads it.
 ///
 /// The plan holds at least ten jobs, a job that ended well with a log of three lines or more, a
-/// waiting job, and a job that waits for another one.
+/// waiting job, and a job that waits for another one. For the laws of [`ObjectGateway`] it holds a
+/// resource and a prompt that was asked; for those of [`DefinitionGateway`] and [`SubmitGateway`] two
+/// defined streams and two defined jobs of different names.
 pub struct Stage {
     /// Reads of the plan.
     pub plan: Arc<dyn PlanGateway>,
@@ -19,6 +24,14 @@ pub struct Stage {
     pub logs: Arc<dyn LogGateway>,
     /// Actions.
     pub actions: Arc<dyn ActionGateway>,
+    /// Reads of what is in the plan beside jobs.
+    pub objects: Arc<dyn ObjectGateway>,
+    /// Reads of definitions.
+    pub definitions: Arc<dyn DefinitionGateway>,
+    /// Submissions.
+    pub submit: Arc<dyn SubmitGateway>,
+    /// What the release knows.
+    pub monitor: Arc<dyn EngineMonitor>,
     /// What must live as long, such as a server.
     pub keep: Box<dyn Any + Send + Sync>,
 }
@@ -30,6 +43,30 @@ impl fmt::Debug for Stage {
 }
 
 impl Stage {
+    /// The stage of one client that has every port; `keep` is what must live as long.
+    pub fn of<C>(client: Arc<C>, keep: Box<dyn Any + Send + Sync>) -> Self
+    where
+        C: PlanGateway
+            + LogGateway
+            + ActionGateway
+            + ObjectGateway
+            + DefinitionGateway
+            + SubmitGateway
+            + EngineMonitor
+            + 'static,
+    {
+        Self {
+            plan: client.clone(),
+            logs: client.clone(),
+            actions: client.clone(),
+            objects: client.clone(),
+            definitions: client.clone(),
+            submit: client.clone(),
+            monitor: client,
+            keep,
+        }
+    }
+
     /// Every job that meets `query`, read page by page; each id once.
     pub(super) async fn all_jobs(&self, query: &JobQuery) -> Vec<Job> {
         let (mut jobs, mut seen) = (Vec::new(), HashSet::new());

@@ -36,6 +36,8 @@ pub struct Job {
     pub scheduled_at: Option<DateTime<Utc>>,
     /// When it must have ended.
     pub deadline: Option<DateTime<Utc>>,
+    /// When it must start at the latest for its critical path to be in time, by the engine's account.
+    pub critical_start: Option<DateTime<Utc>>,
     /// When it may start at the earliest.
     pub earliest_start: Option<DateTime<Utc>>,
     /// How long it usually takes, by the engine's account, in seconds.
@@ -82,6 +84,7 @@ impl Job {
             priority: None,
             scheduled_at: None,
             deadline: None,
+            critical_start: None,
             earliest_start: None,
             estimated_seconds: None,
             late: false,

@@ -128,6 +128,23 @@ text_id!(
     WorkstationId, "workstation id", 256, id_character
 );
 text_id!(
+    /// A resource in the plan: opaque, from the engine.
+    ResourceId, "resource id", 256, id_character
+);
+text_id!(
+    /// A prompt in the plan: opaque, from the engine.
+    PromptId, "prompt id", 256, id_character
+);
+text_id!(
+    /// A definition of a stream or a job: opaque, from the engine.
+    DefinitionId, "definition id", 256, id_character
+);
+text_id!(
+    /// The name that a submitted stream or job gets in the plan: 1 to 40 letters, digits, `-` or `_`.
+    SubmitAlias, "alias", 40,
+    |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
+);
+text_id!(
     /// A name to filter by, with `*` for any run of characters and `?` for one.
     ///
     /// 1 to 120 letters, digits, `-`, `_`, `.`, `/` and the two wildcards: nothing that could end a

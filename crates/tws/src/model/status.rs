@@ -125,22 +125,47 @@ impl JobStatus {
     /// The engine's word.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        match self {
-            Self::Other(text) => text,
-            known => NAMES
-                .iter()
-                .find(|(status, ..)| status == known)
-                .map_or("", |(_, name, _)| name),
-        }
+        self.row().map_or_else(
+            || match self {
+                Self::Other(text) => text,
+                _ => "",
+            },
+            |(_, name, _)| name,
+        )
     }
 
     /// The broad group it belongs to.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        NAMES
-            .iter()
-            .find(|(status, ..)| status == self)
-            .map_or(Phase::Undecided, |(.., phase)| *phase)
+        self.row().map_or(Phase::Undecided, |(.., phase)| *phase)
+    }
+
+    /// Its row, without a search: a board asks for each job of a plan.
+    fn row(&self) -> Option<&'static (Self, &'static str, Phase)> {
+        let at = match self {
+            Self::Hold => 0,
+            Self::Ready => 1,
+            Self::Fence => 2,
+            Self::Intro => 3,
+            Self::Wait => 4,
+            Self::Exec => 5,
+            Self::Pend => 6,
+            Self::SuccPending => 7,
+            Self::AbendPending => 8,
+            Self::Succ => 9,
+            Self::Abend => 10,
+            Self::Fail => 11,
+            Self::Suppr => 12,
+            Self::Cancl => 13,
+            Self::CanclPending => 14,
+            Self::Susp => 15,
+            Self::Stuck => 16,
+            Self::Undecided => 17,
+            Self::Sched => 18,
+            Self::Add => 19,
+            Self::Other(_) => return None,
+        };
+        NAMES.get(at)
     }
 
     /// Whether a job in this status has ended: only a rerun moves it.
@@ -168,6 +193,49 @@ impl fmt::Display for JobStatus {
 impl Serialize for JobStatus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
+    }
+}
+
+/// How something in the plan stands, in the word to show: a [`JobStatus`], where a prompt stands, or
+/// what else the engine says.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StateWord(Arc<str>);
+
+impl StateWord {
+    /// The word.
+    #[must_use]
+    pub fn new(word: &str) -> Self {
+        Self(word.into())
+    }
+
+    /// The word.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq<JobStatus> for StateWord {
+    fn eq(&self, status: &JobStatus) -> bool {
+        self.as_str() == status.as_str()
+    }
+}
+
+impl From<JobStatus> for StateWord {
+    fn from(status: JobStatus) -> Self {
+        Self::new(status.as_str())
+    }
+}
+
+impl fmt::Display for StateWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for StateWord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
@@ -202,6 +270,7 @@ mod tests {
     #[test]
     fn every_known_status_reads_back_from_its_own_word() {
         for status in JobStatus::all() {
+            assert_eq!(status.row().map(|(own, ..)| own), Some(&status));
             assert_eq!(JobStatus::read(status.as_str()), status);
             assert!(!status.as_str().is_empty());
         }

@@ -19,7 +19,7 @@ use super::{
     EngineHealth, JobPage, JobView, LogView, NeighboursView, Snapshot, StreamPage, WorkstationList,
 };
 use crate::engines::UnknownEngine;
-use crate::model::{EngineName, JobId, JobQuery, LineRange, NeighbourDirection, RunId};
+use crate::model::{EngineName, JobId, JobQuery, LineRange, NeighbourDirection, ObjectKind, RunId};
 use crate::ports::GatewayError;
 
 /// Why a read gave no answer.
@@ -31,6 +31,9 @@ pub enum ReadError {
     /// The plan has no such job.
     #[error("the plan has no job with the id {0}")]
     UnknownJob(JobId),
+    /// The plan has no such object.
+    #[error("the plan has no such object")]
+    UnknownObject(ObjectKind),
     /// The plan has no such workstation. The name is not repeated, it may be anything.
     #[error("the plan has no workstation of that name")]
     UnknownWorkstation,

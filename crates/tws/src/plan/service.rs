@@ -25,7 +25,9 @@ use super::{
     ReadError, Snapshot, StreamPage, Summary, WorkstationList, WorkstationView,
 };
 use crate::engines::{Engine, Engines};
-use crate::model::{EngineName, Job, JobId, JobQuery, NeighbourDirection, Workstation};
+use crate::model::{
+    EngineName, Job, JobId, JobQuery, NeighbourDirection, Subject, Target, Workstation,
+};
 
 /// What a [`PlanService`] is built from.
 pub struct PlanParts {
@@ -132,8 +134,8 @@ impl PlanService {
     /// [`ReadError::UnknownEngine`], [`ReadError::Gateway`] when any page failed.
     pub async fn snapshot(&self, engine: Option<&EngineName>) -> Result<Live<Snapshot>, ReadError> {
         let engine = self.engines.get(engine)?;
-        let asked = engine.clone();
-        self.read(engine, Question::Snapshot, move || async move {
+        let asked = Arc::clone(&engine);
+        self.read(&engine, Question::Snapshot, move || async move {
             let snapshot = Snapshot::fetch(&asked).await?;
             let bytes =
                 serde_json::to_vec(&*snapshot.summary).map_err(|_| ReadError::Unwritable)?;
@@ -175,8 +177,8 @@ impl PlanService {
         query: JobQuery,
     ) -> Result<Live<JobPage>, ReadError> {
         let engine = self.engines.get(engine)?;
-        let (asked, question) = (engine.clone(), Question::Jobs(query.clone()));
-        self.read(engine, question, move || async move {
+        let (asked, question) = (Arc::clone(&engine), Question::Jobs(query.clone()));
+        self.read(&engine, question, move || async move {
             let slice = asked.plan.jobs(&query).await?;
             fetched(JobPage {
                 items: slice.items.into_iter().map(Arc::new).collect(),
@@ -201,8 +203,8 @@ impl PlanService {
         id: &JobId,
     ) -> Result<Live<JobView>, ReadError> {
         let engine = self.engines.get(engine)?;
-        let (asked, wanted, service) = (engine.clone(), id.clone(), self.clone());
-        self.read(engine, Question::Job(id.clone()), move || async move {
+        let (asked, wanted, service) = (Arc::clone(&engine), id.clone(), self.clone());
+        self.read(&engine, Question::Job(id.clone()), move || async move {
             let found = asked.plan.job(&wanted).await?;
             let job = found.ok_or(ReadError::UnknownJob(wanted))?;
             fetched(service.view_of(&asked, job).await)
@@ -233,10 +235,24 @@ impl PlanService {
         }
     }
 
-    /// A job as the engine has it now, past the cache: what an action is decided by.
-    pub(crate) async fn job_now(engine: &Engine, id: &JobId) -> Result<Job, ReadError> {
-        let found = engine.plan.job(id).await?;
-        found.ok_or_else(|| ReadError::UnknownJob(id.clone()))
+    /// The target of an action as the engine has it now, past the cache: what it is decided by.
+    pub(crate) async fn subject_now(
+        engine: &Engine,
+        target: &Target,
+    ) -> Result<Subject, ReadError> {
+        let objects = &engine.objects;
+        let found = match target {
+            Target::Job(id) => {
+                let job = engine.plan.job(id).await?;
+                let job = job.ok_or_else(|| ReadError::UnknownJob(id.clone()))?;
+                return Ok(Subject::Job(Box::new(job)));
+            }
+            Target::Stream(id) => objects.stream(id).await?.map(Subject::Stream),
+            Target::Workstation(id) => objects.workstation(id).await?.map(Subject::Workstation),
+            Target::Resource(id) => objects.resource(id).await?.map(Subject::Resource),
+            Target::Prompt(id) => objects.prompt(id).await?.map(Subject::Prompt),
+        };
+        found.ok_or_else(|| ReadError::UnknownObject(target.kind()))
     }
 
     /// What a job waits for, or what waits for it; `depth` is brought within 1 to 10.
@@ -255,9 +271,9 @@ impl PlanService {
     ) -> Result<Live<NeighboursView>, ReadError> {
         let engine = self.engines.get(engine)?;
         let depth = depth.clamp(1, 10);
-        let (asked, id) = (engine.clone(), id.clone());
+        let (asked, id) = (Arc::clone(&engine), id.clone());
         let question = Question::Neighbours(id.clone(), direction, depth);
-        self.read(engine, question, move || async move {
+        self.read(&engine, question, move || async move {
             let found = asked.plan.neighbours(&id, direction, depth).await?;
             let nodes = found.ok_or(ReadError::UnknownJob(id))?;
             fetched(NeighboursView { nodes, depth })
@@ -280,9 +296,9 @@ impl PlanService {
     ) -> Result<Live<StreamPage>, ReadError> {
         let engine = self.engines.get(engine)?;
         let limit = limit.clamp(1, 1_000);
-        let asked = engine.clone();
+        let asked = Arc::clone(&engine);
         self.read(
-            engine,
+            &engine,
             Question::Streams { offset, limit },
             move || async move {
                 let slice = asked.plan.streams(offset, limit).await?;
@@ -308,8 +324,8 @@ impl PlanService {
         engine: Option<&EngineName>,
     ) -> Result<Live<WorkstationList>, ReadError> {
         let engine = self.engines.get(engine)?;
-        let asked = engine.clone();
-        self.read(engine, Question::Workstations, move || async move {
+        let asked = Arc::clone(&engine);
+        self.read(&engine, Question::Workstations, move || async move {
             fetched(WorkstationList {
                 items: asked.plan.workstations().await?,
             })

@@ -11,7 +11,9 @@ use resync_sync::FetchLost;
 use super::{ReadError, Summary};
 use crate::blocking::Blocking;
 use crate::engines::Engine;
-use crate::model::{Job, JobId, JobQuery, JobSort, JobStream, Slice, Workstation};
+use crate::model::{
+    DependencyKind, Job, JobId, JobQuery, JobSort, JobStream, Slice, Subject, Workstation,
+};
 use crate::ports::GatewayError;
 
 /// How many items a page of a snapshot asks for.
@@ -98,6 +100,58 @@ impl Snapshot {
             .into_iter()
             .filter_map(|at| self.jobs.get(at))
             .collect()
+    }
+
+    /// The jobs that have not ended and wait for the target of an action, directly or through others:
+    /// for a job; for a job of a stream; for a prompt or a resource by its name or id; for a place on
+    /// a workstation.
+    #[must_use]
+    pub fn waiting_for(&self, subject: &Subject) -> Vec<&Arc<Job>> {
+        let first: Vec<usize> = match subject {
+            Subject::Job(job) => return self.victims(&job.id),
+            Subject::Stream(stream) => {
+                let member = |job: &Job| job.stream.id.as_ref() == Some(&stream.id);
+                return self.behind(&self.places(member), false);
+            }
+            Subject::Workstation(station) => {
+                let planned = |job: &Job| job.workstation.as_ref() == Some(&station.name);
+                self.places(planned)
+            }
+            Subject::Resource(resource) => self.places(|job| {
+                job.dependencies.iter().any(|d| {
+                    let DependencyKind::Resource { name, .. } = &d.kind else {
+                        return false;
+                    };
+                    d.satisfied != Some(true) && name.as_ref() == Some(&resource.name)
+                })
+            }),
+            Subject::Prompt(prompt) => self.places(|job| {
+                job.dependencies.iter().any(|d| {
+                    let DependencyKind::Prompt { name, .. } = &d.kind else {
+                        return false;
+                    };
+                    let by_id = d.id.as_deref() == Some(prompt.id.as_str());
+                    let by_name = name.is_some() && *name == prompt.name;
+                    d.satisfied != Some(true) && (by_id || by_name)
+                })
+            }),
+        };
+        self.behind(&first, true)
+    }
+
+    /// The places of the jobs that have not ended and are `wanted`.
+    fn places(&self, wanted: impl Fn(&Job) -> bool) -> Vec<usize> {
+        let open = |job: &Arc<Job>| !job.state().has_ended() && wanted(job);
+        let found = self.jobs.iter().enumerate().filter(|(_, job)| open(job));
+        found.map(|(at, _)| at).collect()
+    }
+
+    /// The jobs behind those places, nearest first, each once; with those places themselves in front.
+    fn behind(&self, first: &[usize], with_first: bool) -> Vec<&Arc<Job>> {
+        let behind = self.blocking.victims_of_any(first);
+        let first = if with_first { first } else { &[] };
+        let all = first.iter().chain(&behind);
+        all.filter_map(|&at| self.jobs.get(at)).collect()
     }
 
     /// The failed jobs that this one waits for, directly or through others, of which none waits for

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::blocking::Blocking;
+use crate::blocking::{Blocking, Failures};
 use crate::model::{
     DependencyKind, Job, JobId, JobStatus, JobStream, LinkState, Phase, StreamId, Workstation,
 };
@@ -126,12 +126,16 @@ impl Summary {
         workstations: &[Workstation],
         blocking: &Blocking,
     ) -> Self {
-        let mut by_status = BTreeMap::new();
+        let mut by_status: BTreeMap<String, usize> = BTreeMap::new();
         let mut by_phase = BTreeMap::new();
         for job in jobs {
             let state = job.state();
             *by_phase.entry(state.phase()).or_insert(0) += 1;
-            *by_status.entry(state.as_str().to_owned()).or_insert(0) += 1;
+            // A word is copied once, not for each job that stands so.
+            match by_status.get_mut(state.as_str()) {
+                Some(count) => *count += 1,
+                None => drop(by_status.insert(state.as_str().to_owned(), 1)),
+            }
         }
         let (failed, victims_total) = failures(jobs, blocking);
         let running = |job: &Job| !job.state().has_ended();
@@ -169,26 +173,38 @@ fn failures(jobs: &[Arc<Job>], blocking: &Blocking) -> (Vec<FailedJob>, usize) {
         .filter(|(_, job)| job.state().has_failed())
         .map(|(at, _)| at)
         .collect();
-    let roots = blocking.roots(&places);
-    let mut all_victims = BTreeSet::new();
-    let mut failed: Vec<FailedJob> = Vec::with_capacity(places.len());
-    for (&at, root) in places.iter().zip(roots) {
-        let victims = blocking.victims(at);
-        all_victims.extend(victims.iter().copied());
-        if let Some(job) = jobs.get(at) {
+    let failures = Failures::of(blocking, &places);
+    let (mut roots, mut others) = (Vec::new(), Vec::new());
+    for (at, &root) in failures.roots.iter().enumerate() {
+        if root { &mut roots } else { &mut others }.push(at);
+    }
+    let mut failed = Vec::new();
+    // Those behind a root are counted only when there is a place for them.
+    for (group, root) in [(roots, true), (others, false)] {
+        if failed.len() >= MAX_ITEMS {
+            break;
+        }
+        let counts = failures.victims(&group);
+        let mut group: Vec<(usize, usize)> = group.into_iter().zip(counts).collect();
+        // Stable, so that equals stay in the plan's order.
+        group.sort_by_key(|&(_, victims)| std::cmp::Reverse(victims));
+        for (at, victims) in group {
+            let Some(job) = places.get(at).and_then(|&at| jobs.get(at)) else {
+                continue;
+            };
             let run = job.latest_run();
             failed.push(FailedJob {
                 job: Arc::clone(job),
-                victims: victims.len(),
+                victims,
                 root,
                 since: run.and_then(|run| run.ended_at.or(run.started_at).or(run.submitted_at)),
             });
+            if failed.len() >= MAX_ITEMS {
+                break;
+            }
         }
     }
-    // Stable, so that equals stay in the plan's order.
-    failed.sort_by_key(|failed| (!failed.root, std::cmp::Reverse(failed.victims)));
-    failed.truncate(MAX_ITEMS);
-    (failed, all_victims.len())
+    (failed, failures.victims_in_all)
 }
 
 fn count(jobs: &[Arc<Job>], wanted: impl Fn(&Job) -> bool) -> JobCount {

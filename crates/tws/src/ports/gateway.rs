@@ -1,4 +1,4 @@
-//! The engine, as far as we need it: three narrow ports and their errors.
+//! The engine, as far as nearly everyone needs it: three narrow ports and their errors.
 //!
 //! Errors are `Clone`, since a coalesced fetch hands one error to every caller that waited.
 
@@ -57,10 +57,10 @@ pub enum ActionError {
     /// Nothing was done: the request did not reach the engine, or it refused before acting.
     #[error("the action was not carried out: {0}")]
     NotDone(#[source] GatewayError),
-    /// The job does not exist (any more).
-    #[error("the engine has no such job")]
-    UnknownJob,
-    /// The job's state does not allow it, in the engine's words.
+    /// What it is about does not exist (any more).
+    #[error("the engine has no such object")]
+    UnknownTarget,
+    /// The state of the target does not allow it, in the engine's words.
     #[error("the engine refused the action: {0}")]
     Refused(Arc<str>),
     /// The request went out and no answer came: it may have been carried out.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::model::{Action, EngineName, JobId, RunId};
+use crate::model::{Action, EngineName, RunId, Target};
 
 /// Names a proposal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,9 +34,9 @@ pub struct StoredProposal {
     pub mac: String,
     /// The engine.
     pub engine: EngineName,
-    /// The job.
-    pub job: JobId,
-    /// The job as operators write it.
+    /// What the action is about.
+    pub target: Target,
+    /// The target as operators write it.
     pub label: String,
     /// The run that a rerun starts from.
     pub run: Option<RunId>,

@@ -25,11 +25,12 @@ impl PlanService {
     /// Cancel safe.
     #[instrument(name = "tws.engines", skip_all)]
     pub async fn engines_status(&self) -> Vec<EngineHealth> {
-        join_all(self.engines.iter().map(|engine| self.health(engine))).await
+        let engines = self.engines.list();
+        join_all(engines.iter().map(|engine| self.health(engine))).await
     }
 
-    async fn health(&self, engine: &Engine) -> EngineHealth {
-        let (probed, clock) = (engine.clone(), Arc::clone(&self.clock));
+    async fn health(&self, engine: &Arc<Engine>) -> EngineHealth {
+        let (probed, clock) = (Arc::clone(engine), Arc::clone(&self.clock));
         let read = self.read::<EngineHealth, _, _>(engine, Question::Health, move || async move {
             let info = tokio::time::timeout(PROBE_TIMEOUT, probed.plan.engine_info())
                 .await

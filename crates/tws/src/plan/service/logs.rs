@@ -4,6 +4,8 @@
 //! - Secrets are taken out before the cache keeps a line, so none can be found by searching either.
 //! - A run is read only by way of the job that it belongs to.
 
+use std::sync::Arc;
+
 use tracing::instrument;
 
 use super::{PlanService, fetched};
@@ -68,9 +70,9 @@ impl PlanService {
         range: LineRange,
     ) -> Result<Live<LogView>, ReadError> {
         let engine = self.engines.get(engine)?;
-        let (asked, job_id, run) = (engine.clone(), id.clone(), run.clone());
+        let (asked, job_id, run) = (Arc::clone(&engine), id.clone(), run.clone());
         let question = Question::Log(run.clone(), range);
-        self.read(engine, question, move || async move {
+        self.read(&engine, question, move || async move {
             let log = asked
                 .logs
                 .job_log(&run, range)

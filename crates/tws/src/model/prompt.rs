@@ -1,0 +1,105 @@
+//! A prompt in the plan: a question to a person that jobs and streams wait for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::PromptId;
+
+/// A prompt in the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Prompt {
+    /// The engine's id, which a reply is sent to.
+    pub id: PromptId,
+    /// Its name; a prompt of one job or stream alone may have none.
+    pub name: Option<String>,
+    /// Its folder, with a slash at the end.
+    pub folder: Option<String>,
+    /// The question.
+    pub text: Option<String>,
+    /// Where it stands.
+    pub status: PromptStatus,
+    /// Its number, by which people answer it on the command line.
+    pub number: Option<u32>,
+    /// `Ad Hoc Prompt`, `Predefined Prompt` and so on, in the engine's word.
+    pub kind: Option<String>,
+    /// The jobs and streams that wait for it, as operators write them; empty when the engine did not say.
+    pub waiting: Vec<String>,
+}
+
+/// Where a prompt stands.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum PromptStatus {
+    /// Nobody needs the answer yet.
+    NotAsked,
+    /// It waits for an answer.
+    Asked,
+    /// Answered yes: what waited for it goes on.
+    AnsweredYes,
+    /// Answered no: what waits for it stays blocked.
+    AnsweredNo,
+    /// A word that we do not know, kept as it came.
+    Other(Arc<str>),
+}
+
+impl PromptStatus {
+    /// Reads the engine's word; an unknown one becomes [`PromptStatus::Other`].
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        match text {
+            "NOT_ASKED" => Self::NotAsked,
+            "ASKED" => Self::Asked,
+            "ANSWERED_YES" => Self::AnsweredYes,
+            "ANSWERED_NO" => Self::AnsweredNo,
+            other => Self::Other(other.into()),
+        }
+    }
+
+    /// The engine's word.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::NotAsked => "NOT_ASKED",
+            Self::Asked => "ASKED",
+            Self::AnsweredYes => "ANSWERED_YES",
+            Self::AnsweredNo => "ANSWERED_NO",
+            Self::Other(text) => text,
+        }
+    }
+}
+
+impl fmt::Display for PromptStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for PromptStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// An answer to a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PromptAnswer {
+    /// What waits for it goes on.
+    Yes,
+    /// What waits for it stays blocked.
+    No,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_reads_back_from_its_own_word_and_an_unknown_one_is_kept() {
+        for word in ["NOT_ASKED", "ASKED", "ANSWERED_YES", "ANSWERED_NO", "NEW"] {
+            assert_eq!(PromptStatus::read(word).as_str(), word);
+        }
+        assert_eq!(PromptStatus::read("NEW"), PromptStatus::Other("NEW".into()));
+    }
+}
