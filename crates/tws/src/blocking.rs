@@ -38,13 +38,16 @@ type Fast<K, V> = HashMap<K, V, RandomState>;
 /// A name as a dependency may give it.
 type Named<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
 
+/// A stream's name with its workstation, as a dependency may give them.
+type NamedStream<'a> = (&'a str, Option<&'a str>);
+
 /// Where jobs are found; what only a dependency without an id needs is made when the first one comes.
 struct Index<'a> {
     jobs: &'a [Arc<Job>],
     by_id: Fast<&'a str, u32>,
     by_name: Option<Fast<Named<'a>, u32>>,
     members: Option<Fast<&'a StreamId, Vec<u32>>>,
-    members_by_name: Option<Fast<(&'a str, Option<&'a str>), Vec<u32>>>,
+    members_by_name: Option<Fast<NamedStream<'a>, Vec<u32>>>,
 }
 
 fn places(jobs: &[Arc<Job>]) -> impl Iterator<Item = (u32, &Job)> {
@@ -64,7 +67,7 @@ impl<'a> Index<'a> {
         }
     }
 
-    fn job(&mut self, id: Option<&JobId>, named: Option<Named<'_>>) -> Option<u32> {
+    fn job(&mut self, id: Option<&JobId>, named: Option<Named<'a>>) -> Option<u32> {
         if let Some(&at) = id.and_then(|id| self.by_id.get(id.as_str())) {
             return Some(at);
         }
@@ -80,7 +83,7 @@ impl<'a> Index<'a> {
         by_name.get(&named?).copied()
     }
 
-    fn members(&mut self, id: Option<&StreamId>, named: Option<(&str, Option<&str>)>) -> &[u32] {
+    fn members(&mut self, id: Option<&StreamId>, named: Option<NamedStream<'a>>) -> &[u32] {
         let jobs = self.jobs;
         if let Some(id) = id {
             let members = self.members.get_or_insert_with(|| {

@@ -177,6 +177,10 @@ impl Engines {
 
     /// Puts `engine` in the place of the one of its name, or at the end; whether there was one. What is
     /// cached of it stays: see [`crate::PlanService::invalidate`].
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "whether there was one is news, the change is the point"
+    )]
     pub fn put(&self, engine: Engine) -> bool {
         let engine = Arc::new(engine);
         let before = self.0.rcu(|engines| {
@@ -192,6 +196,10 @@ impl Engines {
 
     /// Takes the engine of that name out; whether there was one. As with [`Engines::put`], what is
     /// cached of it stays.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "whether there was one is news, the change is the point"
+    )]
     pub fn remove(&self, name: &EngineName) -> bool {
         let before = self.0.rcu(|engines| {
             let mut engines = Vec::clone(engines);
