@@ -49,7 +49,7 @@ mod wire;
 use std::sync::atomic::AtomicBool;
 
 pub use config::{Credentials, HwaConfig, HwaConfigError};
-pub use oql::{Oql, OqlError};
+pub use oql::{Direction, MAX_IN, Op, Oql, OqlError, OqlQuery, Value as OqlValue};
 pub use resilience::{BreakerState, ClientHealth, Limits};
 
 use transport::Transport;

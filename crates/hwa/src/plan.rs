@@ -35,7 +35,7 @@ use crate::HwaClient;
 use crate::body::Json;
 use crate::encode::segment;
 use crate::list::ListSink;
-use crate::oql::Oql;
+use crate::oql::{Direction, OqlError, OqlQuery};
 use crate::transport::Call;
 use crate::wire::{Place, WireEngineInfo, WireJob, WireNode, WireStream, WireWorkstation};
 
@@ -44,12 +44,17 @@ const MAX_PAGE: u32 = 1_000;
 /// Workstations are read to the end, but not for ever.
 const MAX_WORKSTATION_PAGES: usize = 32;
 
-fn order(sort: JobSort) -> Option<&'static str> {
+/// The id makes the order whole, so that no page overlaps another.
+fn sorted(query: OqlQuery, sort: JobSort) -> Result<OqlQuery, OqlError> {
+    let by_name = |query: OqlQuery| {
+        query
+            .order_by("name", Direction::Ascending)?
+            .order_by("id", Direction::Ascending)
+    };
     match sort {
-        JobSort::Plan => None,
-        // The id makes the order whole, so that no page overlaps another.
-        JobSort::Name => Some("ORDER BY name ASC, id ASC"),
-        JobSort::Priority => Some("ORDER BY priority DESC, name ASC, id ASC"),
+        JobSort::Plan => Ok(query),
+        JobSort::Name => by_name(query),
+        JobSort::Priority => by_name(query.order_by("priority", Direction::Descending)?),
     }
 }
 
@@ -103,19 +108,11 @@ impl HwaClient {
             }
             StatusFilter::None => query.status.is_empty(),
         };
-        let mut text = if parts.is_empty() {
-            String::new()
-        } else {
-            Oql::all(parts).map_err(filter_error)?.to_string()
-        };
-        if let Some(order) = order(query.sort) {
-            if !text.is_empty() {
-                text.push(' ');
-            }
-            text.push_str(order);
-        }
+        let text = sorted(OqlQuery::of(parts), query.sort)
+            .and_then(|query| query.text())
+            .map_err(filter_error)?;
         let mut call = Call::get("/plan/job").header("scope", scope(query.with_dependencies));
-        if !text.is_empty() {
+        if let Some(text) = text {
             call = call.query("oql", text);
         }
         let page = self.page(call, query.offset, limit, WireJob::read).await?;

@@ -9,4 +9,5 @@ mod acting;
 mod contract;
 mod faults;
 mod fixture;
+mod oql_laws;
 mod reading;

@@ -90,11 +90,11 @@ pub(super) fn status_filter(
     if !plain.is_empty() {
         either.push(Oql::all([
             Oql::any_of(LAST_RUN_STATUS, plain)?,
-            Oql::flag(LAST_RUN_CANCELED, false),
+            Oql::flag(LAST_RUN_CANCELED, false)?,
         ])?);
     }
     if wanted.contains(&JobStatus::Cancl) {
-        either.push(Oql::flag(LAST_RUN_CANCELED, true));
+        either.push(Oql::flag(LAST_RUN_CANCELED, true)?);
         either.push(Oql::is(LAST_RUN_STATUS, "CANCL")?);
     }
     Ok(StatusFilter::Exact(Oql::any(either)?))
