@@ -87,10 +87,13 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
     Ok(out)
 }
 
+/// A field and `ASC` or `DESC`.
+type Sort = (String, String);
+
 struct Reader(std::iter::Peekable<std::vec::IntoIter<Token>>);
 
 impl Reader {
-    fn read(text: &str) -> Result<(Option<Tree>, Vec<(String, String)>), String> {
+    fn read(text: &str) -> Result<(Option<Tree>, Vec<Sort>), String> {
         let mut reader = Self(tokens(text)?.into_iter().peekable());
         let tree = if reader.0.peek().is_none() || reader.at_word("ORDER") {
             None
@@ -420,7 +423,7 @@ proptest! {
             Ok(text) => {
                 let (tree, read_sorts) = Reader::read(&text.unwrap()).map_err(TestCaseError::fail)?;
                 prop_assert_eq!(tree, Some(meant.tree()));
-                let expected: Vec<(String, String)> = sorts
+                let expected: Vec<Sort> = sorts
                     .iter()
                     .map(|(f, up)| (FIELDS[*f].to_owned(), if *up { "ASC" } else { "DESC" }.to_owned()))
                     .collect();
