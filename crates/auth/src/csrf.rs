@@ -15,6 +15,7 @@ use crate::model::SessionId;
 #[derive(Clone)]
 pub struct CsrfTokens {
     mac: Hmac<Sha256>,
+    previous: Vec<Hmac<Sha256>>,
 }
 
 /// The key was refused by HMAC, which takes any length.
@@ -23,36 +24,43 @@ pub struct CsrfTokens {
 pub struct CsrfKeyError;
 
 impl CsrfTokens {
-    /// Tokens under the key for CSRF.
+    /// Tokens under the key for CSRF; those under previous keys fit too, as their sessions live on.
     ///
     /// # Errors
     /// [`CsrfKeyError`] when HMAC refuses the key.
     pub fn new(keys: &AuthKeys) -> Result<Self, CsrfKeyError> {
-        let mac = Hmac::new_from_slice(keys.csrf().expose()).map_err(|_| CsrfKeyError)?;
-        Ok(Self { mac })
+        let mac =
+            |keys: &AuthKeys| Hmac::new_from_slice(keys.csrf().expose()).map_err(|_| CsrfKeyError);
+        Ok(Self {
+            mac: mac(keys)?,
+            previous: keys.previous().iter().map(mac).collect::<Result<_, _>>()?,
+        })
     }
 
     /// The token of a session: 43 characters, always the same for the same session.
     #[must_use]
     pub fn issue(&self, session_id: SessionId) -> SecretString {
         URL_SAFE_NO_PAD
-            .encode(self.tag(session_id).finalize().into_bytes())
+            .encode(tag(&self.mac, session_id).finalize().into_bytes())
             .into()
     }
 
     /// Whether `token` is the session's, in a time that does not depend on how much of it fits.
     #[must_use]
     pub fn verify(&self, session_id: SessionId, token: &str) -> bool {
-        URL_SAFE_NO_PAD
-            .decode(token)
-            .is_ok_and(|bytes| self.tag(session_id).verify_slice(&bytes).is_ok())
+        let Ok(bytes) = URL_SAFE_NO_PAD.decode(token) else {
+            return false;
+        };
+        std::iter::once(&self.mac)
+            .chain(&self.previous)
+            .any(|mac| tag(mac, session_id).verify_slice(&bytes).is_ok())
     }
+}
 
-    fn tag(&self, session_id: SessionId) -> Hmac<Sha256> {
-        let mut mac = self.mac.clone();
-        mac.update(session_id.0.as_bytes());
-        mac
-    }
+fn tag(mac: &Hmac<Sha256>, session_id: SessionId) -> Hmac<Sha256> {
+    let mut mac = mac.clone();
+    mac.update(session_id.0.as_bytes());
+    mac
 }
 
 #[cfg(test)]
@@ -88,5 +96,23 @@ mod tests {
         ] {
             assert!(!ours.verify(session, bad), "{bad}");
         }
+    }
+
+    /// A page that is open while the secret changes keeps working.
+    #[test]
+    fn a_token_under_a_previous_secret_fits_and_is_no_longer_issued() {
+        let (old, new) = (
+            "an example of thirty-two bytes or more",
+            "another example of thirty-two bytes or more",
+        );
+        let keys =
+            AuthKeys::derive_with_previous(&SecretString::from(new), &[SecretString::from(old)]);
+        let rotated = CsrfTokens::new(&keys.unwrap()).unwrap();
+        let session = SessionId(Uuid::from_u128(1));
+        let earlier = tokens(old).issue(session);
+        assert!(rotated.verify(session, earlier.expose_secret()));
+        assert!(!tokens(new).verify(session, earlier.expose_secret()));
+        let issued = rotated.issue(session);
+        assert!(tokens(new).verify(session, issued.expose_secret()));
     }
 }

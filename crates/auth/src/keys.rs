@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hkdf::Hkdf;
 use resync_kernel::{ExposeSecret, SecretString};
 use secrecy::SecretBox;
@@ -38,14 +40,16 @@ impl fmt::Debug for DerivedKey {
     }
 }
 
-/// The keys of the product, by HKDF-SHA256 from `auth.secret_key`.
+/// The keys of the product, by HKDF-SHA256 from `auth.secret_key`, and those of the secrets before it.
 #[derive(Debug)]
 pub struct AuthKeys {
+    key_id: String,
     jwt: DerivedKey,
     csrf: DerivedKey,
     confirmation: DerivedKey,
     api_key: DerivedKey,
     engine_credentials: DerivedKey,
+    previous: Vec<Self>,
 }
 
 /// Why there are no keys.
@@ -65,6 +69,9 @@ pub enum AuthKeysError {
         "auth.secret_key repeats itself and can be guessed; make one with `openssl rand -base64 48`"
     )]
     Guessable,
+    /// More previous secrets than are tried.
+    #[error("at most {} previous secrets are tried", AuthKeys::MAX_PREVIOUS)]
+    TooManyPrevious,
     /// HKDF gave no key.
     #[error("no key could be derived from auth.secret_key")]
     Derivation,
@@ -76,6 +83,8 @@ impl AuthKeys {
     /// The least number of different bytes; 32 random hexadecimal digits have fewer with a chance of
     /// about one in a million.
     const MIN_DIFFERENT_BYTES: usize = 8;
+    /// How many secrets may stand before the current one; each costs a look-up for a key that is unknown.
+    pub const MAX_PREVIOUS: usize = 3;
 
     /// Derives all keys from `secret`.
     ///
@@ -95,12 +104,53 @@ impl AuthKeys {
         }
         let hkdf = Hkdf::<Sha256>::new(None, bytes);
         Ok(Self {
+            key_id: key_id(&hkdf)?,
             jwt: DerivedKey::derive(&hkdf, "resync/v1/jwt")?,
             csrf: DerivedKey::derive(&hkdf, "resync/v1/csrf")?,
             confirmation: DerivedKey::derive(&hkdf, "resync/v1/confirmation")?,
             api_key: DerivedKey::derive(&hkdf, "resync/v1/api-key")?,
             engine_credentials: DerivedKey::derive(&hkdf, "resync/v1/engine-credentials")?,
+            previous: Vec::new(),
         })
+    }
+
+    /// Derives the keys of `secret`, which make everything new, and those of the secrets before it, newest
+    /// first, under which what was made earlier is still known. A secret that stands twice counts once.
+    ///
+    /// # Errors
+    /// [`AuthKeysError`] when a secret is absent, short or guessable, or there are too many.
+    pub fn derive_with_previous(
+        secret: &SecretString,
+        previous: &[SecretString],
+    ) -> Result<Self, AuthKeysError> {
+        if previous.len() > Self::MAX_PREVIOUS {
+            return Err(AuthKeysError::TooManyPrevious);
+        }
+        let mut keys = Self::derive(secret)?;
+        for secret in previous {
+            let earlier = Self::derive(secret)?;
+            if keys.all().all(|known| known.key_id != earlier.key_id) {
+                keys.previous.push(earlier);
+            }
+        }
+        Ok(keys)
+    }
+
+    /// The keys of the previous secrets, newest first.
+    #[must_use]
+    pub fn previous(&self) -> &[Self] {
+        &self.previous
+    }
+
+    /// These keys, then the previous ones.
+    pub fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.previous)
+    }
+
+    /// Names the secret in what is signed, 11 characters; derived like a key, so it gives nothing away.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.key_id
     }
 
     /// Signs session tokens.
@@ -132,6 +182,13 @@ impl AuthKeys {
     pub const fn engine_credentials(&self) -> &DerivedKey {
         &self.engine_credentials
     }
+}
+
+fn key_id(hkdf: &Hkdf<Sha256>) -> Result<String, AuthKeysError> {
+    let mut id = [0; 8];
+    hkdf.expand(b"resync/v1/key-id", &mut id)
+        .map_err(|_| AuthKeysError::Derivation)?;
+    Ok(URL_SAFE_NO_PAD.encode(id))
 }
 
 #[cfg(test)]
@@ -188,6 +245,32 @@ mod tests {
         assert_eq!(
             hex::encode(keys.confirmation().expose()),
             "037c01546efdd6bcedda1a06e64f58331fbab4cd20dff770e7f237e34452f24b"
+        );
+    }
+
+    #[test]
+    fn previous_secrets_are_kept_once_and_are_as_good_as_the_current_one() {
+        let derive = |previous: &[&str]| {
+            let previous: Vec<_> = previous
+                .iter()
+                .map(|text| SecretString::from(*text))
+                .collect();
+            AuthKeys::derive_with_previous(&SecretString::from(SECRET), &previous)
+        };
+        let old = "another example of thirty-two bytes or more";
+        let keys = derive(&[old, SECRET, old]).unwrap();
+        let ids: Vec<_> = keys.all().map(AuthKeys::key_id).collect();
+        let alone = AuthKeys::derive(&SecretString::from(old)).unwrap();
+        assert_eq!(ids[1..], [alone.key_id()]);
+        assert!(ids[0].len() == 11 && ids[0] != ids[1]);
+        assert_eq!(keys.previous()[0].csrf().expose(), alone.csrf().expose());
+        assert_eq!(
+            derive(&["short"]).unwrap_err(),
+            AuthKeysError::TooShort { bytes: 5 }
+        );
+        assert_eq!(
+            derive(&[old; 4]).unwrap_err(),
+            AuthKeysError::TooManyPrevious
         );
     }
 

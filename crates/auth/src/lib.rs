@@ -19,16 +19,15 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let keys = AuthKeys::derive(&SecretString::from("a secret of 32 bytes or more, from config"))?;
 //! let one = NonZeroUsize::MIN;
+//! let clock = Arc::new(SystemClock::new());
 //! let ports = AuthPorts {
 //!     users: Arc::new(InMemoryUserRepository::default()),
 //!     sessions: Arc::new(InMemorySessionStore::default()),
-//!     lockout: Arc::new(InProcessLockout::new(
-//!         LockoutLimits::default(),
-//!         Arc::new(SystemClock::new()),
-//!     )),
+//!     memory: SessionMemory::new(Arc::new(SoleWriter), clock.clone()),
+//!     lockout: Arc::new(InProcessLockout::new(LockoutLimits::default(), clock.clone())),
 //!     hasher: Arc::new(BcryptPool::start(BcryptConfig { cost: 4, workers: one, queue: one })?),
 //!     events: Arc::new(InMemoryAuthEvents::default()),
-//!     clock: Arc::new(SystemClock::new()),
+//!     clock,
 //!     ids: Arc::new(SystemIds),
 //!     tracker: tokio_util::task::TaskTracker::new(),
 //! };
@@ -58,6 +57,7 @@ mod bcrypt_pool;
 mod csrf;
 mod keys;
 mod lockout;
+mod memory;
 mod model;
 mod ports;
 mod service;
@@ -71,6 +71,7 @@ pub use bcrypt_pool::{BcryptConfig, BcryptPool, BcryptPoolError};
 pub use csrf::{CsrfKeyError, CsrfTokens};
 pub use keys::{AuthKeys, AuthKeysError, DerivedKey};
 pub use lockout::InProcessLockout;
+pub use memory::SessionMemory;
 pub use model::*;
 pub use ports::*;
 pub use service::*;

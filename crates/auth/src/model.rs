@@ -3,6 +3,7 @@
 //! Nothing here does I/O; a value that exists is valid.
 
 mod api_key;
+mod client;
 mod ids;
 mod password;
 mod principal;
@@ -12,8 +13,12 @@ mod user;
 mod username;
 
 pub use api_key::{ApiKey, ApiKeyDigest, ApiKeyId};
+pub use client::{AgentLabel, Client};
 pub use ids::{SessionId, TokenId};
-pub use password::{PasswordHash, PasswordPolicy, PasswordPolicyError};
+pub use password::{
+    BreachList, BreachListError, PasswordHash, PasswordPolicy, PasswordPolicyError,
+    PasswordSuggestion, PasswordWarning, Strength,
+};
 pub use principal::Principal;
 pub use role::{Permission, Role, UnknownPermission, UnknownRole};
 pub use session::Session;

@@ -4,12 +4,14 @@ mod api_keys;
 mod login;
 mod ports;
 mod session;
+mod setup;
 mod users;
 
 pub use api_keys::{ApiKeyService, ApiKeySetupError, CreateApiKeyError, MadeApiKey, NewApiKey};
 pub use login::{LoggedIn, LoginError, LoginService};
 pub use ports::AuthPorts;
-pub use session::{AuthenticateError, LogOutError, SessionPolicy, SessionService};
+pub use session::{AuthenticateError, For, LogOutError, SessionPolicy, SessionService};
+pub use setup::{SetupError, SetupService, SetupTicket};
 pub use users::{
     ChangePasswordError, CreateUserError, FirstAdmin, ManageUserError, NewUser, UserService,
 };

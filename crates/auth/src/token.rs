@@ -2,8 +2,11 @@
 //!
 //! Invariants:
 //! - `iat`, `nbf` and `exp` are set in one place, [`TokenMinter::mint`], from our [`Clock`].
-//! - A token is good only with the one algorithm, a plain header, our issuer and audience, every claim
-//!   present with its type and no claim besides; a text in place of a number is no number.
+//! - A token is good only with the one algorithm, a header that is ours to the letter, our issuer and
+//!   audience, every claim present with its type and no claim besides; a text in place of a number is no
+//!   number.
+//! - The header's `kid` is compared with the few that we know and never looked up anywhere; a token
+//!   without one, or with another, is refused. New tokens are signed under the current secret alone.
 //! - `exp` and `nbf` are checked here against the [`Clock`]: `jsonwebtoken` would ask the machine's
 //!   clock, and would look at `nbf` only when told to. Its own check of time is therefore off.
 //! - No reason is given to whoever shows a bad token.
@@ -85,6 +88,12 @@ pub struct Claims {
 }
 
 impl Claims {
+    /// From when on the token is good, with the leeway between two replicas' clocks.
+    pub(crate) fn good_from(&self) -> Result<DateTime<Utc>, TokenError> {
+        let from = self.nbf.max(self.iat).saturating_sub(TokenVerifier::LEEWAY);
+        DateTime::from_timestamp(from, 0).ok_or(TokenError)
+    }
+
     /// When the token ends.
     ///
     /// # Errors
@@ -122,9 +131,18 @@ pub enum TokenSetupError {
 #[error("the token is not valid")]
 pub struct TokenError;
 
+/// The header of our tokens, whole: nothing else is taken.
+fn header(key_id: &str) -> Header {
+    Header {
+        kid: Some(key_id.to_owned()),
+        ..Header::new(Algorithm::HS256)
+    }
+}
+
 /// Signs tokens.
 pub struct TokenMinter {
     key: EncodingKey,
+    header: Header,
     config: TokenConfig,
     clock: Arc<dyn Clock>,
 }
@@ -147,6 +165,7 @@ impl TokenMinter {
         }
         Ok(Self {
             key: EncodingKey::from_secret(keys.jwt().expose()),
+            header: header(keys.key_id()),
             config,
             clock,
         })
@@ -171,7 +190,7 @@ impl TokenMinter {
             nbf: issued_at,
             exp: issued_at.saturating_add(lifetime),
         };
-        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.key)
+        let token = jsonwebtoken::encode(&self.header, &claims, &self.key)
             .map_err(|error| TokenSetupError::Sign(error.into()))?;
         Ok(Minted {
             token: token.into(),
@@ -182,7 +201,8 @@ impl TokenMinter {
 
 /// Checks tokens.
 pub struct TokenVerifier {
-    key: DecodingKey,
+    /// The headers that are taken, each with its key: the current one, then previous ones.
+    keys: Vec<(Header, DecodingKey)>,
     validation: Validation,
     clock: Arc<dyn Clock>,
 }
@@ -193,7 +213,7 @@ impl TokenVerifier {
     /// How far another replica's clock may be ahead or behind, in seconds.
     const LEEWAY: i64 = 5;
 
-    /// A verifier under the key for tokens, proven by signing and verifying one.
+    /// A verifier under the keys for tokens, current and previous, proven by signing and verifying one.
     ///
     /// # Errors
     /// [`TokenSetupError`] when the configuration is not usable or the proof fails.
@@ -209,9 +229,17 @@ impl TokenVerifier {
         validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
         validation.set_issuer(&[&config.issuer]);
         validation.set_audience(&[&config.audience]);
-        let key = DecodingKey::from_secret(keys.jwt().expose());
+        let keys = keys
+            .all()
+            .map(|keys| {
+                (
+                    header(keys.key_id()),
+                    DecodingKey::from_secret(keys.jwt().expose()),
+                )
+            })
+            .collect();
         let verifier = Self {
-            key,
+            keys,
             validation,
             clock,
         };
@@ -246,12 +274,15 @@ impl TokenVerifier {
         if token.len() > Self::MAX_BYTES {
             return Err(TokenError);
         }
-        let data = jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation)
-            .map_err(|_| TokenError)?;
-        if data.header != Header::new(Algorithm::HS256) {
-            return Err(TokenError);
-        }
-        let claims = data.claims;
+        let shown = jsonwebtoken::decode_header(token).map_err(|_| TokenError)?;
+        let (_, key) = self
+            .keys
+            .iter()
+            .find(|(header, _)| *header == shown)
+            .ok_or(TokenError)?;
+        let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation)
+            .map_err(|_| TokenError)?
+            .claims;
         let now = self.clock.now().timestamp();
         let over = claims.exp <= now.saturating_sub(Self::LEEWAY);
         let early = claims.nbf.max(claims.iat) > now.saturating_add(Self::LEEWAY);

@@ -10,10 +10,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use resync_auth::{
-    ApiKey, ApiKeyDigest, ApiKeyEvent, ApiKeyEvents, ApiKeyId, ApiKeyRepository,
-    ApiKeyRepositoryError, AuthEvent, AuthEvents, AuthEventsError, PasswordHash, Role, Session,
-    SessionId, SessionStore, SessionStoreError, TokenId, User, UserRepository, UserRepositoryError,
-    Username,
+    ApiKey, ApiKeyDigest, ApiKeyId, ApiKeyRepository, ApiKeyRepositoryError, AuthEvent, AuthEvents,
+    AuthEventsError, PasswordHash, Role, Session, SessionId, SessionStore, SessionStoreError,
+    SetupRecord, SetupTokenStore, SetupTokenStoreError, TokenId, User, UserFilter, UserRepository,
+    UserRepositoryError, Username,
 };
 use resync_kernel::{Limit, UserId};
 
@@ -80,12 +80,14 @@ impl UserRepository for InMemoryUserRepository {
 
     async fn list(
         &self,
+        filter: UserFilter,
         after: Option<Username>,
         limit: Limit,
     ) -> Result<Vec<User>, UserRepositoryError> {
         let mut users: Vec<_> = lock(&self.users)
             .values()
             .filter(|user| after.as_ref().is_none_or(|after| user.username > *after))
+            .filter(|user| filter.lets_through(user))
             .cloned()
             .collect();
         users.sort_by(|a, b| a.username.cmp(&b.username));
@@ -258,6 +260,24 @@ impl ApiKeyRepository for InMemoryApiKeyRepository {
         Ok(keys)
     }
 
+    async fn note_use(&self, id: ApiKeyId, at: DateTime<Utc>) -> Result<(), ApiKeyRepositoryError> {
+        if let Some(key) = lock(&self.keys).iter_mut().find(|key| key.id == id) {
+            key.last_used_at = Some(key.last_used_at.map_or(at, |last| last.max(at)));
+        }
+        Ok(())
+    }
+
+    async fn renew_digest(
+        &self,
+        id: ApiKeyId,
+        old: ApiKeyDigest,
+        new: ApiKeyDigest,
+    ) -> Result<bool, ApiKeyRepositoryError> {
+        let mut keys = lock(&self.keys);
+        let key = keys.iter_mut().find(|key| key.id == id && key.digest == old);
+        Ok(key.map(|key| key.digest = new).is_some())
+    }
+
     async fn delete(&self, user_id: UserId, id: ApiKeyId) -> Result<bool, ApiKeyRepositoryError> {
         let mut keys = lock(&self.keys);
         let before = keys.len();
@@ -288,24 +308,25 @@ impl AuthEvents for InMemoryAuthEvents {
     }
 }
 
-/// Keeps what was recorded of API keys, for a test to read.
+/// The token of the first start in memory; it ends with the process.
 #[derive(Debug, Default)]
-pub struct InMemoryApiKeyEvents {
-    events: Mutex<Vec<ApiKeyEvent>>,
-}
-
-impl InMemoryApiKeyEvents {
-    /// What was recorded so far, in its order.
-    #[must_use]
-    pub fn recorded(&self) -> Vec<ApiKeyEvent> {
-        lock(&self.events).clone()
-    }
+pub struct InMemorySetupTokenStore {
+    record: Mutex<Option<SetupRecord>>,
 }
 
 #[async_trait]
-impl ApiKeyEvents for InMemoryApiKeyEvents {
-    async fn record(&self, event: ApiKeyEvent) -> Result<(), AuthEventsError> {
-        lock(&self.events).push(event);
+impl SetupTokenStore for InMemorySetupTokenStore {
+    async fn replace(&self, record: &SetupRecord) -> Result<(), SetupTokenStoreError> {
+        *lock(&self.record) = Some(record.clone());
+        Ok(())
+    }
+
+    async fn find(&self) -> Result<Option<SetupRecord>, SetupTokenStoreError> {
+        Ok(lock(&self.record).clone())
+    }
+
+    async fn clear(&self) -> Result<(), SetupTokenStoreError> {
+        *lock(&self.record) = None;
         Ok(())
     }
 }

@@ -220,6 +220,19 @@ impl SqliteDatabase {
         }
     }
 
+    /// A number that is another one after each commit by another process; our own commits, all of which go
+    /// through the writer that is asked here, leave it as it is. Waits while a write runs.
+    ///
+    /// # Errors
+    /// [`SqliteError::Query`] when the database does not answer, or the writer is held for too long.
+    #[cfg(feature = "auth")]
+    pub(crate) async fn version(&self) -> Result<i64, SqliteError> {
+        let version = sqlx::query_scalar("PRAGMA data_version")
+            .fetch_one(&self.writer)
+            .await?;
+        Ok(version)
+    }
+
     /// Whether the database answers, for readiness.
     ///
     /// # Errors

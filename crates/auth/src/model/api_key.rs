@@ -51,4 +51,6 @@ pub struct ApiKey {
     pub created_at: DateTime<Utc>,
     /// From when on it is over.
     pub expires_at: DateTime<Utc>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<DateTime<Utc>>,
 }

@@ -1,9 +1,11 @@
 //! A login session.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, Utc};
 use resync_kernel::UserId;
 
-use super::{SessionId, TokenId};
+use super::{AgentLabel, SessionId, TokenId};
 
 /// A login session: it is active while its row exists and its time has not run out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,4 +22,8 @@ pub struct Session {
     pub last_seen_at: DateTime<Utc>,
     /// From when on the session is over, whatever happens.
     pub expires_at: DateTime<Utc>,
+    /// From where the user logged in, if that is known.
+    pub address: Option<IpAddr>,
+    /// What the user's client called itself then.
+    pub agent: Option<AgentLabel>,
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use resync_kernel::{BoxError, UserId};
 use thiserror::Error;
 
-use crate::model::{Role, SessionId, Username};
+use crate::model::{ApiKeyId, Role, SessionId, Username};
 
 /// Takes the events of this domain; the wiring maps it to the audit log.
 ///
@@ -66,6 +66,34 @@ pub enum AuthEventKind {
     LoggedOutEverywhere {
         /// How many there were.
         sessions: u64,
+    },
+    /// An administrator ended a session of an account.
+    SessionRevoked {
+        /// The account.
+        user_id: UserId,
+        /// The session.
+        session_id: SessionId,
+    },
+    /// An administrator ended all sessions of an account.
+    SessionsRevoked {
+        /// The account.
+        user_id: UserId,
+        /// How many there were.
+        sessions: u64,
+    },
+    /// An API key was made.
+    ApiKeyCreated {
+        /// For whom it speaks.
+        user_id: UserId,
+        /// The key.
+        key_id: ApiKeyId,
+    },
+    /// An API key was ended.
+    ApiKeyRevoked {
+        /// For whom it spoke.
+        user_id: UserId,
+        /// The key.
+        key_id: ApiKeyId,
     },
     /// An account was made.
     UserCreated {

@@ -19,9 +19,10 @@ pub trait UserRepository: Send + Sync {
     /// The user of that id.
     async fn find_by_id(&self, id: UserId) -> Result<Option<User>, UserRepositoryError>;
 
-    /// Users by name, those after `after`, at most `limit`.
+    /// Users by name, those after `after` that `filter` lets through, at most `limit`.
     async fn list(
         &self,
+        filter: UserFilter,
         after: Option<Username>,
         limit: Limit,
     ) -> Result<Vec<User>, UserRepositoryError>;
@@ -54,8 +55,29 @@ pub trait UserRepository: Send + Sync {
     /// would be left, [`UserRepositoryError::NotFound`] without such a user.
     async fn set_role(&self, id: UserId, role: Role) -> Result<(), UserRepositoryError>;
 
-    /// Deletes a user, with the same errors as [`UserRepository::set_role`].
+    /// Deletes a user and whatever is kept for it alone, with the same errors as [`UserRepository::set_role`].
     async fn delete(&self, id: UserId) -> Result<(), UserRepositoryError>;
+}
+
+/// Which users to list; the default is all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserFilter {
+    /// Those with this role.
+    pub role: Option<Role>,
+    /// Those whose name holds this text, in any case of its letters.
+    pub name: Option<String>,
+}
+
+impl UserFilter {
+    /// Whether `user` is let through.
+    #[must_use]
+    pub fn lets_through(&self, user: &User) -> bool {
+        self.role.is_none_or(|role| user.role == role)
+            && self.name.as_ref().is_none_or(|part| {
+                let part = part.to_ascii_lowercase();
+                user.username.as_str().contains(&part)
+            })
+    }
 }
 
 /// What went wrong with users.

@@ -11,25 +11,28 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use resync_kernel::{BoxError, EntropyError, SecretString, random_token};
+use resync_kernel::{BoxError, EntropyError, SecretString, UserId, random_token};
 use sha2::Sha256;
 use thiserror::Error;
 
-use super::{AuthPorts, AuthenticateError, LogOutError};
+use super::{AuthPorts, AuthenticateError, For, LogOutError, SessionPolicy};
 use crate::keys::AuthKeys;
-use crate::model::{ApiKey, ApiKeyDigest, ApiKeyId, Permission, Principal, SessionId, TokenId};
+use crate::memory::{Digest, Found};
+use crate::model::{
+    ApiKey, ApiKeyDigest, ApiKeyId, Permission, Principal, SessionId, TokenId, User,
+};
 use crate::ports::{
-    ApiKeyEvent, ApiKeyEventKind, ApiKeyEvents, ApiKeyRepository, ApiKeyRepositoryError,
-    AuthEventsError, UserRepositoryError,
+    ApiKeyRepository, ApiKeyRepositoryError, AuthEventKind, AuthEventsError, UserRepositoryError,
 };
 
 /// Makes, checks and ends API keys.
 pub struct ApiKeyService {
     ports: AuthPorts,
     keys: Arc<dyn ApiKeyRepository>,
-    events: Arc<dyn ApiKeyEvents>,
     mac: Hmac<Sha256>,
+    previous: Vec<Hmac<Sha256>>,
 }
 
 /// A key to make.
@@ -124,32 +127,47 @@ impl ApiKeyService {
     pub const PREFIX: &str = "rsk_";
     /// The prefix and 43 characters for 32 random bytes.
     const TEXT_LEN: usize = 47;
-    const MAX_LIFETIME: Duration = Duration::from_hours(366 * 24);
+    /// The longest life of a key.
+    pub const MAX_LIFETIME: Duration = Duration::from_hours(366 * 24);
+    /// How long a key lives when nobody says.
+    pub const DEFAULT_LIFETIME: Duration = Duration::from_hours(90 * 24);
 
-    /// A service whose digests are under the key for API keys.
+    /// A service whose digests are under the key for API keys; those under previous keys are known too,
+    /// and renewed at their next use.
     ///
     /// # Errors
     /// [`ApiKeySetupError`] when HMAC refuses the key.
     pub fn new(
         ports: AuthPorts,
         keys: Arc<dyn ApiKeyRepository>,
-        events: Arc<dyn ApiKeyEvents>,
         auth_keys: &AuthKeys,
     ) -> Result<Self, ApiKeySetupError> {
-        let secret = auth_keys.api_key().expose();
-        let mac = Hmac::new_from_slice(secret).map_err(|_| ApiKeySetupError)?;
+        let mac = |keys: &AuthKeys| {
+            Hmac::new_from_slice(keys.api_key().expose()).map_err(|_| ApiKeySetupError)
+        };
+        let previous = auth_keys
+            .previous()
+            .iter()
+            .map(mac)
+            .collect::<Result<_, _>>()?;
         Ok(Self {
             ports,
             keys,
-            events,
-            mac,
+            mac: mac(auth_keys)?,
+            previous,
         })
     }
 
-    fn digest(&self, text: &str) -> ApiKeyDigest {
-        let mut mac = self.mac.clone();
-        mac.update(text.as_bytes());
-        ApiKeyDigest(mac.finalize().into_bytes().into())
+    /// Whether `text` has the form of a key: [`ApiKeyService::PREFIX`] and 43 characters of base64url. Says
+    /// nothing about whether there is such a key.
+    #[must_use]
+    pub fn is_well_formed(text: &str) -> bool {
+        text.strip_prefix(Self::PREFIX).is_some_and(|random| {
+            text.len() == Self::TEXT_LEN
+                && random
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        })
     }
 
     /// Makes a key for the principal's own user.
@@ -158,13 +176,30 @@ impl ApiKeyService {
     ///
     /// # Errors
     /// [`CreateApiKeyError`].
-    #[tracing::instrument(name = "auth.create_api_key", skip_all, fields(user.id = %principal.user_id))]
     pub async fn create(
         &self,
         new: NewApiKey,
         principal: &Principal,
     ) -> Result<MadeApiKey, CreateApiKeyError> {
-        if principal.scopes.is_some() {
+        self.create_for(principal.user_id, new, Some(principal))
+            .await
+    }
+
+    /// Makes a key for any user, as an administrator does for a machine's account; `actor` is `None` from
+    /// the command line. Whether the actor may is checked before.
+    ///
+    /// Cancel safe: as [`ApiKeyService::create`].
+    ///
+    /// # Errors
+    /// [`CreateApiKeyError`].
+    #[tracing::instrument(name = "auth.create_api_key", skip_all, fields(user.id = %owner))]
+    pub async fn create_for(
+        &self,
+        owner: UserId,
+        new: NewApiKey,
+        actor: Option<&Principal>,
+    ) -> Result<MadeApiKey, CreateApiKeyError> {
+        if actor.is_some_and(|actor| actor.scopes.is_some()) {
             return Err(CreateApiKeyError::NotALogin);
         }
         let length = new.label.chars().count();
@@ -174,7 +209,7 @@ impl ApiKeyService {
         if new.lifetime < Duration::from_secs(1) || new.lifetime > Self::MAX_LIFETIME {
             return Err(CreateApiKeyError::Lifetime);
         }
-        let user = self.ports.users.find_by_id(principal.user_id).await?;
+        let user = self.ports.users.find_by_id(owner).await?;
         let user = user.ok_or(CreateApiKeyError::NotFound)?;
         let allowed =
             |scope: &Permission| user.role.can(*scope) && *scope != Permission::ConfirmActions;
@@ -187,24 +222,24 @@ impl ApiKeyService {
             id: ApiKeyId(self.ports.ids.next()),
             user_id: user.id,
             label: new.label,
-            digest: self.digest(&text),
+            digest: digest(&self.mac, &text),
             scopes: new.scopes,
             user_version: user.session_version,
             created_at: now,
             expires_at: now + new.lifetime,
+            last_used_at: None,
         };
-        let (keys, events) = (Arc::clone(&self.keys), Arc::clone(&self.events));
+        let (keys, ports) = (Arc::clone(&self.keys), self.ports.clone());
+        let actor = actor.map(|actor| actor.user_id);
         let work = async move {
             if !keys.insert(&key, Self::MOST).await? {
                 return Err(CreateApiKeyError::TooMany);
             }
-            let event = ApiKeyEvent {
-                at: now,
-                actor: key.user_id,
+            let kind = AuthEventKind::ApiKeyCreated {
+                user_id: key.user_id,
                 key_id: key.id,
-                kind: ApiKeyEventKind::Created,
             };
-            let recorded = events.record(event).await;
+            let recorded = ports.record(actor, None, kind).await;
             recorded.map_err(CreateApiKeyError::NotRecorded)?;
             Ok(key)
         };
@@ -215,35 +250,119 @@ impl ApiKeyService {
         })
     }
 
-    /// Who shows the key `text`. The key's id stands in the principal for session and token.
+    /// Who shows the key `text`, for whatever the request does: as [`ApiKeyService::authenticate_for`] a
+    /// change.
+    ///
+    /// # Errors
+    /// As [`ApiKeyService::authenticate_for`].
+    pub async fn authenticate(&self, text: &str) -> Result<Principal, AuthenticateError> {
+        self.authenticate_for(text, For::Change).await
+    }
+
+    /// Who shows the key `text`. The key's id stands in the principal for session and token. A key that was
+    /// good within the last minute is known as a session is.
     ///
     /// # Errors
     /// [`AuthenticateError::Invalid`] for every key that is not good, without a reason;
-    /// [`AuthenticateError::Unavailable`] when a store did not answer.
+    /// [`AuthenticateError::Unavailable`] when a store did not answer, and for [`For::Read`] when it did not
+    /// say yes within the last minute either.
     #[tracing::instrument(name = "auth.authenticate_key", level = "debug", skip_all)]
-    pub async fn authenticate(&self, text: &str) -> Result<Principal, AuthenticateError> {
-        if text.len() != Self::TEXT_LEN || !text.starts_with(Self::PREFIX) {
+    pub async fn authenticate_for(
+        &self,
+        text: &str,
+        purpose: For,
+    ) -> Result<Principal, AuthenticateError> {
+        if !Self::is_well_formed(text) {
             return Err(AuthenticateError::Invalid);
         }
-        let key = self
-            .keys
-            .find(self.digest(text))
-            .await?
-            .ok_or(AuthenticateError::Invalid)?;
+        let (memory, now) = (&self.ports.memory, self.ports.clock.now());
+        let shown = Digest::of(text);
+        if let Some(entry) = memory.recall(shown, now) {
+            if entry.claims_note(now, SessionPolicy::NOTE_EVERY) {
+                self.note_use(ApiKeyId(entry.principal.session_id.0), now)
+                    .await;
+            }
+            return Ok(entry.principal.clone());
+        }
+        let before = memory.before();
+        match self.ask(text, now).await {
+            Ok(found) => {
+                let principal = found.principal.clone();
+                memory.remember(shown, found, before);
+                Ok(principal)
+            }
+            Err(AuthenticateError::Unavailable(error)) if purpose == For::Read => {
+                let known = memory.last_good(shown, now);
+                let known = known.map(|entry| entry.principal.clone());
+                known.ok_or(AuthenticateError::Unavailable(error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the stores say.
+    async fn ask(&self, text: &str, now: DateTime<Utc>) -> Result<Found, AuthenticateError> {
+        let key = self.find(text).await?.ok_or(AuthenticateError::Invalid)?;
         let user = self.ports.users.find_by_id(key.user_id).await?;
         let user = user.ok_or(AuthenticateError::Invalid)?;
-        if self.ports.clock.now() >= key.expires_at || user.session_version != key.user_version {
+        if now >= key.expires_at || user.session_version != key.user_version {
             return Err(AuthenticateError::Invalid);
         }
-        Ok(Principal {
-            user_id: user.id,
-            username: user.username,
-            role: user.role,
-            scopes: Some(key.scopes),
-            session_id: SessionId(key.id.0),
-            token_id: TokenId(key.id.0),
-            expires_at: key.expires_at,
+        let due = key.last_used_at.is_none_or(|last| {
+            (now - last)
+                .to_std()
+                .is_ok_and(|unused| unused >= SessionPolicy::NOTE_EVERY)
+        });
+        if due {
+            self.note_use(key.id, now).await;
+        }
+        let last_used = if due {
+            now
+        } else {
+            key.last_used_at.unwrap_or(now)
+        };
+        Ok(Found {
+            principal: speaks_for(user, &key),
+            // A wall clock that went back takes no key away.
+            not_before: DateTime::<Utc>::MIN_UTC,
+            last_used,
+            idle: None,
         })
+    }
+
+    /// The key, under the digest of the current secret or of a previous one, which is then renewed.
+    async fn find(&self, text: &str) -> Result<Option<ApiKey>, AuthenticateError> {
+        let current = digest(&self.mac, text);
+        if let Some(key) = self.keys.find(current).await? {
+            return Ok(Some(key));
+        }
+        for mac in &self.previous {
+            let earlier = digest(mac, text);
+            let Some(mut key) = self.keys.find(earlier).await? else {
+                continue;
+            };
+            // The key is good either way, and is found under the previous secret again.
+            match self.keys.renew_digest(key.id, earlier, current).await {
+                Ok(_) => {
+                    key.digest = current;
+                    tracing::info!(key.id = %key.id, "a key made under a previous secret was renewed");
+                }
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, key.id = %key.id, "a key stays under a previous secret");
+                }
+            }
+            return Ok(Some(key));
+        }
+        Ok(None)
+    }
+
+    /// A use that is not noted changes nothing but what its owner sees.
+    async fn note_use(&self, id: ApiKeyId, now: DateTime<Utc>) {
+        if let Err(error) = self.keys.note_use(id, now).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, key.id = %id, "the use of an API key is not noted");
+        }
     }
 
     /// The principal's keys, oldest first, expired ones too.
@@ -254,6 +373,14 @@ impl ApiKeyService {
         self.keys.list(principal.user_id).await
     }
 
+    /// The keys of any user, for an administrator; as [`ApiKeyService::list`].
+    ///
+    /// # Errors
+    /// [`ApiKeyRepositoryError`] when the store does not answer.
+    pub async fn list_of(&self, owner: UserId) -> Result<Vec<ApiKey>, ApiKeyRepositoryError> {
+        self.keys.list(owner).await
+    }
+
     /// Ends one of the principal's keys; `false` when it has no such key.
     ///
     /// Cancel safe: runs to its end.
@@ -261,22 +388,56 @@ impl ApiKeyService {
     /// # Errors
     /// [`LogOutError`].
     pub async fn revoke(&self, id: ApiKeyId, principal: &Principal) -> Result<bool, LogOutError> {
-        let (keys, events) = (Arc::clone(&self.keys), Arc::clone(&self.events));
-        let (at, actor) = (self.ports.clock.now(), principal.user_id);
+        self.revoke_of(principal.user_id, id, Some(principal)).await
+    }
+
+    /// Ends a key of any user, as an administrator does; `actor` is `None` from the command line. `false`
+    /// when that user has no such key.
+    ///
+    /// Cancel safe: runs to its end.
+    ///
+    /// # Errors
+    /// [`LogOutError`].
+    pub async fn revoke_of(
+        &self,
+        owner: UserId,
+        id: ApiKeyId,
+        actor: Option<&Principal>,
+    ) -> Result<bool, LogOutError> {
+        let (keys, ports) = (Arc::clone(&self.keys), self.ports.clone());
+        let actor = actor.map(|actor| actor.user_id);
         let work = async move {
-            let ended = keys.delete(actor, id).await?;
+            let ended = keys.delete(owner, id).await;
+            ports.memory.forget_session(SessionId(id.0));
+            let ended = ended?;
             if ended {
-                let event = ApiKeyEvent {
-                    at,
-                    actor,
+                let kind = AuthEventKind::ApiKeyRevoked {
+                    user_id: owner,
                     key_id: id,
-                    kind: ApiKeyEventKind::Revoked,
                 };
-                let recorded = events.record(event).await;
+                let recorded = ports.record(actor, None, kind).await;
                 recorded.map_err(LogOutError::NotRecorded)?;
             }
             Ok(ended)
         };
         self.ports.to_the_end(work).await
+    }
+}
+
+fn digest(mac: &Hmac<Sha256>, text: &str) -> ApiKeyDigest {
+    let mut mac = mac.clone();
+    mac.update(text.as_bytes());
+    ApiKeyDigest(mac.finalize().into_bytes().into())
+}
+
+fn speaks_for(user: User, key: &ApiKey) -> Principal {
+    Principal {
+        user_id: user.id,
+        username: user.username,
+        role: user.role,
+        scopes: Some(key.scopes.clone()),
+        session_id: SessionId(key.id.0),
+        token_id: TokenId(key.id.0),
+        expires_at: key.expires_at,
     }
 }

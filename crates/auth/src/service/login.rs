@@ -10,12 +10,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use resync_kernel::{BoxError, SecretString};
+use resync_kernel::{BoxError, SecretString, UserId};
 use thiserror::Error;
 
 use super::AuthPorts;
 use crate::csrf::CsrfTokens;
-use crate::model::{Principal, Role, Session, SessionId, TokenId, User, Username};
+use crate::model::{Client, Principal, Role, Session, SessionId, TokenId, User, Username};
 use crate::ports::{Attempt, AuthEventKind, HasherError, Outcome, Reservation, ReserveError};
 use crate::token::{TokenMinter, TokenSubject};
 
@@ -84,13 +84,46 @@ impl LoginService {
     ///
     /// # Errors
     /// [`LoginError`]. A failed audit row is [`LoginError::Unavailable`], of a failed login too.
-    #[tracing::instrument(name = "auth.log_in", skip_all)]
     pub async fn log_in(
         &self,
         username: &str,
         password: SecretString,
-        address: IpAddr,
+        client: impl Into<Client>,
     ) -> Result<LoggedIn, LoginError> {
+        self.check(username, password, client.into(), None).await
+    }
+
+    /// As [`LoginService::log_in`]; a login that succeeds ends the session of `old`, which came with the
+    /// request (ASVS 7.2.4). One that fails ends nothing.
+    ///
+    /// Cancel safe: as [`LoginService::log_in`].
+    ///
+    /// # Errors
+    /// As [`LoginService::log_in`]. When the old session cannot be ended there is no new one.
+    pub async fn log_in_instead_of(
+        &self,
+        old: &Principal,
+        username: &str,
+        password: SecretString,
+        client: impl Into<Client>,
+    ) -> Result<LoggedIn, LoginError> {
+        // An API key is no session that a login could take the place of.
+        let old = old
+            .scopes
+            .is_none()
+            .then_some((old.user_id, old.session_id));
+        self.check(username, password, client.into(), old).await
+    }
+
+    #[tracing::instrument(name = "auth.log_in", skip_all)]
+    async fn check(
+        &self,
+        username: &str,
+        password: SecretString,
+        client: Client,
+        old: Option<(UserId, SessionId)>,
+    ) -> Result<LoggedIn, LoginError> {
+        let address = client.address;
         let attempt = Attempt::new(username, address);
         let reservation = match self.ports.lockout.reserve(attempt).await {
             Ok(reservation) => reservation,
@@ -128,7 +161,7 @@ impl LoginService {
             Some(user) if fits && user.role != Role::Service => {
                 self.settle(reservation, Outcome::Succeeded).await;
                 self.rehash(&user, &password).await;
-                self.open(user, address).await
+                self.open(user, client, old).await
             }
             other => {
                 let user = other.map(|user| (user.id, user.username));
@@ -200,7 +233,13 @@ impl LoginService {
         }
     }
 
-    async fn open(&self, user: User, address: IpAddr) -> Result<LoggedIn, LoginError> {
+    /// Opens a session for `user`, who is proven, and ends the one that it takes the place of.
+    pub(crate) async fn open(
+        &self,
+        user: User,
+        client: Client,
+        old: Option<(UserId, SessionId)>,
+    ) -> Result<LoggedIn, LoginError> {
         let session_id = SessionId(self.ports.ids.next());
         let token_id = TokenId(self.ports.ids.next());
         let minted = self
@@ -222,12 +261,18 @@ impl LoginService {
             created_at: now,
             last_seen_at: now,
             expires_at,
+            address: Some(client.address),
+            agent: client.agent,
         };
         let name = user.username.clone();
         let ports = self.ports.clone();
-        self.ports
-            .to_the_end(async move { store(&ports, &session, name, address).await })
-            .await?;
+        let work = async move {
+            if let Some((user_id, session_id)) = old {
+                end_old(&ports, user_id, session_id, client.address).await?;
+            }
+            store(&ports, &session, name, client.address).await
+        };
+        self.ports.to_the_end(work).await?;
         let principal = Principal {
             user_id: user.id,
             username: user.username,
@@ -245,6 +290,25 @@ impl LoginService {
             expires_at,
         })
     }
+}
+
+/// Ends the session that a login takes the place of.
+async fn end_old(
+    ports: &AuthPorts,
+    user_id: UserId,
+    session_id: SessionId,
+    address: IpAddr,
+) -> Result<(), LoginError> {
+    if ports
+        .revoke(user_id, session_id)
+        .await
+        .map_err(unavailable)?
+    {
+        let kind = AuthEventKind::LoggedOut { session_id };
+        let recorded = ports.record(Some(user_id), Some(address), kind).await;
+        recorded.map_err(unavailable)?;
+    }
+    Ok(())
 }
 
 /// Stores the session and its audit row; a session without its row is ended again.
@@ -266,7 +330,7 @@ async fn store(
         return Ok(());
     };
     // Its token was given to nobody, so a session that cannot be ended now is idle until it expires.
-    if let Err(cause) = ports.sessions.revoke(session.user_id, session.id).await {
+    if let Err(cause) = ports.revoke(session.user_id, session.id).await {
         let cause = &cause as &dyn std::error::Error;
         tracing::warn!(
             error = cause,

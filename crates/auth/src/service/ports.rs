@@ -7,9 +7,11 @@ use resync_kernel::{BoxError, Clock, IdGenerator, UserId};
 use thiserror::Error;
 use tokio_util::task::TaskTracker;
 
+use crate::memory::SessionMemory;
+use crate::model::SessionId;
 use crate::ports::{
     AuthEvent, AuthEventKind, AuthEvents, AuthEventsError, LockoutStore, PasswordHasher,
-    SessionStore, UserRepository,
+    SessionStore, SessionStoreError, UserRepository,
 };
 
 /// The ports of this domain, built once by the server and shared by its use cases.
@@ -19,6 +21,8 @@ pub struct AuthPorts {
     pub users: Arc<dyn UserRepository>,
     /// Sessions.
     pub sessions: Arc<dyn SessionStore>,
+    /// What is remembered of them; one for all use cases.
+    pub memory: SessionMemory,
     /// Limits on guessing.
     pub lockout: Arc<dyn LockoutStore>,
     /// The one password hash.
@@ -53,6 +57,26 @@ impl AuthPorts {
                 kind,
             })
             .await
+    }
+
+    /// Ends a session in the store and in the memory, in this order, so that no request after this is let in.
+    /// When the store fails the session may be over or not; the next request asks.
+    pub(crate) async fn revoke(
+        &self,
+        user_id: UserId,
+        id: SessionId,
+    ) -> Result<bool, SessionStoreError> {
+        let ended = self.sessions.revoke(user_id, id).await;
+        self.memory.forget_session(id);
+        ended
+    }
+
+    /// As [`AuthPorts::revoke`], for all sessions of a user. Its API keys are forgotten too, as the change
+    /// that ends sessions may have ended them.
+    pub(crate) async fn revoke_all(&self, user_id: UserId) -> Result<u64, SessionStoreError> {
+        let ended = self.sessions.revoke_all(user_id).await;
+        self.memory.forget_user(user_id);
+        ended
     }
 
     /// Runs `work` to its end, whatever becomes of the caller.

@@ -3,7 +3,10 @@
 //! Invariants:
 //! - A request is somebody's only while token, session and user say the same: the session is stored and
 //!   not idle, the user exists with that session version and role. What cannot be asked is refused.
-//! - A session that was ended is dead at the next question to the store.
+//! - A session that was ended is dead at the very next request: what is remembered of it is dropped
+//!   before the use case returns.
+//! - While the store does not answer, who asks to read is known for a minute after the last answer;
+//!   nobody changes anything.
 //! - A failed revocation is an error to the caller, never a silent success.
 
 use std::net::IpAddr;
@@ -14,6 +17,7 @@ use resync_kernel::{BoxError, UserId};
 use thiserror::Error;
 
 use super::AuthPorts;
+use crate::memory::{Digest, Found};
 use crate::model::{Principal, Session, SessionId};
 use crate::ports::{AuthEventKind, AuthEventsError, SessionStoreError, UserRepositoryError};
 use crate::token::{TokenError, TokenVerifier};
@@ -37,6 +41,15 @@ impl Default for SessionPolicy {
             idle: Duration::from_hours(1),
         }
     }
+}
+
+/// What a request is about to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum For {
+    /// It changes nothing, as `GET` and `HEAD` do.
+    Read,
+    /// It may change something.
+    Change,
 }
 
 /// Proves who asks. The server builds one, before there is traffic.
@@ -114,17 +127,61 @@ impl SessionService {
         }
     }
 
-    /// Who shows `token`.
+    /// Who shows `token`, for whatever the request does: as [`SessionService::authenticate_for`] a change.
+    ///
+    /// Cancel safe: nothing but the time of use is written.
+    ///
+    /// # Errors
+    /// As [`SessionService::authenticate_for`].
+    pub async fn authenticate(&self, token: &str) -> Result<Principal, AuthenticateError> {
+        self.authenticate_for(token, For::Change).await
+    }
+
+    /// Who shows `token`. A token that was good within the last minute is known without asking a store,
+    /// while changes of the stores are followed; what this process ended is dead at once.
     ///
     /// Cancel safe: nothing but the time of use is written.
     ///
     /// # Errors
     /// [`AuthenticateError::Invalid`] for every token that is not good, without a reason;
-    /// [`AuthenticateError::Unavailable`] when a store did not answer.
+    /// [`AuthenticateError::Unavailable`] when a store did not answer, and for [`For::Read`] when it did not
+    /// say yes within the last minute either.
     #[tracing::instrument(name = "auth.authenticate", level = "debug", skip_all)]
-    pub async fn authenticate(&self, token: &str) -> Result<Principal, AuthenticateError> {
+    pub async fn authenticate_for(
+        &self,
+        token: &str,
+        purpose: For,
+    ) -> Result<Principal, AuthenticateError> {
+        if token.len() > TokenVerifier::MAX_BYTES {
+            return Err(AuthenticateError::Invalid);
+        }
+        let (memory, now) = (&self.ports.memory, self.ports.clock.now());
+        let digest = Digest::of(token);
+        if let Some(entry) = memory.recall(digest, now) {
+            if entry.claims_note(now, SessionPolicy::NOTE_EVERY) {
+                self.note_use(entry.principal.session_id, now).await;
+            }
+            return Ok(entry.principal.clone());
+        }
+        let before = memory.before();
+        match self.ask(token, now).await {
+            Ok(found) => {
+                let principal = found.principal.clone();
+                memory.remember(digest, found, before);
+                Ok(principal)
+            }
+            Err(AuthenticateError::Unavailable(error)) if purpose == For::Read => {
+                let known = memory.last_good(digest, now);
+                let known = known.map(|entry| entry.principal.clone());
+                known.ok_or(AuthenticateError::Unavailable(error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the token and the stores say.
+    async fn ask(&self, token: &str, now: DateTime<Utc>) -> Result<Found, AuthenticateError> {
         let claims = self.verifier.verify(token)?;
-        let now = self.ports.clock.now();
         let session = self
             .ports
             .sessions
@@ -140,17 +197,24 @@ impl SessionService {
         if !same || unused > self.policy.idle {
             return Err(AuthenticateError::Invalid);
         }
+        let mut last_used = session.last_seen_at;
         if unused >= SessionPolicy::NOTE_EVERY {
             self.note_use(session.id, now).await;
+            last_used = now;
         }
-        Ok(Principal {
-            user_id: user.id,
-            username: user.username,
-            role: user.role,
-            scopes: None,
-            session_id: session.id,
-            token_id: session.token_id,
-            expires_at: session.expires_at,
+        Ok(Found {
+            principal: Principal {
+                user_id: user.id,
+                username: user.username,
+                role: user.role,
+                scopes: None,
+                session_id: session.id,
+                token_id: session.token_id,
+                expires_at: session.expires_at,
+            },
+            not_before: claims.good_from()?,
+            last_used,
+            idle: Some(self.policy.idle),
         })
     }
 
@@ -203,7 +267,7 @@ impl SessionService {
     ) -> Result<bool, LogOutError> {
         let ports = self.ports.clone();
         let work = async move {
-            let ended = ports.sessions.revoke(user_id, session_id).await?;
+            let ended = ports.revoke(user_id, session_id).await?;
             if ended {
                 let kind = AuthEventKind::LoggedOut { session_id };
                 let recorded = ports.record(Some(user_id), address, kind).await;
@@ -228,9 +292,64 @@ impl SessionService {
     ) -> Result<u64, LogOutError> {
         let (ports, user_id) = (self.ports.clone(), principal.user_id);
         let work = async move {
-            let sessions = ports.sessions.revoke_all(user_id).await?;
+            let sessions = ports.revoke_all(user_id).await?;
             let kind = AuthEventKind::LoggedOutEverywhere { sessions };
             let recorded = ports.record(Some(user_id), address, kind).await;
+            recorded.map_err(LogOutError::NotRecorded)?;
+            Ok(sessions)
+        };
+        self.ports.to_the_end(work).await
+    }
+
+    /// Ends a session of any user, as an administrator does (ASVS 7.4.5); `None` stands for the command
+    /// line. `false` when that user has no such session.
+    ///
+    /// Cancel safe: as [`SessionService::log_out`].
+    ///
+    /// # Errors
+    /// [`LogOutError`].
+    #[tracing::instrument(name = "auth.revoke_session", skip_all, fields(user.id = %user_id))]
+    pub async fn revoke_of(
+        &self,
+        user_id: UserId,
+        session_id: SessionId,
+        actor: Option<&Principal>,
+        address: Option<IpAddr>,
+    ) -> Result<bool, LogOutError> {
+        let (ports, actor) = (self.ports.clone(), actor.map(|actor| actor.user_id));
+        let work = async move {
+            let ended = ports.revoke(user_id, session_id).await?;
+            if ended {
+                let kind = AuthEventKind::SessionRevoked {
+                    user_id,
+                    session_id,
+                };
+                let recorded = ports.record(actor, address, kind).await;
+                recorded.map_err(LogOutError::NotRecorded)?;
+            }
+            Ok(ended)
+        };
+        self.ports.to_the_end(work).await
+    }
+
+    /// Ends all sessions of any user, as an administrator does, and says how many there were.
+    ///
+    /// Cancel safe: as [`SessionService::log_out`].
+    ///
+    /// # Errors
+    /// [`LogOutError`].
+    #[tracing::instrument(name = "auth.revoke_sessions", skip_all, fields(user.id = %user_id))]
+    pub async fn revoke_all_of(
+        &self,
+        user_id: UserId,
+        actor: Option<&Principal>,
+        address: Option<IpAddr>,
+    ) -> Result<u64, LogOutError> {
+        let (ports, actor) = (self.ports.clone(), actor.map(|actor| actor.user_id));
+        let work = async move {
+            let sessions = ports.revoke_all(user_id).await?;
+            let kind = AuthEventKind::SessionsRevoked { user_id, sessions };
+            let recorded = ports.record(actor, address, kind).await;
             recorded.map_err(LogOutError::NotRecorded)?;
             Ok(sessions)
         };
@@ -242,12 +361,16 @@ impl SessionService {
     /// # Errors
     /// [`SessionStoreError`] when the store does not answer.
     pub async fn list(&self, principal: &Principal) -> Result<Vec<Session>, SessionStoreError> {
+        self.list_of(principal.user_id).await
+    }
+
+    /// The active sessions of any user, for an administrator; as [`SessionService::list`].
+    ///
+    /// # Errors
+    /// [`SessionStoreError`] when the store does not answer.
+    pub async fn list_of(&self, user_id: UserId) -> Result<Vec<Session>, SessionStoreError> {
         let now = self.ports.clock.now();
-        let mut sessions = self
-            .ports
-            .sessions
-            .list_active(principal.user_id, now)
-            .await?;
+        let mut sessions = self.ports.sessions.list_active(user_id, now).await?;
         sessions.retain(|session| since(session.last_seen_at, now) <= self.policy.idle);
         Ok(sessions)
     }

@@ -4,6 +4,7 @@
 //! - There is no default account; the first admin has the password that the caller gives.
 //! - Another password or role ends all sessions of the user.
 //! - The last admin cannot go.
+//! - `actor` is who does it; `None` stands for the command line on the machine itself.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,10 +13,12 @@ use resync_kernel::{BoxError, Cursor, CursorError, Limit, Page, SecretString, Us
 use thiserror::Error;
 
 use super::AuthPorts;
-use crate::model::{PasswordPolicy, PasswordPolicyError, Principal, Role, User, Username};
+use crate::model::{
+    PasswordPolicy, PasswordPolicyError, Principal, Role, Strength, User, Username,
+};
 use crate::ports::{
     AccountKey, Attempt, AuthEventKind, AuthEventsError, HasherError, Outcome, ReserveError,
-    UserRepositoryError,
+    UserFilter, UserRepositoryError,
 };
 
 /// Creates, changes and deletes users. Whether the caller may is checked before.
@@ -174,11 +177,11 @@ impl From<BoxError> for CreateUserError {
 impl UserService {
     /// A service with a rule for new passwords.
     #[must_use]
-    pub const fn new(ports: AuthPorts, policy: PasswordPolicy) -> Self {
+    pub fn new(ports: AuthPorts, policy: PasswordPolicy) -> Self {
         Self { ports, policy }
     }
 
-    /// Creates a user. `actor` is `None` from the command line only.
+    /// Creates a user.
     ///
     /// Cancel safe: once stored, the user gets its audit row although the caller is gone.
     ///
@@ -194,7 +197,7 @@ impl UserService {
         let (ports, actor) = (self.ports.clone(), actor.map(|principal| principal.user_id));
         let work = async move {
             ports.users.insert(&user).await?;
-            record_created(&ports, actor, &user).await?;
+            record_created(&ports, actor, None, &user).await?;
             Ok(user)
         };
         self.ports.to_the_end(work).await
@@ -211,29 +214,44 @@ impl UserService {
         username: Username,
         password: SecretString,
     ) -> Result<FirstAdmin, CreateUserError> {
+        let new = NewUser {
+            username,
+            password,
+            role: Role::Admin,
+        };
+        self.make_first_admin(new, None).await
+    }
+
+    /// As [`UserService::ensure_first_admin`], for somebody at `address`.
+    pub(crate) async fn make_first_admin(
+        &self,
+        new: NewUser,
+        address: Option<IpAddr>,
+    ) -> Result<FirstAdmin, CreateUserError> {
         if self.ports.users.count_admins().await? > 0 {
             return Ok(FirstAdmin::Exists);
         }
-        let user = self
-            .prepare(NewUser {
-                username,
-                password,
-                role: Role::Admin,
-            })
-            .await?;
+        let user = self.prepare(new).await?;
         let ports = self.ports.clone();
         let work = async move {
             if !ports.users.insert_first_admin(&user).await? {
                 return Ok(FirstAdmin::Exists);
             }
-            record_created(&ports, None, &user).await?;
+            record_created(&ports, None, address, &user).await?;
             Ok(FirstAdmin::Created(user))
         };
         self.ports.to_the_end(work).await
     }
 
+    /// How good a password is by the rule of this service, for a page that shows it while it is typed.
+    /// `about` are words that a guesser knows of its user, such as the name.
+    #[must_use]
+    pub fn assess(&self, password: &SecretString, about: &[&str]) -> Strength {
+        self.policy.assess(password, about)
+    }
+
     async fn prepare(&self, new: NewUser) -> Result<User, CreateUserError> {
-        self.policy.check(&new.password)?;
+        self.policy.check(&new.password, &[new.username.as_str()])?;
         let password_hash = self.ports.hasher.hash(&new.password).await?;
         Ok(User {
             id: UserId(self.ports.ids.next()),
@@ -266,6 +284,19 @@ impl UserService {
         limit: Limit,
         cursor: Option<&str>,
     ) -> Result<Page<User>, ManageUserError> {
+        self.search(UserFilter::default(), limit, cursor).await
+    }
+
+    /// Users by name that `filter` lets through.
+    ///
+    /// # Errors
+    /// [`ManageUserError::Cursor`] or [`ManageUserError::Unavailable`].
+    pub async fn search(
+        &self,
+        filter: UserFilter,
+        limit: Limit,
+        cursor: Option<&str>,
+    ) -> Result<Page<User>, ManageUserError> {
         let after = match cursor {
             Some(text) => {
                 let name = Cursor::decode::<String>(text)?;
@@ -273,7 +304,7 @@ impl UserService {
             }
             None => None,
         };
-        let items = self.ports.users.list(after, limit).await?;
+        let items = self.ports.users.list(filter, after, limit).await?;
         let full = u32::try_from(items.len()).is_ok_and(|count| count >= limit.get());
         let next = match items.last() {
             Some(last) if full => Some(Cursor::encode(&last.username)?),
@@ -292,14 +323,16 @@ impl UserService {
         &self,
         id: UserId,
         role: Role,
-        actor: &Principal,
+        actor: Option<&Principal>,
     ) -> Result<(), ManageUserError> {
-        let (ports, actor) = (self.ports.clone(), actor.user_id);
+        let (ports, actor) = (self.ports.clone(), actor.map(|actor| actor.user_id));
         let work = async move {
-            ports.users.set_role(id, role).await?;
-            ports.sessions.revoke_all(id).await.map_err(boxed)?;
+            let changed = ports.users.set_role(id, role).await;
+            ports.memory.forget_user(id);
+            changed?;
+            ports.revoke_all(id).await.map_err(boxed)?;
             let kind = AuthEventKind::RoleChanged { user_id: id, role };
-            ports.record(Some(actor), None, kind).await.map_err(boxed)?;
+            ports.record(actor, None, kind).await.map_err(boxed)?;
             Ok(())
         };
         self.ports.to_the_end(work).await
@@ -311,13 +344,19 @@ impl UserService {
     ///
     /// # Errors
     /// [`ManageUserError`].
-    pub async fn delete(&self, id: UserId, actor: &Principal) -> Result<(), ManageUserError> {
-        let (ports, actor) = (self.ports.clone(), actor.user_id);
+    pub async fn delete(
+        &self,
+        id: UserId,
+        actor: Option<&Principal>,
+    ) -> Result<(), ManageUserError> {
+        let (ports, actor) = (self.ports.clone(), actor.map(|actor| actor.user_id));
         let work = async move {
-            ports.users.delete(id).await?;
-            ports.sessions.revoke_all(id).await.map_err(boxed)?;
+            let deleted = ports.users.delete(id).await;
+            ports.memory.forget_user(id);
+            deleted?;
+            ports.revoke_all(id).await.map_err(boxed)?;
             let kind = AuthEventKind::UserDeleted { user_id: id };
-            ports.record(Some(actor), None, kind).await.map_err(boxed)?;
+            ports.record(actor, None, kind).await.map_err(boxed)?;
             Ok(())
         };
         self.ports.to_the_end(work).await
@@ -327,13 +366,17 @@ impl UserService {
     ///
     /// # Errors
     /// [`ManageUserError`].
-    pub async fn unlock(&self, id: UserId, actor: &Principal) -> Result<(), ManageUserError> {
+    pub async fn unlock(
+        &self,
+        id: UserId,
+        actor: Option<&Principal>,
+    ) -> Result<(), ManageUserError> {
         let user = self.get(id).await?;
         let account = AccountKey::of(user.username.as_str());
         self.ports.lockout.unlock(account).await.map_err(boxed)?;
         let kind = AuthEventKind::UserUnlocked { user_id: id };
         self.ports
-            .record(Some(actor.user_id), None, kind)
+            .record(actor.map(|actor| actor.user_id), None, kind)
             .await
             .map_err(boxed)?;
         Ok(())
@@ -352,7 +395,7 @@ impl UserService {
         new: SecretString,
         address: IpAddr,
     ) -> Result<(), ChangePasswordError> {
-        self.policy.check(&new)?;
+        self.policy.check(&new, &[principal.username.as_str()])?;
         let user = self.ports.users.find_by_id(principal.user_id).await?;
         let user = user.ok_or(ChangePasswordError::NotFound)?;
         let attempt = Attempt::new(user.username.as_str(), address);
@@ -389,7 +432,7 @@ impl UserService {
             .await
             .map_err(boxed)?;
         outcome?;
-        self.replace_password(user.id, new, principal.user_id, Some(address))
+        self.replace_password(user.id, new, Some(principal.user_id), Some(address))
             .await
     }
 
@@ -401,29 +444,31 @@ impl UserService {
         &self,
         id: UserId,
         new: SecretString,
-        actor: &Principal,
+        actor: Option<&Principal>,
     ) -> Result<(), ChangePasswordError> {
-        self.policy.check(&new)?;
-        self.replace_password(id, new, actor.user_id, None).await
+        let user = self.ports.users.find_by_id(id).await?;
+        let user = user.ok_or(ChangePasswordError::NotFound)?;
+        self.policy.check(&new, &[user.username.as_str()])?;
+        let actor = actor.map(|actor| actor.user_id);
+        self.replace_password(id, new, actor, None).await
     }
 
     async fn replace_password(
         &self,
         id: UserId,
         new: SecretString,
-        actor: UserId,
+        actor: Option<UserId>,
         address: Option<IpAddr>,
     ) -> Result<(), ChangePasswordError> {
         let hash = self.ports.hasher.hash(&new).await?;
         let ports = self.ports.clone();
         let work = async move {
-            ports.users.set_password(id, &hash).await?;
-            ports.sessions.revoke_all(id).await.map_err(boxed)?;
+            let changed = ports.users.set_password(id, &hash).await;
+            ports.memory.forget_user(id);
+            changed?;
+            ports.revoke_all(id).await.map_err(boxed)?;
             let kind = AuthEventKind::PasswordChanged { user_id: id };
-            ports
-                .record(Some(actor), address, kind)
-                .await
-                .map_err(boxed)?;
+            ports.record(actor, address, kind).await.map_err(boxed)?;
             Ok(())
         };
         self.ports.to_the_end(work).await
@@ -437,6 +482,7 @@ fn boxed(error: impl Into<BoxError>) -> BoxError {
 async fn record_created(
     ports: &AuthPorts,
     actor: Option<UserId>,
+    address: Option<IpAddr>,
     user: &User,
 ) -> Result<(), CreateUserError> {
     let (user_id, username, role) = (user.id, user.username.clone(), user.role);
@@ -446,7 +492,7 @@ async fn record_created(
         role,
     };
     ports
-        .record(actor, None, kind)
+        .record(actor, address, kind)
         .await
         .map_err(CreateUserError::NotRecorded)
 }

@@ -52,10 +52,15 @@ impl World {
     /// Signs claims as they are written.
     fn sign(&self, claims: &str) -> String {
         let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
-        let message = format!("{}.{}", part(&hs256().to_string()), part(claims));
+        let message = format!("{}.{}", part(&self.header().to_string()), part(claims));
         let key = EncodingKey::from_secret(self.keys.jwt().expose());
         let signature = sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
         format!("{message}.{signature}")
+    }
+
+    /// The header of a good token.
+    fn header(&self) -> Value {
+        json!({"typ": "JWT", "alg": "HS256", "kid": self.keys.key_id()})
     }
 
     fn good_claims(&self) -> Value {
@@ -73,10 +78,6 @@ fn forge(header: &Value, claims: &Value, key: &[u8], algorithm: Algorithm) -> St
     )
     .unwrap();
     format!("{message}.{signature}")
-}
-
-fn hs256() -> Value {
-    json!({"typ": "JWT", "alg": "HS256"})
 }
 
 /// P2-02: what is minted is what is read, and the lifetime is the configured one.
@@ -156,7 +157,7 @@ fn a_token_that_is_rebuilt_by_hand_is_good() {
     assert!(
         world
             .verifier
-            .verify(&world.forge(&hs256(), &world.good_claims()))
+            .verify(&world.forge(&world.header(), &world.good_claims()))
             .is_ok()
     );
 }
@@ -214,7 +215,7 @@ fn forged_claims_are_refused_although_signed_with_our_key() {
     }
     assert!(forged.len() > 80);
     for (name, claims) in forged {
-        let token = world.forge(&hs256(), &claims);
+        let token = world.forge(&world.header(), &claims);
         assert_eq!(world.verifier.verify(&token), Err(TokenError), "{name}");
     }
 }
@@ -225,36 +226,119 @@ fn forged_headers_are_refused_although_signed_with_our_key() {
     let world = world();
     let claims = world.good_claims();
     let key = world.keys.jwt().expose();
+    let kid = world.keys.key_id();
     let other_hs = [Algorithm::HS384, Algorithm::HS512].map(|algorithm| {
         forge(
-            &json!({"typ": "JWT", "alg": algorithm}),
+            &json!({"typ": "JWT", "alg": algorithm, "kid": kid}),
             &claims,
             key,
             algorithm,
         )
     });
     let mut forged = Vec::from(other_hs);
-    for header in [
-        json!({"typ": "JWT", "alg": "none"}),
-        json!({"typ": "JWT", "alg": "None"}),
-        json!({"typ": "JWT", "alg": "hs256"}),
-        json!({"typ": "JWT", "alg": ""}),
-        json!({"typ": "JWT", "alg": "HS384"}),
-        json!({"typ": "JWT", "alg": "RS256"}),
-        json!({"typ": "JWT", "alg": "EdDSA"}),
-        json!({"typ": "JWT"}),
-        json!({"alg": "HS256"}),
-        json!({"typ": "at+jwt", "alg": "HS256"}),
-        json!({"typ": "JWT", "alg": "HS256", "kid": "../../dev/null"}),
-        json!({"typ": "JWT", "alg": "HS256", "jku": "https://example.com/keys"}),
-        json!({"typ": "JWT", "alg": "HS256", "x5u": "https://example.com/cert"}),
-        json!({"typ": "JWT", "alg": "HS256", "crit": ["exp"]}),
-        json!({"typ": "JWT", "alg": "HS256", "zip": "DEF"}),
+    let mut with = |change: Value| {
+        let mut header = world.header();
+        for (name, value) in change.as_object().unwrap() {
+            header[name] = value.clone();
+        }
+        forged.push(world.forge(&header, &claims));
+    };
+    for alg in [
+        "none", "None", "NONE", "nOnE", "hs256", "Hs256", "HS256 ", "", "HS384", "HS512", "RS256",
+        "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA", "A256GCM", "dir",
+    ] {
+        with(json!({"alg": alg}));
+    }
+    for alg in [
+        json!(null),
+        json!(1),
+        json!(["HS256"]),
+        json!({"name": "HS256"}),
+    ] {
+        with(json!({"alg": alg}));
+    }
+    for odd in [
+        "",
+        " ",
+        "0",
+        "default",
+        "current",
+        "../../dev/null",
+        "/etc/passwd",
+        "file:///dev/null",
+        "' OR '1'='1",
+        "1; DROP TABLE users",
+        "https://example.com/jwks.json",
+        "%00",
+        "\u{0}",
+        "AAAAAAAAAAA",
+        "${jndi:ldap://example.com/a}",
+    ] {
+        with(json!({"kid": odd}));
+    }
+    for odd in [
+        format!("{kid} "),
+        format!(" {kid}"),
+        format!("{kid}\0"),
+        kid.to_lowercase() + "x",
+        kid[..10].to_owned(),
+        kid.repeat(100),
+    ] {
+        with(json!({"kid": odd}));
+    }
+    for odd in [
+        json!(null),
+        json!(0),
+        json!(true),
+        json!([kid]),
         json!([]),
+        json!({}),
+        json!({"kid": kid}),
+    ] {
+        with(json!({"kid": odd}));
+    }
+    for typ in [
+        json!(null),
+        json!("jwt"),
+        json!("at+jwt"),
+        json!("JWE"),
+        json!(""),
+        json!(["JWT"]),
+    ] {
+        with(json!({"typ": typ}));
+    }
+    let jwk = json!({"kty": "oct", "k": URL_SAFE_NO_PAD.encode(key), "alg": "HS256"});
+    for (name, value) in [
+        ("jku", json!("https://example.com/keys")),
+        ("jwk", jwk),
+        ("x5u", json!("https://example.com/cert")),
+        ("x5c", json!(["MIIB"])),
+        ("x5t", json!("AAAA")),
+        ("x5t#S256", json!("AAAA")),
+        ("cty", json!("JWT")),
+        ("crit", json!(["exp"])),
+        ("crit", json!([])),
+        ("b64", json!(false)),
+        ("enc", json!("A256GCM")),
+        ("zip", json!("DEF")),
+        ("url", json!("https://example.com")),
+        ("nonce", json!("1")),
+        ("extra", json!(true)),
+    ] {
+        with(json!({name: value}));
+    }
+    for header in [
+        json!({"typ": "JWT", "alg": "HS256"}),
+        json!({"typ": "JWT", "kid": kid}),
+        json!({"alg": "HS256", "kid": kid}),
+        json!({}),
+        json!([]),
+        json!(null),
         json!("HS256"),
     ] {
         forged.push(world.forge(&header, &claims));
     }
+    assert!(forged.len() > 75, "{}", forged.len());
     for token in forged {
         assert_eq!(world.verifier.verify(&token), Err(TokenError), "{token}");
     }
@@ -264,7 +348,7 @@ fn forged_headers_are_refused_although_signed_with_our_key() {
 #[test]
 fn broken_tokens_are_refused() {
     let world = world();
-    let good = world.forge(&hs256(), &world.good_claims());
+    let good = world.forge(&world.header(), &world.good_claims());
     let [header, claims, signature] = good.split('.').collect::<Vec<_>>().try_into().unwrap();
     let mut admin = world.good_claims();
     admin["role"] = json!("admin");
@@ -297,14 +381,24 @@ fn broken_tokens_are_refused() {
         format!("Bearer {good}"),
         good.to_uppercase(),
         forge(
-            &hs256(),
+            &world.header(),
             &claims_json,
             other.jwt().expose(),
             Algorithm::HS256,
         ),
-        forge(&hs256(), &claims_json, of_other_purpose, Algorithm::HS256),
-        forge(&hs256(), &claims_json, b"", Algorithm::HS256),
-        forge(&hs256(), &claims_json, SECRET.as_bytes(), Algorithm::HS256),
+        forge(
+            &world.header(),
+            &claims_json,
+            of_other_purpose,
+            Algorithm::HS256,
+        ),
+        forge(&world.header(), &claims_json, b"", Algorithm::HS256),
+        forge(
+            &world.header(),
+            &claims_json,
+            SECRET.as_bytes(),
+            Algorithm::HS256,
+        ),
     ];
     // Each character of the signature counts, but for the spare bits of the last one, which base64
     // refuses when they are set.
@@ -324,14 +418,7 @@ fn a_claim_that_stands_twice_is_refused() {
     let world = world();
     let claims = world.good_claims().to_string();
     let twice = claims.replacen('{', "{\"role\":\"admin\",", 1);
-    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
-    let message = format!("{}.{}", part(&hs256().to_string()), part(&twice));
-    let key = EncodingKey::from_secret(world.keys.jwt().expose());
-    let signature = sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
-    assert_eq!(
-        world.verifier.verify(&format!("{message}.{signature}")),
-        Err(TokenError)
-    );
+    assert_eq!(world.verifier.verify(&world.sign(&twice)), Err(TokenError));
 }
 
 /// The time is our clock's: five seconds of grace, at either end, and no more.

@@ -50,6 +50,33 @@ impl AuthEvents for AuditOfAuth {
                 Some(format!("{sessions} sessions")),
                 Succeeded,
             ),
+            AuthEventKind::SessionRevoked {
+                user_id,
+                session_id,
+            } => (
+                by,
+                AuditAction::Logout,
+                Some(format!("session {session_id} of user {}", user_id.0)),
+                Succeeded,
+            ),
+            AuthEventKind::SessionsRevoked { user_id, sessions } => (
+                by,
+                AuditAction::Logout,
+                Some(format!("{sessions} sessions of user {}", user_id.0)),
+                Succeeded,
+            ),
+            AuthEventKind::ApiKeyCreated { user_id, key_id } => (
+                by,
+                AuditAction::UserChanged,
+                Some(format!("{}, API key {key_id} made", user_id.0)),
+                Succeeded,
+            ),
+            AuthEventKind::ApiKeyRevoked { user_id, key_id } => (
+                by,
+                AuditAction::UserChanged,
+                Some(format!("{}, API key {key_id} ended", user_id.0)),
+                Succeeded,
+            ),
             AuthEventKind::UserCreated {
                 user_id,
                 username,

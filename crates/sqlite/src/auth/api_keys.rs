@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use resync_auth::{
     ApiKey, ApiKeyDigest, ApiKeyId, ApiKeyRepository, ApiKeyRepositoryError, Permission,
 };
 use resync_kernel::UserId;
-use sqlx::FromRow;
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{FromRow, Sqlite};
 use uuid::Uuid;
 
 use crate::row::RowName;
@@ -37,6 +40,7 @@ struct Row {
     user_version: u32,
     created_at_ms: i64,
     expires_at_ms: i64,
+    last_used_at_ms: Option<i64>,
 }
 
 impl TryFrom<Row> for ApiKey {
@@ -47,6 +51,9 @@ impl TryFrom<Row> for ApiKey {
             table: "api_keys",
             id: &row.id,
         };
+        let last_used_at = row
+            .last_used_at_ms
+            .map(|millis| name.time("last_used_at_ms", millis));
         let digest = <[u8; 32]>::try_from(row.digest.as_slice());
         let scopes: Result<BTreeSet<_>, _> = row.scopes.split(' ').map(Permission::parse).collect();
         Ok(Self {
@@ -57,6 +64,7 @@ impl TryFrom<Row> for ApiKey {
             user_version: row.user_version,
             created_at: name.time("created_at_ms", row.created_at_ms)?,
             expires_at: name.time("expires_at_ms", row.expires_at_ms)?,
+            last_used_at: last_used_at.transpose()?,
             label: row.label,
         })
     }
@@ -66,15 +74,29 @@ fn unavailable(error: impl Into<SqliteError>) -> ApiKeyRepositoryError {
     ApiKeyRepositoryError::Unavailable(error.into().into())
 }
 
+impl SqliteApiKeyRepository {
+    /// Runs one statement and says how many rows it changed.
+    async fn change(
+        &self,
+        query: Query<'static, Sqlite, SqliteArguments>,
+    ) -> Result<u64, ApiKeyRepositoryError> {
+        let work = self.database.write(move |tx| {
+            Box::pin(async move { Ok::<_, SqliteError>(query.execute(tx).await?.rows_affected()) })
+        });
+        work.await.map_err(unavailable)
+    }
+}
+
 #[async_trait]
 impl ApiKeyRepository for SqliteApiKeyRepository {
     async fn insert(&self, key: &ApiKey, most: u32) -> Result<bool, ApiKeyRepositoryError> {
         let names: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
         let query = sqlx::query(
             "INSERT INTO api_keys
-                 (id, user_id, label, digest, scopes, user_version, created_at_ms, expires_at_ms)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
-             WHERE (SELECT count(*) FROM api_keys WHERE user_id = ?2) < ?9",
+                 (id, user_id, label, digest, scopes, user_version, created_at_ms, expires_at_ms,
+                  last_used_at_ms)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
+             WHERE (SELECT count(*) FROM api_keys WHERE user_id = ?2) < ?10",
         )
         .bind(key.id.0)
         .bind(key.user_id.0)
@@ -84,11 +106,9 @@ impl ApiKeyRepository for SqliteApiKeyRepository {
         .bind(key.user_version)
         .bind(key.created_at.timestamp_millis())
         .bind(key.expires_at.timestamp_millis())
+        .bind(key.last_used_at.map(|at| at.timestamp_millis()))
         .bind(most);
-        let work = self.database.write(move |tx| {
-            Box::pin(async move { Ok::<_, SqliteError>(query.execute(tx).await?.rows_affected()) })
-        });
-        work.await.map(|rows| rows == 1).map_err(unavailable)
+        self.change(query).await.map(|rows| rows == 1)
     }
 
     async fn find(&self, digest: ApiKeyDigest) -> Result<Option<ApiKey>, ApiKeyRepositoryError> {
@@ -113,18 +133,31 @@ impl ApiKeyRepository for SqliteApiKeyRepository {
             .map_err(unavailable)
     }
 
+    async fn note_use(&self, id: ApiKeyId, at: DateTime<Utc>) -> Result<(), ApiKeyRepositoryError> {
+        let sql = "UPDATE api_keys SET last_used_at_ms = max(coalesce(last_used_at_ms, ?1), ?1)
+                   WHERE id = ?2";
+        self.change(sqlx::query(sql).bind(at.timestamp_millis()).bind(id.0))
+            .await
+            .map(|_| ())
+    }
+
+    async fn renew_digest(
+        &self,
+        id: ApiKeyId,
+        old: ApiKeyDigest,
+        new: ApiKeyDigest,
+    ) -> Result<bool, ApiKeyRepositoryError> {
+        let query = sqlx::query("UPDATE api_keys SET digest = ? WHERE id = ? AND digest = ?")
+            .bind(new.0.to_vec())
+            .bind(id.0)
+            .bind(old.0.to_vec());
+        self.change(query).await.map(|rows| rows == 1)
+    }
+
     async fn delete(&self, user_id: UserId, id: ApiKeyId) -> Result<bool, ApiKeyRepositoryError> {
-        let work = self.database.write(move |tx| {
-            Box::pin(async move {
-                let sql = "DELETE FROM api_keys WHERE id = ? AND user_id = ?";
-                let done = sqlx::query(sql)
-                    .bind(id.0)
-                    .bind(user_id.0)
-                    .execute(tx)
-                    .await?;
-                Ok::<_, SqliteError>(done.rows_affected() > 0)
-            })
-        });
-        work.await.map_err(unavailable)
+        let query = sqlx::query("DELETE FROM api_keys WHERE id = ? AND user_id = ?")
+            .bind(id.0)
+            .bind(user_id.0);
+        self.change(query).await.map(|rows| rows > 0)
     }
 }

@@ -1,8 +1,10 @@
 //! Sessions in SQLite. A revoked session has no row, so a restart cannot bring it back.
 
+use std::net::IpAddr;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use resync_auth::{Session, SessionId, SessionStore, SessionStoreError, TokenId};
+use resync_auth::{AgentLabel, Session, SessionId, SessionStore, SessionStoreError, TokenId};
 use resync_kernel::UserId;
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
@@ -26,6 +28,8 @@ struct Row {
     created_at_ms: i64,
     last_seen_at_ms: i64,
     expires_at_ms: i64,
+    address: Option<String>,
+    agent: Option<String>,
 }
 
 impl TryFrom<Row> for Session {
@@ -36,7 +40,10 @@ impl TryFrom<Row> for Session {
             table: "sessions",
             id: &row.id,
         };
+        let address = row.address.as_deref().map(str::parse::<IpAddr>).transpose();
         Ok(Self {
+            address: address.map_err(|error| name.broken("address", error))?,
+            agent: row.agent.as_deref().and_then(AgentLabel::of),
             id: SessionId(row.id),
             user_id: UserId(row.user_id),
             token_id: TokenId(row.token_id),
@@ -75,15 +82,17 @@ impl SessionStore for SqliteSessionStore {
     async fn create(&self, session: &Session) -> Result<(), SessionStoreError> {
         let query = sqlx::query(
             "INSERT INTO sessions
-                 (id, user_id, token_id, created_at_ms, last_seen_at_ms, expires_at_ms)
-             VALUES (?, ?, ?, ?, ?, ?)",
+                 (id, user_id, token_id, created_at_ms, last_seen_at_ms, expires_at_ms, address, agent)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(session.id.0)
         .bind(session.user_id.0)
         .bind(session.token_id.0)
         .bind(session.created_at.timestamp_millis())
         .bind(session.last_seen_at.timestamp_millis())
-        .bind(session.expires_at.timestamp_millis());
+        .bind(session.expires_at.timestamp_millis())
+        .bind(session.address.map(|address| address.to_string()))
+        .bind(session.agent.as_ref().map(ToString::to_string));
         self.change(query).await.map(|_| ())
     }
 

@@ -1,7 +1,9 @@
 //! Users in SQLite.
 
 use async_trait::async_trait;
-use resync_auth::{PasswordHash, Role, User, UserRepository, UserRepositoryError, Username};
+use resync_auth::{
+    PasswordHash, Role, User, UserFilter, UserRepository, UserRepositoryError, Username,
+};
 use resync_kernel::{Limit, UserId};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
@@ -145,18 +147,25 @@ impl UserRepository for SqliteUserRepository {
 
     async fn list(
         &self,
+        filter: UserFilter,
         after: Option<Username>,
         limit: Limit,
     ) -> Result<Vec<User>, UserRepositoryError> {
         // No name is empty, so all names come after the empty text.
         let after = after.as_ref().map_or("", Username::as_str);
-        let rows: Vec<Row> =
-            sqlx::query_as("SELECT * FROM users WHERE username > ? ORDER BY username LIMIT ?")
-                .bind(after)
-                .bind(limit.get())
-                .fetch_all(self.database.reader())
-                .await
-                .map_err(unavailable)?;
+        // `instr` takes the text as it is; `LIKE` would see wildcards in it.
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT * FROM users
+             WHERE username > ?1 AND (?2 IS NULL OR role = ?2) AND (?3 IS NULL OR instr(username, ?3))
+             ORDER BY username LIMIT ?4",
+        )
+        .bind(after)
+        .bind(filter.role.map(Role::as_str))
+        .bind(filter.name.map(|part| part.to_ascii_lowercase()))
+        .bind(limit.get())
+        .fetch_all(self.database.reader())
+        .await
+        .map_err(unavailable)?;
         rows.into_iter()
             .map(User::try_from)
             .collect::<Result<_, _>>()
@@ -259,10 +268,12 @@ impl UserRepository for SqliteUserRepository {
         let work = self.database.write(move |tx| {
             Box::pin(async move {
                 demotable(tx, id, None).await?;
-                sqlx::query("DELETE FROM users WHERE id = ?")
-                    .bind(id.0)
-                    .execute(tx)
-                    .await?;
+                for sql in [
+                    "DELETE FROM api_keys WHERE user_id = ?",
+                    "DELETE FROM users WHERE id = ?",
+                ] {
+                    sqlx::query(sql).bind(id.0).execute(&mut *tx).await?;
+                }
                 Ok::<_, Failed<UserRepositoryError>>(())
             })
         });
