@@ -13,13 +13,16 @@
 pub mod api_keys;
 pub mod lockout;
 pub mod sessions;
+pub mod setup;
 pub mod users;
+
+use std::net::{IpAddr, Ipv4Addr};
 
 use chrono::{DateTime, Duration, Utc};
 use resync_kernel::UserId;
 use uuid::Uuid;
 
-use crate::model::{PasswordHash, Role, Session, SessionId, TokenId, User, Username};
+use crate::model::{AgentLabel, PasswordHash, Role, Session, SessionId, TokenId, User, Username};
 
 /// A user with the id `number`.
 fn user(number: u128, name: &str, role: Role) -> User {
@@ -42,6 +45,8 @@ fn session(number: u128, user: u128) -> Session {
         created_at: at(0),
         last_seen_at: at(0),
         expires_at: at(60),
+        address: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7))),
+        agent: AgentLabel::of("Firefox/140 (Linux)"),
     }
 }
 

@@ -6,23 +6,16 @@ use std::time::Duration;
 
 use resync_auth::*;
 use resync_kernel::ExposeSecret;
-use resync_memory::auth::{InMemoryApiKeyEvents, InMemoryApiKeyRepository};
+use resync_memory::auth::InMemoryApiKeyRepository;
 
 use crate::world::{World, secret};
 
 const DAY: Duration = Duration::from_hours(24);
 
 fn service(world: &World) -> ApiKeyService {
-    recorded_service(world).0
-}
-
-fn recorded_service(world: &World) -> (ApiKeyService, Arc<InMemoryApiKeyEvents>) {
     let keys = AuthKeys::derive(&secret("an example of thirty-two bytes or more")).unwrap();
     let stored = Arc::new(InMemoryApiKeyRepository::default());
-    let events = Arc::new(InMemoryApiKeyEvents::default());
-    let recorded = Arc::clone(&events) as _;
-    let service = ApiKeyService::new(world.ports.clone(), stored, recorded, &keys).unwrap();
-    (service, events)
+    ApiKeyService::new(world.ports.clone(), stored, &keys).unwrap()
 }
 
 fn new(scopes: &[Permission]) -> NewApiKey {
@@ -54,10 +47,11 @@ async fn a_key_speaks_for_its_user_within_its_scopes() {
     assert_eq!((who.user_id, who.session_id.0), (ana.id, made.key.id.0));
     assert_eq!(who.scopes, Some(BTreeSet::from([Permission::ReadPlan])));
     assert!(who.can(Permission::ReadPlan) && !who.can(Permission::Chat));
-    assert_eq!(
-        keys.list(&login).await.unwrap(),
-        std::slice::from_ref(&made.key)
-    );
+    let noted = ApiKey {
+        last_used_at: Some(resync_kernel::Clock::now(&*world.clock)),
+        ..made.key.clone()
+    };
+    assert_eq!(keys.list(&login).await.unwrap(), [noted]);
     assert!(!format!("{made:?}").contains(text));
 }
 
@@ -140,6 +134,7 @@ async fn a_key_ends_by_time_by_its_owner_and_with_its_users_password() {
         .set_password(ana.id, &ana.password_hash)
         .await
         .unwrap();
+    world.feed.changed();
     assert!(is_dead(&other).await);
 
     let timed = make().await;
@@ -150,7 +145,7 @@ async fn a_key_ends_by_time_by_its_owner_and_with_its_users_password() {
 
     let last = make().await;
     world.user("root", Role::Admin).await;
-    world.ports.users.delete(ana.id).await.unwrap();
+    world.users.delete(ana.id, None).await.unwrap();
     assert!(is_dead(&last).await);
 }
 
@@ -159,19 +154,23 @@ async fn a_key_ends_by_time_by_its_owner_and_with_its_users_password() {
 async fn what_happens_to_a_key_is_recorded() {
     let world = World::new();
     let (ana, login) = operator(&world).await;
-    let (keys, events) = recorded_service(&world);
+    let keys = service(&world);
+    let before = world.events.recorded().len();
     let made = keys.create(new(&[Permission::Chat]), &login).await.unwrap();
     assert!(keys.create(new(&[]), &login).await.is_err());
     keys.revoke(made.key.id, &login).await.unwrap();
     keys.revoke(made.key.id, &login).await.unwrap();
-    let recorded = events.recorded();
-    assert!(
-        recorded
-            .iter()
-            .all(|event| event.actor == ana.id && event.key_id == made.key.id)
+    let recorded = world.events.recorded().split_off(before);
+    assert!(recorded.iter().all(|event| event.actor == Some(ana.id)));
+    let kinds: Vec<_> = recorded.into_iter().map(|event| event.kind).collect();
+    let (user_id, key_id) = (ana.id, made.key.id);
+    assert_eq!(
+        kinds,
+        [
+            AuthEventKind::ApiKeyCreated { user_id, key_id },
+            AuthEventKind::ApiKeyRevoked { user_id, key_id }
+        ]
     );
-    let kinds: Vec<_> = recorded.iter().map(|event| event.kind).collect();
-    assert_eq!(kinds, [ApiKeyEventKind::Created, ApiKeyEventKind::Revoked]);
 }
 
 /// A6: no text but the key's own is a key.

@@ -7,6 +7,7 @@
 
 mod api_keys;
 mod login;
+mod memory;
 mod sessions;
 mod sources;
 mod users;

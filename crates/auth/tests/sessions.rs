@@ -115,6 +115,7 @@ async fn a_token_of_an_older_session_version_is_dead_although_its_session_is_the
         .set_password(ana.id, &ana.password_hash)
         .await
         .unwrap();
+    world.feed.changed();
     assert_eq!(world.sessions.list(&old.principal).await.unwrap().len(), 1);
     assert!(world.is_dead(&old).await);
     let new = world.log_in("ana").await;

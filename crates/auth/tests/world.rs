@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use resync_auth::*;
@@ -24,6 +24,30 @@ pub(crate) fn secret(text: &str) -> SecretString {
 
 pub(crate) fn name(text: &str) -> Username {
     Username::parse(text).unwrap()
+}
+
+/// A feed that a test turns off and on, and that hears of what the test changes behind our back.
+#[derive(Debug, Default)]
+pub(crate) struct ManualFeed {
+    away: AtomicBool,
+    changes: AtomicU64,
+}
+
+impl ManualFeed {
+    /// Somebody else changed the stores.
+    pub(crate) fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn set_away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+    }
+}
+
+impl SessionFeed for ManualFeed {
+    fn generation(&self) -> Option<u64> {
+        (!self.away.load(Ordering::SeqCst)).then(|| self.changes.load(Ordering::SeqCst))
+    }
 }
 
 /// The real hasher, and how often it looked at a password.
@@ -71,6 +95,7 @@ impl PasswordHasher for CountedHasher {
 
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) feed: Arc<ManualFeed>,
     pub(crate) hasher: Arc<CountedHasher>,
     pub(crate) events: Arc<InMemoryAuthEvents>,
     pub(crate) ports: AuthPorts,
@@ -86,9 +111,11 @@ impl World {
         let hasher = CountedHasher::with_cost(4);
         let events = Arc::new(InMemoryAuthEvents::default());
         let limits = LockoutLimits::default();
+        let feed = Arc::new(ManualFeed::default());
         let ports = AuthPorts {
             users: Arc::new(InMemoryUserRepository::default()),
             sessions: Arc::new(InMemorySessionStore::default()),
+            memory: SessionMemory::new(Arc::clone(&feed) as _, Arc::clone(&clock) as _),
             lockout: Arc::new(InProcessLockout::new(limits, Arc::clone(&clock) as _)),
             hasher: Arc::clone(&hasher) as _,
             events: Arc::clone(&events) as _,
@@ -96,7 +123,14 @@ impl World {
             ids: Arc::new(CountingIds::default()),
             tracker: TaskTracker::new(),
         };
-        Self::on(ports, clock, hasher, events)
+        Self::on(ports, clock, feed, hasher, events)
+    }
+
+    /// The same world with other ports.
+    pub(crate) fn with_ports(self, change: impl FnOnce(&mut AuthPorts)) -> Self {
+        let mut ports = self.ports;
+        change(&mut ports);
+        Self::on(ports, self.clock, self.feed, self.hasher, self.events)
     }
 
     /// The same stores with another hasher, as after a change of configuration.
@@ -106,12 +140,13 @@ impl World {
             hasher: Arc::clone(&hasher) as _,
             ..self.ports
         };
-        Self::on(ports, self.clock, hasher, self.events)
+        Self::on(ports, self.clock, self.feed, hasher, self.events)
     }
 
     fn on(
         ports: AuthPorts,
         clock: Arc<ManualClock>,
+        feed: Arc<ManualFeed>,
         hasher: Arc<CountedHasher>,
         events: Arc<InMemoryAuthEvents>,
     ) -> Self {
@@ -129,6 +164,7 @@ impl World {
             )),
             users: UserService::new(ports.clone(), PasswordPolicy::default()),
             clock,
+            feed,
             hasher,
             events,
             ports,

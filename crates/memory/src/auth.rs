@@ -274,7 +274,9 @@ impl ApiKeyRepository for InMemoryApiKeyRepository {
         new: ApiKeyDigest,
     ) -> Result<bool, ApiKeyRepositoryError> {
         let mut keys = lock(&self.keys);
-        let key = keys.iter_mut().find(|key| key.id == id && key.digest == old);
+        let key = keys
+            .iter_mut()
+            .find(|key| key.id == id && key.digest == old);
         Ok(key.map(|key| key.digest = new).is_some())
     }
 

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use resync_auth::contract::lockout::LockoutHarness;
 use resync_auth::{InProcessLockout, LockoutLimits, LockoutStore};
 use resync_kernel::ManualClock;
-use resync_memory::auth::{InMemoryApiKeyRepository, InMemorySessionStore, InMemoryUserRepository};
+use resync_memory::auth::{
+    InMemoryApiKeyRepository, InMemorySessionStore, InMemorySetupTokenStore, InMemoryUserRepository,
+};
 
 mod users {
     use super::*;
@@ -16,6 +18,16 @@ mod users {
     }
 
     resync_auth::user_repository_contract!(make);
+}
+
+mod setup {
+    use super::*;
+
+    fn make() -> Ready<Box<InMemorySetupTokenStore>> {
+        ready(Box::default())
+    }
+
+    resync_auth::setup_token_store_contract!(make);
 }
 
 mod sessions {

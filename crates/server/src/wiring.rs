@@ -15,7 +15,7 @@ use std::time::Duration;
 use resync_api::routes::router;
 use resync_api::state::{App, Parts};
 use resync_api::ws::Sockets;
-use resync_auth::{PasswordPolicy, UserService};
+use resync_auth::UserService;
 use resync_chat::{ChatConfig, ChatParts, ChatService};
 use resync_kernel::{BoxError, Clock, IdGenerator, SecretString, SystemClock, SystemIds};
 use resync_rag::{KnowledgeConfig, KnowledgeParts, KnowledgeService};
@@ -173,9 +173,10 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         clock.clone(),
         ids.clone(),
         tracker.clone(),
+        background.clone(),
     )?;
     let (logins, sessions, csrf) = auth::services(config, &keys, &ports)?;
-    let users = UserService::new(ports.clone(), PasswordPolicy::default());
+    let users = UserService::new(ports.clone(), auth::password_policy(config)?);
     auth::first_admin(config, &users).await?;
 
     let app = App::new(Parts {

@@ -4,9 +4,13 @@
 //! table, column and row, and is never read as something else.
 
 mod api_keys;
+mod feed;
 mod sessions;
+mod setup;
 mod users;
 
 pub use api_keys::SqliteApiKeyRepository;
+pub use feed::SqliteSessionFeed;
 pub use sessions::SqliteSessionStore;
+pub use setup::SqliteSetupTokenStore;
 pub use users::SqliteUserRepository;

@@ -6,7 +6,9 @@ use resync_auth::{
 };
 use resync_kernel::UserId;
 use resync_sqlite::SqliteDatabase;
-use resync_sqlite::auth::{SqliteApiKeyRepository, SqliteSessionStore, SqliteUserRepository};
+use resync_sqlite::auth::{
+    SqliteApiKeyRepository, SqliteSessionStore, SqliteSetupTokenStore, SqliteUserRepository,
+};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -83,6 +85,16 @@ mod api_keys {
     resync_auth::api_key_repository_contract!(make);
 }
 
+mod setup {
+    use super::*;
+
+    async fn make() -> OnFile<SqliteSetupTokenStore> {
+        OnFile::new(SqliteSetupTokenStore::new).await
+    }
+
+    resync_auth::setup_token_store_contract!(make);
+}
+
 mod sessions {
     use super::*;
 
@@ -116,6 +128,8 @@ fn session(number: u128) -> Session {
         created_at: now(),
         last_seen_at: now(),
         expires_at: now() + Duration::hours(8),
+        address: None,
+        agent: None,
     }
 }
 

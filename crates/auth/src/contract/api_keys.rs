@@ -18,6 +18,8 @@ macro_rules! api_key_repository_contract {
             an_unknown_digest_is_none,
             keys_are_listed_oldest_first_and_by_owner,
             a_key_is_ended_by_its_owner_only,
+            the_use_of_a_key_is_noted_and_never_goes_back,
+            a_renewed_digest_replaces_only_the_one_it_was_made_for,
             keys_at_once_do_not_get_past_the_limit,
         );
     };
@@ -42,6 +44,7 @@ fn key(number: u8, user: u128) -> ApiKey {
         user_version: 3,
         created_at: at(i64::from(number)),
         expires_at: at(1000),
+        last_used_at: None,
     }
 }
 
@@ -81,6 +84,32 @@ pub async fn a_key_is_ended_by_its_owner_only(keys: &dyn ApiKeyRepository) {
     assert!(keys.delete(one.user_id, one.id).await.unwrap());
     assert_eq!(keys.find(one.digest).await.unwrap(), None);
     assert!(!keys.delete(one.user_id, one.id).await.unwrap());
+}
+
+/// Two requests at once may note their times in either order, and an ended key stays ended.
+pub async fn the_use_of_a_key_is_noted_and_never_goes_back(keys: &dyn ApiKeyRepository) {
+    let one = key(1, 7);
+    keys.insert(&one, 20).await.unwrap();
+    for minute in [5, 3] {
+        keys.note_use(one.id, at(minute)).await.unwrap();
+        let noted = keys.find(one.digest).await.unwrap().unwrap();
+        assert_eq!(noted.last_used_at, Some(at(5)));
+    }
+    keys.delete(one.user_id, one.id).await.unwrap();
+    keys.note_use(one.id, at(6)).await.unwrap();
+    assert_eq!(keys.find(one.digest).await.unwrap(), None);
+}
+
+/// Another secret, the same key: nothing else of it changes.
+pub async fn a_renewed_digest_replaces_only_the_one_it_was_made_for(keys: &dyn ApiKeyRepository) {
+    let one = key(1, 7);
+    keys.insert(&one, 20).await.unwrap();
+    let new = ApiKeyDigest([9; 32]);
+    assert!(keys.renew_digest(one.id, one.digest, new).await.unwrap());
+    assert!(!keys.renew_digest(one.id, one.digest, new).await.unwrap());
+    assert_eq!(keys.find(one.digest).await.unwrap(), None);
+    let renewed = ApiKey { digest: new, ..one };
+    assert_eq!(keys.find(new).await.unwrap(), Some(renewed));
 }
 
 /// The limit is each user's own.

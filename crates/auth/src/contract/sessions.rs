@@ -49,6 +49,13 @@ async fn found(store: &dyn SessionStore, session: &Session, minute: i64) -> Opti
 /// The end itself is not part of the session.
 pub async fn a_stored_session_is_active_until_its_end(store: &dyn SessionStore) {
     let one = session(1, 7);
+    let bare = Session {
+        address: None,
+        agent: None,
+        ..session(2, 7)
+    };
+    store.create(&bare).await.unwrap();
+    assert_eq!(found(store, &bare, 0).await, Some(bare));
     assert_eq!(found(store, &one, 0).await, None);
     store.create(&one).await.unwrap();
     assert_eq!(found(store, &one, 0).await, Some(one.clone()));

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::user;
 use crate::model::{PasswordHash, Role, Username};
-use crate::ports::{UserRepository, UserRepositoryError};
+use crate::ports::{UserFilter, UserRepository, UserRepositoryError};
 
 /// Gives an adapter one test for each law.
 #[macro_export]
@@ -20,6 +20,8 @@ macro_rules! user_repository_contract {
             a_new_password_raises_the_session_version,
             a_new_role_raises_the_session_version,
             the_last_admin_cannot_go,
+            two_demotions_at_once_leave_an_admin,
+            users_are_listed_by_role_and_by_part_of_the_name,
             a_change_of_nobody_is_not_found,
             there_is_one_first_admin,
             a_deleted_user_is_gone_and_its_name_is_free,
@@ -89,7 +91,10 @@ pub async fn users_are_listed_by_name_in_pages(users: &dyn UserRepository) {
     }
     let page = async |after: Option<&str>| {
         let after = after.map(|name| Username::parse(name).unwrap());
-        let page = users.list(after, Limit::parse(2).unwrap()).await.unwrap();
+        let page = users
+            .list(UserFilter::default(), after, Limit::parse(2).unwrap())
+            .await
+            .unwrap();
         page.into_iter()
             .map(|user| user.username.to_string())
             .collect::<Vec<_>>()
@@ -181,6 +186,66 @@ pub async fn the_last_admin_cannot_go(users: &dyn UserRepository) {
     users.set_role(id(2), Role::Admin).await.unwrap();
     users.delete(id(3)).await.unwrap();
     assert_eq!(users.count_admins().await.unwrap(), 1);
+}
+
+/// Of two admins that demote or delete each other at once, one stays.
+pub async fn two_demotions_at_once_leave_an_admin(users: &dyn UserRepository) {
+    users.insert(&user(1, "ana", Role::Admin)).await.unwrap();
+    users.insert(&user(2, "bia", Role::Admin)).await.unwrap();
+    for _ in 0..8 {
+        let (one, two, three) = tokio::join!(
+            users.set_role(id(1), Role::Operator),
+            users.set_role(id(2), Role::Viewer),
+            users.set_role(id(1), Role::Viewer),
+        );
+        let refused = [one, two, three]
+            .iter()
+            .filter(|result| matches!(result, Err(UserRepositoryError::LastAdmin)))
+            .count();
+        assert!((1..=2).contains(&refused), "{refused} of 3 were refused");
+        assert_eq!(users.count_admins().await.unwrap(), 1);
+        users.set_role(id(1), Role::Admin).await.unwrap();
+        users.set_role(id(2), Role::Admin).await.unwrap();
+    }
+    let (one, two) = tokio::join!(users.delete(id(1)), users.delete(id(2)));
+    assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+    assert_eq!(users.count_admins().await.unwrap(), 1);
+}
+
+/// A filter takes its text as it is: no character of it is a wildcard.
+pub async fn users_are_listed_by_role_and_by_part_of_the_name(users: &dyn UserRepository) {
+    for (number, name, role) in [
+        (1, "ana.silva", Role::Operator),
+        (2, "mariana", Role::Viewer),
+        (3, "rui_costa", Role::Viewer),
+        (4, "ruiscosta", Role::Operator),
+    ] {
+        users.insert(&user(number, name, role)).await.unwrap();
+    }
+    let listed = async |role: Option<Role>, name: Option<&str>, after: Option<&str>| {
+        let filter = UserFilter {
+            role,
+            name: name.map(str::to_owned),
+        };
+        let after = after.map(|name| Username::parse(name).unwrap());
+        let found = users.list(filter, after, Limit::default()).await.unwrap();
+        let names = found.iter().map(|user| user.username.to_string());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        listed(None, Some("ANA"), None).await,
+        ["ana.silva", "mariana"]
+    );
+    assert_eq!(listed(None, Some("i_c"), None).await, ["rui_costa"]);
+    assert_eq!(listed(None, Some("%"), None).await, Vec::<String>::new());
+    assert_eq!(
+        listed(Some(Role::Viewer), None, None).await,
+        ["mariana", "rui_costa"]
+    );
+    assert_eq!(
+        listed(Some(Role::Viewer), Some("r"), Some("mariana")).await,
+        ["rui_costa"]
+    );
 }
 
 /// Changing nobody is an error, not a success.

@@ -246,9 +246,9 @@ mod tests {
             "aaaaaaaaaaaa",
             "qwertyuiop12",
             "123456789012",
-            "resync-resync",
+            "resyncresync",
             "administrador",
-            "mudar-senha1",
+            "senha1senha1",
             "anasilva2024",
         ] {
             let Err(PasswordPolicyError::Weak(strength)) =

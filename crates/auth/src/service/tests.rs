@@ -36,13 +36,15 @@ struct Mocks {
 
 impl Mocks {
     fn ports(self) -> AuthPorts {
+        let clock = Arc::new(ManualClock::default());
         AuthPorts {
             users: Arc::new(self.users),
+            memory: crate::SessionMemory::off(clock.clone()),
             sessions: Arc::new(self.sessions),
             lockout: Arc::new(self.lockout),
             hasher: Arc::new(self.hasher),
             events: Arc::new(self.events),
-            clock: Arc::new(ManualClock::default()),
+            clock,
             ids: Arc::new(CountingIds::default()),
             tracker: TaskTracker::new(),
         }
@@ -528,6 +530,8 @@ async fn a_store_that_does_not_answer_proves_nobody() {
                 created_at: start,
                 last_seen_at: start,
                 expires_at: start + chrono::Duration::hours(8),
+                address: None,
+                agent: None,
             }))
         });
     mocks
@@ -561,7 +565,7 @@ async fn a_user_that_is_created_without_its_audit_row_is_reported() {
     let service = UserService::new(mocks.ports(), PasswordPolicy::default());
     let new = NewUser {
         username: Username::parse("ana").unwrap(),
-        password: SecretString::from("twelve or more"),
+        password: SecretString::from("owl kettle 93 fjord"),
         role: Role::Viewer,
     };
     let made = service.create(new, None).await;

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use resync_api::state::App;
 use resync_auth::{
-    AuthKeys, AuthPorts, BcryptConfig, BcryptPool, CsrfTokens, FirstAdmin, InProcessLockout,
-    LockoutLimits, LoginService, SessionPolicy, SessionService, TokenConfig, TokenMinter,
-    TokenVerifier, UserService, Username,
+    AuthKeys, AuthKeysError, AuthPorts, BcryptConfig, BcryptPool, BreachList, CsrfTokens,
+    FirstAdmin, InProcessLockout, LockoutLimits, LoginService, PasswordPolicy, SessionMemory,
+    SessionPolicy, SessionService, TokenConfig, TokenMinter, TokenVerifier, UserService, Username,
 };
 use resync_kernel::{BoxError, Clock, IdGenerator};
 use resync_sqlite::SqliteDatabase;
-use resync_sqlite::auth::{SqliteSessionStore, SqliteUserRepository};
+use resync_sqlite::auth::{SqliteSessionFeed, SqliteSessionStore, SqliteUserRepository};
 use resync_tws::AuditService;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -32,13 +32,30 @@ pub(super) fn keys(config: &Config) -> Result<AuthKeys, StartError> {
             "is missing; make one with `openssl rand -base64 48` and set AUTH_SECRET_KEY or the key in resync.toml",
         )
     })?;
-    let keys = AuthKeys::derive(secret).map_err(|error| {
-        // It names the key itself, and the fix.
+    // An error names `auth.secret_key` itself, and the fix.
+    let wrong = |key: &'static str, error: AuthKeysError| {
         let text = error.to_string();
-        let problem = text.strip_prefix("auth.secret_key ").unwrap_or(&text);
-        ConfigError::new("auth.secret_key", problem)
-    })?;
+        ConfigError::new(key, text.strip_prefix("auth.secret_key ").unwrap_or(&text))
+    };
+    AuthKeys::derive(secret).map_err(|error| wrong("auth.secret_key", error))?;
+    let keys = AuthKeys::derive_with_previous(secret, &config.auth.previous_secret_keys)
+        .map_err(|error| wrong("auth.previous_secret_keys", error))?;
     Ok(keys)
+}
+
+/// The rule for new passwords, with the list of leaked ones if the configuration names its file.
+pub(super) fn password_policy(config: &Config) -> Result<PasswordPolicy, StartError> {
+    let policy = PasswordPolicy::default();
+    let Some(path) = &config.auth.breach_list else {
+        return Ok(policy);
+    };
+    let wrong = |error: &dyn std::fmt::Display| {
+        ConfigError::new("auth.breach_list", format!("{}: {error}", path.display()))
+    };
+    let file = std::fs::File::open(path).map_err(|error| wrong(&error))?;
+    let list = BreachList::read(std::io::BufReader::new(file)).map_err(|error| wrong(&error))?;
+    tracing::info!(entries = list.len(), "read the list of leaked passwords");
+    Ok(policy.with_breach_list(list))
 }
 
 pub(super) fn ports(
@@ -48,6 +65,7 @@ pub(super) fn ports(
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     tracker: TaskTracker,
+    until: CancellationToken,
 ) -> Result<AuthPorts, StartError> {
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let hasher = BcryptPool::start(BcryptConfig {
@@ -63,7 +81,11 @@ pub(super) fn ports(
         per_address: config.auth.lockout_address_attempts,
         window: Duration::from_secs(config.auth.lockout_seconds),
     };
+    let feed = Arc::new(SqliteSessionFeed::new(database.clone(), clock.clone()));
+    let following = Arc::clone(&feed);
+    tracker.spawn(async move { following.run(until).await });
     Ok(AuthPorts {
+        memory: SessionMemory::new(feed, clock.clone()),
         users: Arc::new(SqliteUserRepository::new(database.clone())),
         sessions: Arc::new(SqliteSessionStore::new(database.clone())),
         lockout: Arc::new(InProcessLockout::new(limits, clock.clone())),

@@ -63,7 +63,10 @@ impl SqliteSessionFeed {
                 Err(error) if !fails => {
                     fails = true;
                     let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "changes of the database are not being followed; each request asks it");
+                    tracing::warn!(
+                        error,
+                        "changes of the database are not being followed; each request asks it"
+                    );
                 }
                 Err(_) => {}
             }

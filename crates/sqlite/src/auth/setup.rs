@@ -65,7 +65,8 @@ fn unavailable(error: impl Into<SqliteError>) -> SetupTokenStoreError {
 #[async_trait]
 impl SetupTokenStore for SqliteSetupTokenStore {
     async fn replace(&self, record: &SetupRecord) -> Result<(), SetupTokenStoreError> {
-        let sql = "INSERT OR REPLACE INTO setup_token (only_row, digest, expires_at_ms) VALUES (1, ?, ?)";
+        let sql =
+            "INSERT OR REPLACE INTO setup_token (only_row, digest, expires_at_ms) VALUES (1, ?, ?)";
         let query = sqlx::query(sql)
             .bind(record.digest.to_vec())
             .bind(record.expires_at.timestamp_millis());
