@@ -8,6 +8,7 @@ use super::*;
 use crate::model::{Role, TokenId, Username};
 
 const MINUTE: Duration = Duration::from_mins(1);
+const ALMOST: Duration = Duration::from_millis(59_999);
 
 #[derive(Default)]
 struct Feed {
@@ -152,7 +153,7 @@ fn nothing_is_remembered_while_changes_are_not_followed() {
 fn an_entry_is_good_for_a_minute_at_most() {
     let world = world();
     world.remember(1, 7);
-    world.clock.advance(MINUTE - Duration::from_millis(1));
+    world.clock.advance(ALMOST);
     assert!(world.knows(1) && world.last_good(1));
     world.clock.advance(Duration::from_millis(1));
     assert!(!world.knows(1) && !world.last_good(1));
@@ -171,7 +172,7 @@ fn a_use_is_noted_by_one_caller_a_minute() {
     world.remember(1, 7);
     let now = world.clock.now();
     let entry = world.memory.recall(digest(1), now).unwrap();
-    assert!(!entry.claims_note(now + MINUTE - Duration::from_millis(1), MINUTE));
+    assert!(!entry.claims_note(now + ALMOST, MINUTE));
     let claims = (0..16).filter(|_| entry.claims_note(now + MINUTE, MINUTE));
     assert_eq!(claims.count(), 1);
     assert!(!entry.claims_note(now, MINUTE), "a clock that went back");

@@ -131,7 +131,7 @@ impl PasswordPolicy {
         about: &[&str],
     ) -> Result<(), PasswordPolicyError> {
         self.check_form(password)?;
-        let strength = self.guess(password, about);
+        let strength = Self::guess(password, about);
         if strength.score < Self::MIN_SCORE {
             return Err(PasswordPolicyError::Weak(strength));
         }
@@ -148,7 +148,7 @@ impl PasswordPolicy {
         };
         let mut strength = match failed {
             Some(PasswordPolicyError::TooLong) => Strength::unacceptable(PasswordWarning::TooLong),
-            _ => self.guess(password, about),
+            _ => Self::guess(password, about),
         };
         let warning = match failed {
             Some(PasswordPolicyError::TooShort { .. }) => Some(PasswordWarning::TooShort),
@@ -183,7 +183,7 @@ impl PasswordPolicy {
         Ok(())
     }
 
-    fn guess(&self, password: &SecretString, about: &[&str]) -> Strength {
+    fn guess(password: &SecretString, about: &[&str]) -> Strength {
         let words: Vec<&str> = Self::OWN_WORDS.iter().chain(about).copied().collect();
         Strength::of(password, &words, Self::MIN_SCORE)
     }

@@ -1,6 +1,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto::sign;
+use proptest::prelude::*;
 use resync_kernel::ManualClock;
 use serde_json::{Value, json};
 
@@ -220,44 +221,66 @@ fn forged_claims_are_refused_although_signed_with_our_key() {
     }
 }
 
+impl World {
+    /// Tokens whose header is a good one but for each of `changes`, signed with our key, are refused.
+    fn refuses_headers_with(&self, changes: &[Value]) {
+        let claims = self.good_claims();
+        for change in changes {
+            let mut header = self.header();
+            for (name, value) in change.as_object().unwrap() {
+                header[name] = value.clone();
+            }
+            assert_ne!(header, self.header());
+            let token = self.forge(&header, &claims);
+            assert_eq!(self.verifier.verify(&token), Err(TokenError), "{change}");
+        }
+    }
+}
+
 /// P2-09, A6: only HS256, and a header that carries nothing else.
 #[test]
 fn forged_headers_are_refused_although_signed_with_our_key() {
     let world = world();
-    let claims = world.good_claims();
-    let key = world.keys.jwt().expose();
-    let kid = world.keys.key_id();
-    let other_hs = [Algorithm::HS384, Algorithm::HS512].map(|algorithm| {
-        forge(
-            &json!({"typ": "JWT", "alg": algorithm, "kid": kid}),
-            &claims,
-            key,
-            algorithm,
-        )
-    });
-    let mut forged = Vec::from(other_hs);
-    let mut with = |change: Value| {
-        let mut header = world.header();
-        for (name, value) in change.as_object().unwrap() {
-            header[name] = value.clone();
-        }
-        forged.push(world.forge(&header, &claims));
-    };
-    for alg in [
+    let (claims, kid) = (world.good_claims(), world.keys.key_id());
+    let mut changes: Vec<_> = [
         "none", "None", "NONE", "nOnE", "hs256", "Hs256", "HS256 ", "", "HS384", "HS512", "RS256",
         "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA", "A256GCM", "dir",
-    ] {
-        with(json!({"alg": alg}));
+    ]
+    .map(|alg| json!({"alg": alg}))
+    .into();
+    changes.extend([
+        json!({"alg": null}),
+        json!({"alg": 1}),
+        json!({"alg": ["HS256"]}),
+    ]);
+    changes.extend(["jwt", "at+jwt", "JWE", ""].map(|typ| json!({"typ": typ})));
+    changes.extend([json!({"typ": null}), json!({"typ": ["JWT"]})]);
+    world.refuses_headers_with(&changes);
+    for algorithm in [Algorithm::HS384, Algorithm::HS512] {
+        let header = json!({"typ": "JWT", "alg": algorithm, "kid": kid});
+        let token = forge(&header, &claims, world.keys.jwt().expose(), algorithm);
+        assert_eq!(world.verifier.verify(&token), Err(TokenError));
     }
-    for alg in [
+    for header in [
+        json!({"typ": "JWT", "alg": "HS256"}),
+        json!({"typ": "JWT", "kid": kid}),
+        json!({"alg": "HS256", "kid": kid}),
+        json!({}),
+        json!([]),
         json!(null),
-        json!(1),
-        json!(["HS256"]),
-        json!({"name": "HS256"}),
+        json!("HS256"),
     ] {
-        with(json!({"alg": alg}));
+        let token = world.forge(&header, &claims);
+        assert_eq!(world.verifier.verify(&token), Err(TokenError), "{header}");
     }
-    for odd in [
+}
+
+/// A6: a `kid` is one of ours to the letter; it is no path, no query and no list.
+#[test]
+fn another_key_id_is_refused_although_signed_with_our_key() {
+    let world = world();
+    let kid = world.keys.key_id();
+    let mut changes: Vec<_> = [
         "",
         " ",
         "0",
@@ -273,74 +296,112 @@ fn forged_headers_are_refused_although_signed_with_our_key() {
         "\u{0}",
         "AAAAAAAAAAA",
         "${jndi:ldap://example.com/a}",
-    ] {
-        with(json!({"kid": odd}));
-    }
-    for odd in [
-        format!("{kid} "),
-        format!(" {kid}"),
-        format!("{kid}\0"),
-        kid.to_lowercase() + "x",
-        kid[..10].to_owned(),
-        kid.repeat(100),
-    ] {
-        with(json!({"kid": odd}));
-    }
+    ]
+    .map(|odd| json!({"kid": odd}))
+    .into();
+    changes.extend([
+        json!({"kid": format!("{kid} ")}),
+        json!({"kid": format!(" {kid}")}),
+        json!({"kid": format!("{kid}\0")}),
+        json!({"kid": format!("{kid}=")}),
+        json!({"kid": kid[..10]}),
+        json!({"kid": kid.repeat(100)}),
+    ]);
     for odd in [
         json!(null),
         json!(0),
         json!(true),
         json!([kid]),
         json!([]),
-        json!({}),
         json!({"kid": kid}),
     ] {
-        with(json!({"kid": odd}));
+        changes.push(json!({"kid": odd}));
     }
-    for typ in [
-        json!(null),
-        json!("jwt"),
-        json!("at+jwt"),
-        json!("JWE"),
-        json!(""),
-        json!(["JWT"]),
-    ] {
-        with(json!({"typ": typ}));
+    world.refuses_headers_with(&changes);
+}
+
+/// A6: nothing in a header is followed, fetched or believed.
+#[test]
+fn a_header_that_brings_a_key_along_is_refused_although_signed_with_our_key() {
+    let world = world();
+    let k = URL_SAFE_NO_PAD.encode(world.keys.jwt().expose());
+    world.refuses_headers_with(&[
+        json!({"jku": "https://example.com/keys"}),
+        json!({"jwk": {"kty": "oct", "k": k, "alg": "HS256"}}),
+        json!({"x5u": "https://example.com/cert"}),
+        json!({"x5c": ["MIIB"]}),
+        json!({"x5t": "AAAA"}),
+        json!({"x5t#S256": "AAAA"}),
+        json!({"cty": "JWT"}),
+        json!({"crit": ["exp"]}),
+        json!({"crit": []}),
+        json!({"b64": false}),
+        json!({"enc": "A256GCM"}),
+        json!({"zip": "DEF"}),
+        json!({"url": "https://example.com"}),
+        json!({"nonce": "1"}),
+        json!({"extra": true}),
+    ]);
+}
+
+/// A session outlives a change of the secret; with the secret gone it is over.
+#[test]
+fn a_token_under_a_previous_secret_is_good_while_that_is_named() {
+    let world = world();
+    let token = world.minter.mint(&subject()).unwrap().token;
+    let verifier = |secret: &str, previous: &[&str]| {
+        let previous: Vec<_> = previous
+            .iter()
+            .map(|text| SecretString::from(*text))
+            .collect();
+        let keys = AuthKeys::derive_with_previous(&SecretString::from(secret), &previous).unwrap();
+        let clock = Arc::clone(&world.clock) as _;
+        TokenVerifier::new(&keys, &TokenConfig::default(), clock).unwrap()
+    };
+    let new = "another secret of thirty-two bytes!";
+    let rotated = verifier(new, &[SECRET]);
+    assert!(rotated.verify(token.expose_secret()).is_ok());
+    let gone = verifier(new, &["a third secret of thirty-two bytes!"]);
+    assert_eq!(gone.verify(token.expose_secret()), Err(TokenError));
+    // The key of one secret under the name of the other is no way in.
+    let other = AuthKeys::derive(&SecretString::from(new)).unwrap();
+    for (kid, key) in [(other.key_id(), &world.keys), (world.keys.key_id(), &other)] {
+        let header = json!({"typ": "JWT", "alg": "HS256", "kid": kid});
+        let forged = forge(
+            &header,
+            &world.good_claims(),
+            key.jwt().expose(),
+            Algorithm::HS256,
+        );
+        assert_eq!(rotated.verify(&forged), Err(TokenError));
     }
-    let jwk = json!({"kty": "oct", "k": URL_SAFE_NO_PAD.encode(key), "alg": "HS256"});
-    for (name, value) in [
-        ("jku", json!("https://example.com/keys")),
-        ("jwk", jwk),
-        ("x5u", json!("https://example.com/cert")),
-        ("x5c", json!(["MIIB"])),
-        ("x5t", json!("AAAA")),
-        ("x5t#S256", json!("AAAA")),
-        ("cty", json!("JWT")),
-        ("crit", json!(["exp"])),
-        ("crit", json!([])),
-        ("b64", json!(false)),
-        ("enc", json!("A256GCM")),
-        ("zip", json!("DEF")),
-        ("url", json!("https://example.com")),
-        ("nonce", json!("1")),
-        ("extra", json!(true)),
-    ] {
-        with(json!({name: value}));
+}
+
+proptest! {
+    /// A6: whatever is done to a good token, what comes out is the same token or none.
+    #[test]
+    fn a_changed_token_is_no_token(
+        place in any::<prop::sample::Index>(),
+        with in prop_oneof![
+            "[A-Za-z0-9_.=+/-]{1,3}",
+            "\\PC{0,4}",
+            Just(".".to_owned()),
+        ],
+        taken in 0..4_usize,
+    ) {
+        let world = world();
+        let good = world.forge(&world.header(), &world.good_claims());
+        let from = place.index(good.len());
+        let to = (from + taken).min(good.len());
+        let changed = format!("{}{with}{}", &good[..from], &good[to..]);
+        let verified = world.verifier.verify(&changed);
+        prop_assert_eq!(verified.is_ok(), changed == good);
     }
-    for header in [
-        json!({"typ": "JWT", "alg": "HS256"}),
-        json!({"typ": "JWT", "kid": kid}),
-        json!({"alg": "HS256", "kid": kid}),
-        json!({}),
-        json!([]),
-        json!(null),
-        json!("HS256"),
-    ] {
-        forged.push(world.forge(&header, &claims));
-    }
-    assert!(forged.len() > 75, "{}", forged.len());
-    for token in forged {
-        assert_eq!(world.verifier.verify(&token), Err(TokenError), "{token}");
+
+    /// A text is read to its end or refused, never a panic.
+    #[test]
+    fn any_text_is_refused(text in "\\PC{0,300}|([A-Za-z0-9_-]{0,80}\\.){0,4}[A-Za-z0-9_-]{0,80}") {
+        prop_assert_eq!(world().verifier.verify(&text), Err(TokenError));
     }
 }
 
@@ -376,6 +437,19 @@ fn broken_tokens_are_refused() {
         format!(".{good}"),
         format!("{good}.{signature}"),
         format!("{good}="),
+        format!("{header}=.{claims}.{signature}"),
+        format!("{header}.{claims}=.{signature}"),
+        format!("{header}.{claims}.{signature}=="),
+        format!("{header} .{claims}.{signature}"),
+        format!("{header}\r\n.{claims}.{signature}"),
+        format!("{header}.{claims}.{}", with_alphabet(signature)),
+        format!("{}.{claims}.{signature}", with_alphabet(header) + "+"),
+        format!("{good}\0"),
+        format!("\u{feff}{good}"),
+        format!("\"{good}\""),
+        good.replace('.', "\u{2024}"),
+        good.replace('.', "%2E"),
+        good.replace('.', ".."),
         format!("{good}\n"),
         format!(" {good}"),
         format!("Bearer {good}"),
@@ -410,6 +484,11 @@ fn broken_tokens_are_refused() {
     for token in forged {
         assert_eq!(world.verifier.verify(&token), Err(TokenError), "{token}");
     }
+}
+
+/// The other base64 alphabet, with its padding.
+fn with_alphabet(part: &str) -> String {
+    format!("{}=", part.replace('-', "+").replace('_', "/"))
 }
 
 /// A claim that stands twice is refused, whichever value would win.

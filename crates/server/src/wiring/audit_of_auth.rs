@@ -16,6 +16,7 @@ impl AuthEvents for AuditOfAuth {
     async fn record(&self, event: AuthEvent) -> Result<(), AuthEventsError> {
         use AuditOutcome::{Refused, Succeeded};
         let by = event.actor.map(|id| id.0.to_string());
+        let done = |action, target: String| (by, action, Some(target), Succeeded);
         let (actor, action, target, outcome) = match event.kind {
             AuthEventKind::LoginSucceeded {
                 username,
@@ -38,79 +39,51 @@ impl AuthEvents for AuditOfAuth {
                 Some("locked out".to_owned()),
                 Refused,
             ),
-            AuthEventKind::LoggedOut { session_id } => (
-                by,
-                AuditAction::Logout,
-                Some(format!("session {session_id}")),
-                Succeeded,
-            ),
-            AuthEventKind::LoggedOutEverywhere { sessions } => (
-                by,
-                AuditAction::Logout,
-                Some(format!("{sessions} sessions")),
-                Succeeded,
-            ),
+            AuthEventKind::LoggedOut { session_id } => {
+                done(AuditAction::Logout, format!("session {session_id}"))
+            }
+            AuthEventKind::LoggedOutEverywhere { sessions } => {
+                done(AuditAction::Logout, format!("{sessions} sessions"))
+            }
             AuthEventKind::SessionRevoked {
                 user_id,
                 session_id,
-            } => (
-                by,
+            } => done(
                 AuditAction::Logout,
-                Some(format!("session {session_id} of user {}", user_id.0)),
-                Succeeded,
+                format!("session {session_id} of user {}", user_id.0),
             ),
-            AuthEventKind::SessionsRevoked { user_id, sessions } => (
-                by,
+            AuthEventKind::SessionsRevoked { user_id, sessions } => done(
                 AuditAction::Logout,
-                Some(format!("{sessions} sessions of user {}", user_id.0)),
-                Succeeded,
+                format!("{sessions} sessions of user {}", user_id.0),
             ),
-            AuthEventKind::ApiKeyCreated { user_id, key_id } => (
-                by,
+            AuthEventKind::ApiKeyCreated { user_id, key_id } => done(
                 AuditAction::UserChanged,
-                Some(format!("{}, API key {key_id} made", user_id.0)),
-                Succeeded,
+                format!("{}, API key {key_id} made", user_id.0),
             ),
-            AuthEventKind::ApiKeyRevoked { user_id, key_id } => (
-                by,
+            AuthEventKind::ApiKeyRevoked { user_id, key_id } => done(
                 AuditAction::UserChanged,
-                Some(format!("{}, API key {key_id} ended", user_id.0)),
-                Succeeded,
+                format!("{}, API key {key_id} ended", user_id.0),
             ),
             AuthEventKind::UserCreated {
                 user_id,
                 username,
                 role,
-            } => (
-                by,
+            } => done(
                 AuditAction::UserCreated,
-                Some(format!("{username} ({}), {role}", user_id.0)),
-                Succeeded,
+                format!("{username} ({}), {role}", user_id.0),
             ),
-            AuthEventKind::PasswordChanged { user_id } => (
-                by,
-                AuditAction::PasswordChanged,
-                Some(user_id.0.to_string()),
-                Succeeded,
-            ),
-            AuthEventKind::RoleChanged { user_id, role } => (
-                by,
-                AuditAction::UserChanged,
-                Some(format!("{}, {role}", user_id.0)),
-                Succeeded,
-            ),
-            AuthEventKind::UserDeleted { user_id } => (
-                by,
-                AuditAction::UserDeleted,
-                Some(user_id.0.to_string()),
-                Succeeded,
-            ),
-            AuthEventKind::UserUnlocked { user_id } => (
-                by,
-                AuditAction::UserUnlocked,
-                Some(user_id.0.to_string()),
-                Succeeded,
-            ),
+            AuthEventKind::PasswordChanged { user_id } => {
+                done(AuditAction::PasswordChanged, user_id.0.to_string())
+            }
+            AuthEventKind::RoleChanged { user_id, role } => {
+                done(AuditAction::UserChanged, format!("{}, {role}", user_id.0))
+            }
+            AuthEventKind::UserDeleted { user_id } => {
+                done(AuditAction::UserDeleted, user_id.0.to_string())
+            }
+            AuthEventKind::UserUnlocked { user_id } => {
+                done(AuditAction::UserUnlocked, user_id.0.to_string())
+            }
         };
         let mut row = self.0.event(
             actor.unwrap_or_else(|| "anonymous".to_owned()),

@@ -6,7 +6,7 @@
 use resync_kernel::{ExposeSecret, SecretString};
 use serde::Serialize;
 use zxcvbn::Score;
-use zxcvbn::feedback::{Suggestion, Warning};
+use zxcvbn::feedback::{Feedback, Suggestion, Warning};
 
 /// How hard a password is to guess.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,7 +38,7 @@ impl Strength {
         Self {
             score,
             acceptable: score >= enough,
-            warning: feedback.and_then(|said| said.warning()).map(Into::into),
+            warning: feedback.and_then(Feedback::warning).map(Into::into),
             suggestions: feedback.map_or_else(Vec::new, |said| {
                 said.suggestions().iter().copied().map(Into::into).collect()
             }),
