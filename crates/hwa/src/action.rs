@@ -1,4 +1,4 @@
-//! Actions on one job, sent once.
+//! Actions on one object of the plan, by its id, sent once.
 //!
 //! What the caller may rely on:
 //! - Nothing is sent twice, whatever happens; a second host is tried only when no connection was made.
@@ -11,9 +11,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use resync_tws::model::{Action, Command, ConfirmOutcome, Justification, Target};
+use chrono::SecondsFormat;
+use reqwest::header::HeaderName;
+use resync_tws::model::{
+    Action, Command, ConfirmOutcome, Justification, ObjectKind, PromptAnswer, RerunOptions,
+};
 use resync_tws::ports::{ActionError, ActionGateway, GatewayError};
 use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
 use crate::HwaClient;
 use crate::body::{Body, Bytes, JSON_CAP};
@@ -26,23 +31,7 @@ use crate::wire::{List, Object, Scalar};
 #[async_trait]
 impl ActionGateway for HwaClient {
     async fn act(&self, command: &Command, why: &Justification) -> Result<(), ActionError> {
-        let mut call = call_of(command)?;
-        let mut add = |name: &'static str, text: &str| -> Result<(), ActionError> {
-            call.headers.push((
-                reqwest::header::HeaderName::from_static(name),
-                encode::header_value(text).ok_or_else(|| {
-                    ActionError::NotDone(GatewayError::Rejected(
-                        "the reason cannot be sent as a header".into(),
-                    ))
-                })?,
-            ));
-            Ok(())
-        };
-        add("justification-category", &why.category)?;
-        add("justification-description", &why.reason)?;
-        if let Some(ticket) = &why.ticket {
-            add("justification-ticket-num", ticket)?;
-        }
+        let call = justify(call_of(command)?, why)?;
         match self.transport.write(call, Bytes::up_to(JSON_CAP)).await {
             Ok(body) => read_outcome(&body),
             Err(failure) => Err(outcome_of(failure)),
@@ -50,22 +39,53 @@ impl ActionGateway for HwaClient {
     }
 }
 
-fn call_of(command: &Command) -> Result<Call, ActionError> {
-    let Target::Job(job) = &command.target else {
-        return Err(ActionError::NotDone(GatewayError::Unsupported));
+/// The person's reason and ticket, for the engine's own audit; an engine may insist on them.
+pub(crate) fn justify(mut call: Call, why: &Justification) -> Result<Call, ActionError> {
+    let mut add = |name: &'static str, text: &str| -> Result<(), ActionError> {
+        let value = encode::header_value(text)
+            .ok_or_else(|| not_sent("the reason cannot be sent as a header"))?;
+        call.headers.push((HeaderName::from_static(name), value));
+        Ok(())
     };
-    let job = segment(job.as_str()).ok_or(ActionError::UnknownTarget)?;
-    let plain = |word: &str| Call::put(format!("/plan/job/{job}/action/{word}"));
+    add("justification-category", &why.category)?;
+    add("justification-description", &why.reason)?;
+    if let Some(ticket) = &why.ticket {
+        add("justification-ticket-num", ticket)?;
+    }
+    Ok(call)
+}
+
+fn not_sent(why: &'static str) -> ActionError {
+    ActionError::NotDone(GatewayError::Rejected(why.into()))
+}
+
+fn call_of(command: &Command) -> Result<Call, ActionError> {
+    let kind = command.target.kind();
+    if !command.action.kind().goes_with(kind) {
+        return Err(not_sent("the action does not go with its target"));
+    }
+    let id = segment(command.target.id()).ok_or(ActionError::UnknownTarget)?;
+    let of = match kind {
+        ObjectKind::Job => "job",
+        ObjectKind::Stream => "jobstream",
+        ObjectKind::Workstation => "workstation",
+        ObjectKind::Resource => "resource",
+        ObjectKind::Prompt => "prompt",
+    };
+    let plain = |word: &str| Call::put(format!("/plan/{of}/{id}/action/{word}"));
+    let with = |word: &str, body: &Value| Call {
+        json: Some(body.to_string()),
+        ..plain(word)
+    };
     Ok(match command.action {
-        Action::Rerun(_) => {
-            let run = command.run.as_ref().ok_or_else(|| {
-                ActionError::NotDone(GatewayError::Rejected(
-                    "a job without a run cannot be run again".into(),
-                ))
-            })?;
+        Action::Rerun(options) => {
+            let run = command
+                .run
+                .as_ref()
+                .ok_or_else(|| not_sent("a job without a run cannot be run again"))?;
             let run = segment(run.as_str()).ok_or(ActionError::UnknownTarget)?;
             Call {
-                json: Some("{}".to_owned()),
+                json: Some(rerun_details(&options).to_string()),
                 ..Call::put(format!("/plan/job/run/{run}/action/rerun"))
             }
         }
@@ -73,26 +93,46 @@ fn call_of(command: &Command) -> Result<Call, ActionError> {
         Action::Release => plain("release"),
         Action::Cancel => plain("cancel"),
         Action::Kill => plain("kill"),
-        Action::Confirm { status } => Call {
-            json: Some(r#"{"conditions":[]}"#.to_owned()),
-            ..plain(match status {
+        Action::Confirm { status } => {
+            let word = match status {
                 ConfirmOutcome::Succ => "confirm-succ",
                 ConfirmOutcome::Abend => "confirm-abend",
-            })
-        },
-        Action::Priority { priority } => plain("update-priority").query("priority", priority.get()),
-        Action::ReleaseDependencies
-        | Action::Reply { .. }
-        | Action::Link
-        | Action::Unlink
-        | Action::Start
-        | Action::Stop
-        | Action::Limit { .. }
-        | Action::Fence { .. }
-        | Action::Quantity { .. } => {
-            return Err(ActionError::NotDone(GatewayError::Unsupported));
+            };
+            with(word, &json!({"conditions": []}))
         }
+        Action::Priority { priority } => plain("update-priority").query("priority", priority.get()),
+        Action::ReleaseDependencies => plain("release-all-dependencies"),
+        Action::Reply { answer } => {
+            let yes = match answer {
+                PromptAnswer::Yes => true,
+                PromptAnswer::No => false,
+            };
+            with("reply", &json!({ "answer": yes }))
+        }
+        Action::Link => plain("link"),
+        Action::Unlink => plain("unlink"),
+        Action::Start => plain("start"),
+        Action::Stop => plain("stop"),
+        Action::Limit { limit } => plain("update-limit").query("limit", u32::from(limit)),
+        Action::Fence { fence } => plain("update-fence").query("priority", fence.get()),
+        Action::Quantity { quantity } => plain("update-quantity").query("quantity", quantity),
     })
+}
+
+/// `RerunDetailsV2`, with what was asked for alone.
+fn rerun_details(options: &RerunOptions) -> Value {
+    let mut body = Map::new();
+    if let Some(priority) = options.priority {
+        body.insert("priority".to_owned(), json!(priority.get()));
+    }
+    if let Some(at) = options.start_at {
+        let text = at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        body.insert("startTime".to_owned(), json!(text));
+    }
+    if options.same_workstation {
+        body.insert("rerunJobOnSameWorkstation".to_owned(), json!(true));
+    }
+    Value::Object(body)
 }
 
 /// `{id, url, message, isError, error}`, or the two lists of an action by filter.
@@ -112,7 +152,7 @@ struct WireFailed {
     message: Scalar,
 }
 
-fn read_outcome(body: &Body) -> Result<(), ActionError> {
+pub(crate) fn read_outcome(body: &Body) -> Result<(), ActionError> {
     // Accepted without a word: 204, or a 200 whose document promises a body but does not need one.
     if body.bytes.trim_ascii().is_empty() && !body.html {
         return Ok(());
@@ -135,7 +175,7 @@ fn read_outcome(body: &Body) -> Result<(), ActionError> {
     Err(ActionError::Refused(Arc::from(said)))
 }
 
-fn outcome_of(failure: Failure) -> ActionError {
+pub(crate) fn outcome_of(failure: Failure) -> ActionError {
     match failure {
         Failure::NotSent(error) => ActionError::NotDone(error),
         Failure::Unanswered(error) | Failure::Garbled(error) | Failure::Unusable(error) => {

@@ -46,7 +46,11 @@ mod resilience;
 mod transport;
 mod wire;
 
+use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+
+use resync_kernel::Clock;
 
 pub use config::{Credentials, HwaConfig, HwaConfigError};
 pub use oql::{Direction, MAX_IN, Op, Oql, OqlError, OqlQuery, Value as OqlValue};
@@ -54,13 +58,22 @@ pub use resilience::{BreakerState, ClientHealth, Limits};
 
 use transport::Transport;
 
-/// One engine, by its REST API. Implements the three ports of `resync-tws`.
-#[derive(Debug)]
+/// One engine, by its REST API. Implements every gateway of `resync-tws`.
 pub struct HwaClient {
     transport: Transport,
     log_cap: usize,
     /// The engine does not filter by the status of the last run. A hint that any call may set.
     any_run_only: AtomicBool,
+    prompt_list: objects::PromptList,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for HwaClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HwaClient")
+            .field("transport", &self.transport)
+            .finish_non_exhaustive()
+    }
 }
 
 impl HwaClient {
@@ -71,6 +84,8 @@ impl HwaClient {
     pub fn new(config: HwaConfig) -> Result<Self, HwaConfigError> {
         Ok(Self {
             log_cap: config.log_cap.max(1),
+            clock: Arc::clone(&config.clock),
+            prompt_list: objects::PromptList::default(),
             transport: Transport::new(config)?,
             any_run_only: AtomicBool::new(false),
         })

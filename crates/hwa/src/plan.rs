@@ -17,7 +17,6 @@ mod filter;
 mod page;
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
@@ -29,7 +28,8 @@ use resync_tws::model::{
 use resync_tws::ports::{GatewayError, PlanGateway};
 use serde::de::DeserializeOwned;
 
-use self::filter::{StatusFilter, filter_error, other_filters, status_filter};
+pub(crate) use self::filter::filter_error;
+use self::filter::{StatusFilter, behind, other_filters, status_filter};
 use self::page::{ListPage, page_of};
 use crate::HwaClient;
 use crate::body::Json;
@@ -40,9 +40,7 @@ use crate::transport::Call;
 use crate::wire::{Place, WireEngineInfo, WireJob, WireNode, WireStream, WireWorkstation};
 
 /// The most objects of one page.
-const MAX_PAGE: u32 = 1_000;
-/// Workstations are read to the end, but not for ever.
-const MAX_WORKSTATION_PAGES: usize = 32;
+pub(crate) const MAX_PAGE: u32 = 1_000;
 
 /// The id makes the order whole, so that no page overlaps another.
 fn sorted(query: OqlQuery, sort: JobSort) -> Result<OqlQuery, OqlError> {
@@ -92,11 +90,12 @@ impl HwaClient {
         query: &JobQuery,
         by_last_run: bool,
     ) -> Result<Slice<Job>, GatewayError> {
-        if query.after.is_some() {
-            return Err(GatewayError::Unsupported);
-        }
         let limit = query.limit.clamp(1, MAX_PAGE);
         let mut parts = other_filters(query).map_err(filter_error)?;
+        if let Some(after) = &query.after {
+            // A name with a character that no query can hold has no place to go on from.
+            parts.push(behind(after).map_err(|_| GatewayError::Unsupported)?);
+        }
         let exact = match status_filter(&query.status, by_last_run).map_err(filter_error)? {
             StatusFilter::Exact(part) => {
                 parts.push(part);
@@ -169,6 +168,12 @@ impl PlanGateway for HwaClient {
                 tracing::warn!("the engine does not filter by the status of the last run");
                 Ok(second)
             }
+            // An engine that does not compare names says so in the same words.
+            Err(GatewayError::Rejected(message))
+                if query.after.is_some() && message.contains("OQL_FILTER_SYNTAX_ERROR") =>
+            {
+                Err(GatewayError::Unsupported)
+            }
             answer => answer,
         }
     }
@@ -231,30 +236,11 @@ impl PlanGateway for HwaClient {
     }
 
     async fn workstations(&self) -> Result<Vec<Workstation>, GatewayError> {
-        let mut all: Vec<Workstation> = Vec::new();
-        let mut seen = HashSet::new();
-        let mut offset = 0;
-        for _ in 0..MAX_WORKSTATION_PAGES {
-            let page = self
-                .page(
-                    Call::get("/plan/workstation"),
-                    offset,
-                    MAX_PAGE,
-                    WireWorkstation::read,
-                )
-                .await?;
-            for workstation in page.items {
-                if seen.insert(workstation.id.clone()) {
-                    all.push(workstation);
-                }
-            }
-            match page.next_offset {
-                Some(next) => offset = next,
-                None => return Ok(all),
-            }
-        }
-        Err(GatewayError::Unreadable(Arc::from(
-            "its list of workstations does not end",
-        )))
+        self.every(
+            || Call::get("/plan/workstation"),
+            WireWorkstation::read,
+            |workstation| workstation.id.clone(),
+        )
+        .await
     }
 }

@@ -18,9 +18,10 @@ mod bulkhead;
 mod jitter;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use resync_kernel::{Clock, Monotonic};
 use resync_tws::model::EngineName;
 use resync_tws::ports::GatewayError;
@@ -125,6 +126,27 @@ pub struct ClientHealth {
     /// The last answer about our credentials was that they are wrong. For an alarm: an engine may
     /// lock an account that goes on trying.
     pub credentials_refused: bool,
+    /// When the engine last answered, to the millisecond.
+    pub last_success_at: Option<DateTime<Utc>>,
+    /// When it last failed.
+    pub last_failure_at: Option<DateTime<Utc>>,
+}
+
+/// An instant that many may set; 0 is never, since no engine answered in 1970.
+#[derive(Debug, Default)]
+struct Stamp(AtomicI64);
+
+impl Stamp {
+    fn set(&self, at: DateTime<Utc>) {
+        self.0.store(at.timestamp_millis(), Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Option<DateTime<Utc>> {
+        match self.0.load(Ordering::Relaxed) {
+            0 => None,
+            millis => DateTime::from_timestamp_millis(millis),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -136,6 +158,8 @@ struct Counters {
     rejected: AtomicU64,
     opened: AtomicU64,
     refused: AtomicBool,
+    last_success: Stamp,
+    last_failure: Stamp,
 }
 
 fn count(counter: &AtomicU64) {
@@ -211,6 +235,8 @@ impl Guard {
             rejected_total: load(&self.counters.rejected),
             opened_total: load(&self.counters.opened),
             credentials_refused: self.counters.refused.load(Ordering::Relaxed),
+            last_success_at: self.counters.last_success.get(),
+            last_failure_at: self.counters.last_failure.get(),
         }
     }
 
@@ -331,8 +357,13 @@ impl Guard {
 
     fn record(&self, pass: breaker::Pass<'_>, failure: Option<&Failure>) {
         let verdict = failure.map_or(Verdict::Answered, Failure::verdict);
-        if verdict == Verdict::Failed {
-            count(&self.counters.failures);
+        match verdict {
+            Verdict::Answered => self.counters.last_success.set(self.clock.now()),
+            Verdict::Failed => {
+                count(&self.counters.failures);
+                self.counters.last_failure.set(self.clock.now());
+            }
+            Verdict::Unknown => {}
         }
         match pass.tell(verdict, self.clock.monotonic()) {
             Some(Phase::Open { .. }) => {

@@ -6,13 +6,19 @@
 //! run without an id (it can be asked for nothing; the job has its own status), and the id of a
 //! predecessor that cannot stand in a URL. A status that is missing reads as undecided.
 
+mod definition;
 mod job;
 mod lenient;
+mod prompt;
+mod resource;
 mod stream;
 mod workstation;
 
+pub(crate) use definition::WireDefinition;
 pub(crate) use job::WireJob;
 pub(crate) use lenient::{List, Object, Scalar};
+pub(crate) use prompt::{WirePrompt, WireWaiting};
+pub(crate) use resource::WireResource;
 pub(crate) use stream::WireStream;
 pub(crate) use workstation::WireWorkstation;
 

@@ -1,10 +1,11 @@
 //! The laws of the ports, on the simulator over a real socket.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use resync_hwa::{Credentials, HwaClient, HwaConfig};
 use resync_kernel::SecretString;
-use resync_simulator::{Effect, Quirk, Role, Rule, Simulator, Speed};
+use resync_simulator::{Builder, Effect, Quirk, Role, Rule, Simulator, Speed};
 use resync_tws::contract::Stage;
 use resync_tws::model::{
     Action, Command, EngineName, Job, JobQuery, JobStatus, Justification, LineRange, NamePattern,
@@ -25,30 +26,54 @@ fn client(base_url: String, username: &str, password: &str) -> HwaClient {
     HwaClient::new(config).unwrap()
 }
 
-async fn simulator(quirks: &[Quirk]) -> Simulator {
-    let mut builder = Simulator::builder()
+fn builder(quirks: &[Quirk]) -> Builder {
+    let builder = Simulator::builder()
         .seed(42)
         .jobs(100)
         .speed(Speed::Frozen)
         .user("operator", "secret", Role::Operator)
         .user("viewer", "secret", Role::Viewer);
-    for quirk in quirks {
-        builder = builder.quirk(*quirk);
-    }
-    builder.start().await.unwrap()
+    quirks
+        .iter()
+        .fold(builder, |builder, quirk| builder.quirk(*quirk))
+}
+
+async fn simulator(quirks: &[Quirk]) -> Simulator {
+    builder(quirks).start().await.unwrap()
+}
+
+async fn stage_of(builder: Builder) -> Stage {
+    let simulator = builder.start().await.unwrap();
+    let client = Arc::new(client(simulator.base_url(), "operator", "secret"));
+    let control = simulator.control();
+    Stage::of(client, Box::new(simulator)).settled_by(Box::new(move || {
+        let control = control.clone();
+        Box::pin(async move { control.advance(Duration::from_secs(10)).await })
+    }))
 }
 
 async fn stage(quirks: &[Quirk]) -> Stage {
-    let simulator = simulator(quirks).await;
-    let client = Arc::new(client(simulator.base_url(), "operator", "secret"));
-    Stage::of(client, Box::new(simulator))
+    stage_of(builder(quirks)).await
+}
+
+macro_rules! every_law {
+    ($stage:expr) => {
+        resync_tws::plan_gateway_contract!($stage);
+        resync_tws::log_gateway_contract!($stage);
+        resync_tws::action_gateway_contract!($stage);
+        resync_tws::object_gateway_contract!($stage);
+        resync_tws::gateway_contract_tests! { $stage,
+            paging_covers_every_definition_once
+            a_name_finds_its_definitions_and_no_others
+        }
+        resync_tws::engine_monitor_contract!($stage);
+        resync_tws::keyset_contract!($stage);
+    };
 }
 
 mod by_the_document {
     use super::stage;
-    resync_tws::plan_gateway_contract!(stage(&[]));
-    resync_tws::log_gateway_contract!(stage(&[]));
-    resync_tws::action_gateway_contract!(stage(&[]));
+    every_law!(stage(&[]));
 }
 
 /// The same laws where engines are free to differ from the document.
@@ -68,9 +93,27 @@ mod as_engines_may_be {
         NextNull,
         LogEmpty,
     ];
-    resync_tws::plan_gateway_contract!(stage(ALL));
-    resync_tws::log_gateway_contract!(stage(ALL));
-    resync_tws::action_gateway_contract!(stage(ALL));
+    every_law!(stage(ALL));
+}
+
+/// And the other readings of what nobody says, on a release with a list of prompts.
+mod as_later_releases_may_be {
+    use resync_simulator::Quirk::{
+        DatesMillis, IdsSurvive, Isless, NextEmpty, Stringly, UnknownEnumEmpty,
+    };
+    use resync_simulator::Version;
+
+    use super::{builder, stage_of};
+
+    const ALL: &[super::Quirk] = &[
+        Stringly,
+        Isless,
+        DatesMillis,
+        NextEmpty,
+        IdsSurvive,
+        UnknownEnumEmpty,
+    ];
+    every_law!(stage_of(builder(ALL).version(Version::V10_2_8)));
 }
 
 fn why() -> Justification {

@@ -30,7 +30,7 @@ pub use definitions::*;
 pub use log::*;
 pub use objects::*;
 pub use plan::*;
-pub use stage::Stage;
+pub use stage::{Settle, Stage};
 
 /// One test for each law of [`crate::ports::PlanGateway`]. `$stage` makes a future of a [`Stage`].
 #[macro_export]

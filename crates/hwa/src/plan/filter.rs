@@ -2,10 +2,10 @@
 //!
 //! Invariant: what is pushed never leaves out a job that the query wants.
 
-use resync_tws::model::{JobQuery, JobStatus};
+use resync_tws::model::{JobKey, JobQuery, JobStatus};
 use resync_tws::ports::GatewayError;
 
-use crate::oql::{Oql, OqlError};
+use crate::oql::{Op, Oql, OqlError, Value};
 
 const LAST_RUN_STATUS: &str = "lastRunCompositeStatus.status";
 const LAST_RUN_CANCELED: &str = "lastRunCompositeStatus.canceled";
@@ -117,7 +117,20 @@ pub(super) fn other_filters(query: &JobQuery) -> Result<Vec<Oql>, OqlError> {
     Ok(parts)
 }
 
-pub(super) fn filter_error(error: OqlError) -> GatewayError {
+/// What comes behind a job in the order by name, then id.
+pub(super) fn behind(key: &JobKey) -> Result<Oql, OqlError> {
+    let name = Value::text(&key.name)?;
+    let id = Value::text(key.id.as_str())?;
+    Oql::any([
+        Oql::test("name", Op::Greater, name.clone())?,
+        Oql::all([
+            Oql::test("name", Op::Equal, name)?,
+            Oql::test("id", Op::Greater, id)?,
+        ])?,
+    ])
+}
+
+pub(crate) fn filter_error(error: OqlError) -> GatewayError {
     GatewayError::Rejected(error.to_string().into())
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::AtomicU32;
 
-use chrono::{DateTime, Utc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 

@@ -103,5 +103,6 @@ pub async fn a_submitted_stream_comes_into_the_plan(stage: &Stage) {
     };
     let done = stage.submit.submit(&submission, &why()).await;
     done.expect("a submission");
+    (stage.settle)().await;
     assert_eq!(streams().await, before + 1);
 }

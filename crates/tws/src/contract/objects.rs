@@ -135,6 +135,7 @@ pub async fn an_asked_prompt_takes_an_answer(stage: &Stage) {
         },
     };
     assert_eq!(stage.actions.act(&command, &why()).await, Ok(()));
+    (stage.settle)().await;
     let after = stage.objects.prompt(&prompt.id).await.expect("a read");
     // A prompt of one job alone may leave the plan with its answer.
     if let Some(after) = after {

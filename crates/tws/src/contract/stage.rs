@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::HashSet;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::model::{Job, JobQuery, JobStatus};
@@ -32,9 +33,14 @@ pub struct Stage {
     pub submit: Arc<dyn SubmitGateway>,
     /// What the release knows.
     pub monitor: Arc<dyn EngineMonitor>,
+    /// Lets time pass, until what the engine accepted shows in its plan.
+    pub settle: Settle,
     /// What must live as long, such as a server.
     pub keep: Box<dyn Any + Send + Sync>,
 }
+
+/// See [`Stage::settle`].
+pub type Settle = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 impl fmt::Debug for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -63,8 +69,16 @@ impl Stage {
             definitions: client.clone(),
             submit: client.clone(),
             monitor: client,
+            settle: Box::new(|| Box::pin(std::future::ready(()))),
             keep,
         }
+    }
+
+    /// The same for an engine that acts a little later, as real ones do.
+    #[must_use]
+    pub fn settled_by(mut self, settle: Settle) -> Self {
+        self.settle = settle;
+        self
     }
 
     /// Every job that meets `query`, read page by page; each id once.
