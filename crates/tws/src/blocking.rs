@@ -16,7 +16,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use self::csr::{Csr, CsrBuilder};
-use crate::model::{DependencyKind, Job, JobId, JobStatus, StreamId};
+use crate::model::{Dependency, DependencyKind, Job, JobId, JobStatus, StreamId};
 
 pub(crate) use self::count::Failures;
 
@@ -31,6 +31,28 @@ pub struct Blocking {
     blocks: Vec<bool>,
     ended: Vec<bool>,
     jobs: usize,
+    /// The streams, in the order of their nodes.
+    streams: Vec<StreamNode>,
+}
+
+/// A stream that somebody waits for, as the dependency names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StreamNode {
+    pub(crate) id: Option<StreamId>,
+    pub(crate) name: Option<String>,
+    pub(crate) workstation: Option<String>,
+}
+
+impl StreamNode {
+    /// The stream as operators write it.
+    pub(crate) fn label(&self) -> String {
+        let id = || self.id.as_ref().map(ToString::to_string);
+        let name = self.name.clone().or_else(id).unwrap_or_default();
+        match &self.workstation {
+            Some(workstation) => format!("{workstation}#{name}"),
+            None => name,
+        }
+    }
 }
 
 type Fast<K, V> = HashMap<K, V, RandomState>;
@@ -119,16 +141,23 @@ impl Blocking {
     /// The graph of these jobs. Lists without dependencies give a graph without edges.
     #[must_use]
     pub fn of(jobs: &[Arc<Job>]) -> Self {
+        Self::by(jobs, false)
+    }
+
+    /// The graph of all dependencies, also of those that are met.
+    pub(crate) fn of_all(jobs: &[Arc<Job>]) -> Self {
+        Self::by(jobs, true)
+    }
+
+    fn by(jobs: &[Arc<Job>], also_met: bool) -> Self {
+        let mut streams = Vec::new();
         let mut index = Index::of(jobs);
         let mut edges = CsrBuilder::default();
         let mut nodes = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
         let mut stream_nodes: Fast<(&str, Option<&str>), Option<u32>> = Fast::default();
         for (waiter, job) in places(jobs) {
-            let unmet = job
-                .dependencies
-                .iter()
-                .filter(|d| d.satisfied != Some(true));
-            for dependency in unmet {
+            let wanted = |d: &&Dependency| also_met || d.satisfied != Some(true);
+            for dependency in job.dependencies.iter().filter(wanted) {
                 match &dependency.kind {
                     DependencyKind::Job {
                         job_id,
@@ -163,6 +192,11 @@ impl Blocking {
                             }
                             let node = nodes;
                             nodes += 1;
+                            streams.push(StreamNode {
+                                id: stream_id.clone(),
+                                name: name.clone(),
+                                workstation: workstation.clone(),
+                            });
                             for &member in members {
                                 edges.push(member, node);
                             }
@@ -191,7 +225,39 @@ impl Blocking {
             blocks,
             ended,
             jobs: jobs.len(),
+            streams,
         }
+    }
+
+    /// The stream of a node that is no job.
+    pub(crate) fn stream(&self, node: usize) -> Option<&StreamNode> {
+        self.streams.get(node.checked_sub(self.jobs)?)
+    }
+
+    /// The streams that somebody waits for and that have jobs in the plan.
+    pub(crate) fn streams(&self) -> &[StreamNode] {
+        &self.streams
+    }
+
+    /// Who waits for `node` in one step, whether that blocks or not.
+    pub(crate) fn next(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
+        self.waiters.of(node)
+    }
+
+    /// What `node` waits for in one step, whether that blocks or not.
+    pub(crate) fn next_back(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
+        self.blockers.of(node)
+    }
+
+    /// Who is held up by `node` in one step.
+    pub(crate) fn next_blocked(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
+        let held = self.blocks(node).then(|| self.waiters.of(node));
+        held.into_iter().flatten()
+    }
+
+    /// All nodes that are held up by `start`, directly or through others, jobs and streams.
+    pub(crate) fn reach(&self, start: usize) -> Vec<usize> {
+        walk(&[start], &self.waiters, |node| self.blocks(node))
     }
 
     fn blocks(&self, node: usize) -> bool {
@@ -283,7 +349,7 @@ fn blocks(state: &JobStatus) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Dependency, StreamRef};
+    use crate::model::StreamRef;
     use crate::test_support::job;
     use proptest::prelude::*;
 

@@ -114,10 +114,13 @@ pub use blocking::Blocking;
 pub use diagnosis::{Cause, Diagnosis, Evidence, EvidenceKind, Transience, Verdict};
 pub use engines::{Engine, Engines, EnginesError, UnknownEngine};
 pub use plan::{
-    CachePolicy, CacheStatus, Category, EngineHealth, EngineState, FailedJob, FoundJobs, JobCount,
-    JobPage, JobView, Live, LogRequest, LogView, Meta, NeighboursView, OffWorkstation, PlanKey,
-    PlanParts, PlanScope, PlanService, ReadError, Snapshot, StreamPage, StuckStream, Summary,
-    WaitingPrompt, WorkstationCount, WorkstationList, WorkstationView, offset_of_cursor,
+    CachePolicy, CacheStatus, Category, DeadlineKind, EngineHealth, EngineState, FailedJob,
+    FallenDeadline, FoundJobs, GraphDirection, GraphEdge, GraphNode, GraphNodeKind, GraphView,
+    HeldUp, ImpactView, JobCount, JobDefinitionPage, JobListQuery, JobPage, JobView, ListCursor,
+    ListSort, Live, LogRequest, LogView, Meta, NeighboursView, OffWorkstation, PlanKey, PlanParts,
+    PlanScope, PlanService, PromptList, ReadError, ResourceList, Snapshot, StreamDefinitionPage,
+    StreamImpact, StreamPage, StreamView, StuckStream, Summary, WaitingPrompt, WorkstationCount,
+    WorkstationList, WorkstationView, offset_of_cursor,
 };
 pub use redact::{Redacted, redact_line};
 pub use resync_sync::{CacheLimits, CacheStats, ETag, Windows};

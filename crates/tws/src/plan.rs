@@ -1,20 +1,27 @@
 //! Reads of the plan, through the cache.
 
 mod cache;
+mod graph;
+mod impact;
+mod list;
 mod service;
 mod snapshot;
 mod summary;
 mod view;
 mod waiting;
 
-pub(crate) use cache::Question;
 pub use cache::{CachePolicy, CacheStatus, Category, Live, Meta, PlanKey, PlanScope, ReadError};
+pub(crate) use cache::{Derived, Question};
+pub use graph::{GraphDirection, GraphEdge, GraphNode, GraphNodeKind, GraphView};
+pub use impact::{DeadlineKind, FallenDeadline, HeldUp, ImpactView, StreamImpact};
+pub use list::{JobListQuery, ListCursor, ListSort};
 pub use service::{PlanParts, PlanService, offset_of_cursor};
 pub use snapshot::Snapshot;
 pub use summary::{
     FailedJob, JobCount, OffWorkstation, StuckStream, Summary, WaitingPrompt, WorkstationCount,
 };
 pub use view::{
-    EngineHealth, EngineState, FoundJobs, JobPage, JobView, LogRequest, LogView, NeighboursView,
-    StreamPage, WorkstationList, WorkstationView,
+    EngineHealth, EngineState, FoundJobs, JobDefinitionPage, JobPage, JobView, LogRequest, LogView,
+    NeighboursView, PromptList, ResourceList, StreamDefinitionPage, StreamPage, StreamView,
+    WorkstationList, WorkstationView,
 };

@@ -9,4 +9,5 @@ mod acting;
 mod auditing;
 mod fixture;
 mod ledger;
+mod lists;
 mod reading;

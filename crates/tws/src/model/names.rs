@@ -155,6 +155,45 @@ text_id!(
 );
 
 impl NamePattern {
+    /// Whether `text` fits the whole pattern, letter for letter.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        let (pattern, text) = (self.as_str().as_bytes(), text.as_bytes());
+        let (mut p, mut t) = (0, 0);
+        // Where to go on when what stands behind the last star does not fit.
+        let mut back: Option<(usize, usize)> = None;
+        loop {
+            match (pattern.get(p), text.get(t)) {
+                (Some(b'*'), _) => {
+                    back = Some((p + 1, t));
+                    p += 1;
+                }
+                (Some(b'?'), Some(byte)) => {
+                    p += 1;
+                    t += 1;
+                    // One character, which may be of several bytes.
+                    if *byte >= 0x80 {
+                        while text.get(t).is_some_and(|byte| byte & 0xc0 == 0x80) {
+                            t += 1;
+                        }
+                    }
+                }
+                (Some(one), Some(other)) if one == other => {
+                    p += 1;
+                    t += 1;
+                }
+                (None, None) => return true,
+                _ => match back {
+                    Some((star, from)) if from < text.len() => {
+                        back = Some((star, from + 1));
+                        (p, t) = (star, from + 1);
+                    }
+                    _ => return false,
+                },
+            }
+        }
+    }
+
     /// Whether a wildcard is in it.
     #[must_use]
     pub fn has_wildcard(&self) -> bool {
@@ -204,6 +243,25 @@ mod tests {
                 max: 256
             })
         );
+    }
+
+    #[test]
+    fn a_pattern_fits_the_whole_text() {
+        let fits = |pattern: &str, text: &str| NamePattern::parse(pattern).unwrap().matches(text);
+        for (pattern, text) in [
+            ("FIN_*", "FIN_GL_POST"),
+            ("*", ""),
+            ("*POST", "FIN_GL_POST"),
+            ("F?N", "FIN"),
+            ("*A*B*", "xAyABz"),
+            ("a?c", "açc"),
+        ] {
+            assert!(fits(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in [("F?N", "FN"), ("FIN", "FINX"), ("*A", "AB"), ("fin", "FIN")] {
+            assert!(!fits(pattern, text), "{pattern} {text}");
+        }
+        assert!(!fits(&"*a".repeat(50), &"a".repeat(49)));
     }
 
     #[test]

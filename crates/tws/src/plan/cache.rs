@@ -16,10 +16,15 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{
-    EngineHealth, JobPage, JobView, LogView, NeighboursView, Snapshot, StreamPage, WorkstationList,
+    EngineHealth, GraphDirection, GraphView, ImpactView, JobDefinitionPage, JobListQuery, JobPage,
+    JobView, LogView, NeighboursView, PromptList, ResourceList, Snapshot, StreamDefinitionPage,
+    StreamPage, StreamView, WorkstationList,
 };
 use crate::engines::UnknownEngine;
-use crate::model::{EngineName, JobId, JobQuery, LineRange, NeighbourDirection, ObjectKind, RunId};
+use crate::model::{
+    Capabilities, CountBy, Counted, Counts, DefinitionQuery, EngineName, JobId, JobQuery,
+    LineRange, NeighbourDirection, ObjectKind, RunId, StreamId,
+};
 use crate::ports::GatewayError;
 
 /// Why a read gave no answer.
@@ -164,8 +169,28 @@ pub(crate) enum Question {
     Job(JobId),
     Log(RunId, LineRange),
     Neighbours(JobId, NeighbourDirection, u8),
-    Streams { offset: u64, limit: u32 },
+    Streams {
+        offset: u64,
+        limit: u32,
+    },
     Workstations,
+    Stream(StreamId),
+    Resources,
+    Prompts,
+    Counts(Counted, Option<CountBy>),
+    StreamDefinitions(DefinitionQuery),
+    JobDefinitions(DefinitionQuery),
+    Capabilities,
+    /// Worked out of the snapshot of that revision, so that it is right for as long as it is kept.
+    Derived(u64, Derived),
+}
+
+/// What is worked out of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Derived {
+    List(JobListQuery),
+    Graph(JobId, GraphDirection, u8),
+    Impact(JobId),
 }
 
 impl PlanKey {
@@ -178,9 +203,17 @@ impl PlanKey {
             | Question::Jobs(_)
             | Question::Job(_)
             | Question::Streams { .. }
-            | Question::Workstations => Category::JobStatus,
+            | Question::Workstations
+            | Question::Stream(_)
+            | Question::Resources
+            | Question::Prompts
+            | Question::Counts(..)
+            | Question::Derived(_, Derived::List(_)) => Category::JobStatus,
             Question::Log(..) => Category::JobLogs,
-            Question::Neighbours(..) => Category::Graph,
+            Question::Neighbours(..)
+            | Question::Derived(_, Derived::Graph(..) | Derived::Impact(_)) => Category::Graph,
+            Question::StreamDefinitions(_) | Question::JobDefinitions(_) => Category::Default,
+            Question::Capabilities => Category::Static,
         }
     }
 }
@@ -190,12 +223,22 @@ impl fmt::Display for PlanKey {
         match &self.what {
             Question::Health => write!(f, "health"),
             Question::Snapshot => write!(f, "snapshot"),
-            Question::Jobs(_) => write!(f, "jobs"),
+            Question::Jobs(_) | Question::Derived(_, Derived::List(_)) => write!(f, "jobs"),
             Question::Job(id) => write!(f, "job/{id}"),
             Question::Log(run, _) => write!(f, "log/{run}"),
             Question::Neighbours(id, ..) => write!(f, "neighbours/{id}"),
             Question::Streams { .. } => write!(f, "streams"),
             Question::Workstations => write!(f, "workstations"),
+            Question::Stream(id) => write!(f, "stream/{id}"),
+            Question::Resources => write!(f, "resources"),
+            Question::Prompts => write!(f, "prompts"),
+            Question::Counts(..) => write!(f, "counts"),
+            Question::StreamDefinitions(_) | Question::JobDefinitions(_) => {
+                write!(f, "definitions")
+            }
+            Question::Capabilities => write!(f, "capabilities"),
+            Question::Derived(_, Derived::Graph(id, ..)) => write!(f, "graph/{id}"),
+            Question::Derived(_, Derived::Impact(id)) => write!(f, "impact/{id}"),
         }
     }
 }
@@ -208,7 +251,8 @@ pub struct PlanScope {
     /// Of this category.
     pub category: Option<Category>,
     /// Of this question by its text: `snapshot`, `jobs`, `job/<id>`, `log/<run>`,
-    /// `neighbours/<id>`, `streams`, `workstations`, `health`.
+    /// `neighbours/<id>`, `graph/<id>`, `impact/<id>`, `streams`, `stream/<id>`, `workstations`,
+    /// `resources`, `prompts`, `counts`, `definitions`, `capabilities`, `health`.
     pub key: Option<String>,
 }
 
@@ -374,6 +418,15 @@ pub(crate) enum PlanValue {
     Neighbours(Arc<NeighboursView>),
     Streams(Arc<StreamPage>),
     Workstations(Arc<WorkstationList>),
+    Stream(Arc<StreamView>),
+    Resources(Arc<ResourceList>),
+    Prompts(Arc<PromptList>),
+    Counts(Arc<Counts>),
+    StreamDefinitions(Arc<StreamDefinitionPage>),
+    JobDefinitions(Arc<JobDefinitionPage>),
+    Capabilities(Arc<Capabilities>),
+    Graph(Arc<GraphView>),
+    Impact(Arc<ImpactView>),
 }
 
 /// A type that answers a question.
@@ -409,6 +462,15 @@ answers! {
     Neighbours => NeighboursView,
     Streams => StreamPage,
     Workstations => WorkstationList,
+    Stream => StreamView,
+    Resources => ResourceList,
+    Prompts => PromptList,
+    Counts => Counts,
+    StreamDefinitions => StreamDefinitionPage,
+    JobDefinitions => JobDefinitionPage,
+    Capabilities => Capabilities,
+    Graph => GraphView,
+    Impact => ImpactView,
 }
 
 /// A cached value as an answer of type `T`.

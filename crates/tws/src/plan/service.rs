@@ -5,11 +5,14 @@
 //! - The cache is an ordinary value of this service (P1-02); two services share nothing.
 //! - An engine that cannot be asked gives its error, never a plan that looks empty.
 
+mod derived;
 mod health;
 mod logs;
+mod objects;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use resync_kernel::{Clock, Cursor, CursorError};
 use resync_sync::{Cache, CacheLimits, CacheParts, CacheStats, Fetched, Freshness};
@@ -50,6 +53,8 @@ pub struct PlanService {
     clock: Arc<dyn Clock>,
     policy: CachePolicy,
     cache: Cache<PlanKey, PlanValue, ReadError>,
+    /// Numbers the snapshots.
+    revisions: Arc<AtomicU64>,
 }
 
 /// The offset that a cursor of [`PlanService::jobs`] or [`PlanService::streams`] stands for.
@@ -96,6 +101,7 @@ impl PlanService {
             clock,
             policy,
             cache,
+            revisions: Arc::default(),
         }
     }
 
@@ -134,9 +140,10 @@ impl PlanService {
     /// [`ReadError::UnknownEngine`], [`ReadError::Gateway`] when any page failed.
     pub async fn snapshot(&self, engine: Option<&EngineName>) -> Result<Live<Snapshot>, ReadError> {
         let engine = self.engines.get(engine)?;
-        let asked = Arc::clone(&engine);
+        let (asked, revisions) = (Arc::clone(&engine), Arc::clone(&self.revisions));
         self.read(&engine, Question::Snapshot, move || async move {
-            let snapshot = Snapshot::fetch(&asked).await?;
+            let revision = revisions.fetch_add(1, Ordering::Relaxed);
+            let snapshot = Snapshot::fetch(&asked, revision).await?;
             let bytes =
                 serde_json::to_vec(&*snapshot.summary).map_err(|_| ReadError::Unwritable)?;
             Ok(Fetched {

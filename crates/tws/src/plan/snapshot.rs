@@ -4,15 +4,17 @@
 //! give an error and never a smaller plan.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use foldhash::fast::RandomState;
 use resync_sync::FetchLost;
 
 use super::{ReadError, Summary};
 use crate::blocking::Blocking;
 use crate::engines::Engine;
 use crate::model::{
-    DependencyKind, Job, JobId, JobQuery, JobSort, JobStream, Slice, Subject, Workstation,
+    Dependency, DependencyKind, Job, JobId, JobQuery, JobSort, JobStream, Slice, Subject,
+    Workstation,
 };
 use crate::ports::GatewayError;
 
@@ -34,8 +36,14 @@ pub struct Snapshot {
     pub blocking: Blocking,
     /// The board.
     pub summary: Arc<Summary>,
-    by_id: HashMap<JobId, usize>,
-    by_name: HashMap<String, Vec<usize>>,
+    /// Tells two snapshots of one service apart, so that what was worked out of one is kept for it.
+    pub(super) revision: u64,
+    by_id: HashMap<JobId, usize, RandomState>,
+    /// By name in upper case, the first job of that name; `next_of_name` leads to the others.
+    by_name: HashMap<String, usize, RandomState>,
+    next_of_name: Vec<Option<usize>>,
+    /// Made when a graph is asked for, since the board does without.
+    all: OnceLock<Blocking>,
 }
 
 impl Snapshot {
@@ -46,26 +54,32 @@ impl Snapshot {
         let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
         let blocking = Blocking::of(&jobs);
         let summary = Summary::of(&jobs, &streams, &workstations, &blocking);
-        let mut by_name: HashMap<String, Vec<usize>> = HashMap::with_capacity(jobs.len());
-        for (at, job) in jobs.iter().enumerate() {
-            by_name
-                .entry(job.name.to_ascii_uppercase())
-                .or_default()
-                .push(at);
+        let mut by_name = HashMap::with_capacity_and_hasher(jobs.len(), RandomState::default());
+        let mut next_of_name = vec![None; jobs.len()];
+        // From the end, so that each chain leads through the plan's order.
+        for (at, job) in jobs.iter().enumerate().rev() {
+            let later = by_name.insert(job.name.to_ascii_uppercase(), at);
+            if let Some(next) = next_of_name.get_mut(at) {
+                *next = later;
+            }
         }
-        let by_id = jobs
-            .iter()
-            .enumerate()
-            .map(|(at, job)| (job.id.clone(), at))
-            .collect();
+        let mut by_id = HashMap::with_capacity_and_hasher(jobs.len(), RandomState::default());
+        by_id.extend(
+            jobs.iter()
+                .enumerate()
+                .map(|(at, job)| (job.id.clone(), at)),
+        );
         Self {
             summary: Arc::new(summary),
             jobs,
             streams,
             workstations,
             blocking,
+            revision: 0,
             by_id,
             by_name,
+            next_of_name,
+            all: OnceLock::new(),
         }
     }
 
@@ -77,11 +91,52 @@ impl Snapshot {
 
     /// The jobs of that name, whatever the case; several when several streams have one.
     pub fn jobs_named(&self, name: &str) -> impl Iterator<Item = &Arc<Job>> {
-        let places = self.by_name.get(&name.to_ascii_uppercase());
-        places
-            .into_iter()
-            .flatten()
-            .filter_map(|&at| self.jobs.get(at))
+        let first = self.by_name.get(&name.to_ascii_uppercase()).copied();
+        let places = std::iter::successors(first, |&at| self.next_of_name.get(at).copied()?);
+        places.filter_map(|at| self.jobs.get(at))
+    }
+
+    /// Where the job of that id stands in [`Snapshot::jobs`].
+    #[must_use]
+    pub fn place(&self, id: &JobId) -> Option<usize> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The graph of all dependencies, also of those that are met.
+    pub(super) fn all_dependencies(&self) -> &Blocking {
+        self.all.get_or_init(|| Blocking::of_all(&self.jobs))
+    }
+
+    /// Whether what a dependency is for is a job of the plan, or a stream with jobs in it.
+    pub(super) fn resolves(&self, dependency: &Dependency) -> bool {
+        match &dependency.kind {
+            DependencyKind::Job {
+                job_id,
+                name,
+                stream,
+                workstation,
+            } => {
+                let by_id = job_id
+                    .as_ref()
+                    .is_some_and(|id| self.by_id.contains_key(id));
+                by_id
+                    || name.as_ref().is_some_and(|name| {
+                        self.jobs_named(name).any(|job| {
+                            job.name == *name
+                                && job.stream.name == *stream
+                                && job.workstation == *workstation
+                        })
+                    })
+            }
+            DependencyKind::Stream {
+                stream_id,
+                name,
+                workstation,
+            } => self.all_dependencies().streams().iter().any(|stream| {
+                (&stream.id, &stream.name, &stream.workstation) == (stream_id, name, workstation)
+            }),
+            _ => false,
+        }
     }
 
     /// Every name that a job has, in upper case, in no order.
@@ -170,13 +225,17 @@ impl Snapshot {
     }
 
     /// Reads the whole plan.
-    pub(super) async fn fetch(engine: &Engine) -> Result<Self, ReadError> {
+    pub(super) async fn fetch(engine: &Engine, revision: u64) -> Result<Self, ReadError> {
         let (jobs, streams, workstations) =
             futures_util::try_join!(all_jobs(engine), all_streams(engine), async {
                 Ok(engine.plan.workstations().await?)
             },)?;
         // A plan may be large, and its graph must not hold up the answers of others.
-        off_the_workers(move || Self::of(jobs, streams, workstations)).await
+        off_the_workers(move || Self {
+            revision,
+            ..Self::of(jobs, streams, workstations)
+        })
+        .await
     }
 }
 

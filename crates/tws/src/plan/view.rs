@@ -5,7 +5,10 @@ use serde::Serialize;
 use std::sync::Arc;
 
 use super::Meta;
-use crate::model::{EngineName, Job, JobId, JobStatus, JobStream, Neighbour, RunId, Workstation};
+use crate::model::{
+    Breaker, EngineName, Job, JobDefinition, JobId, JobStatus, JobStream, Neighbour, Prompt,
+    Resource, RunId, StreamDefinition, Workstation,
+};
 use crate::text::Text;
 
 /// How an engine stands, as far as the last probe knows.
@@ -31,6 +34,8 @@ pub struct EngineHealth {
     /// What went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// How the client gets on with it at this moment.
+    pub breaker: Breaker,
 }
 
 /// The states of an engine.
@@ -130,6 +135,51 @@ pub struct StreamPage {
 pub struct WorkstationList {
     /// The workstations, in the engine's order.
     pub items: Vec<Workstation>,
+}
+
+/// One stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StreamView {
+    /// The stream.
+    pub stream: JobStream,
+}
+
+/// Every resource of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ResourceList {
+    /// The resources, in the engine's order.
+    pub items: Vec<Resource>,
+}
+
+/// The prompts of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PromptList {
+    /// The prompts: those that wait for an answer first, else in the engine's order.
+    pub items: Vec<Prompt>,
+    /// Whether the engine lists prompts; else these are the ones that a job of the plan waits for.
+    pub complete: bool,
+}
+
+/// A page of defined streams.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StreamDefinitionPage {
+    /// The definitions, in the engine's order.
+    pub items: Vec<StreamDefinition>,
+    /// Where the next page starts; `None` on the last.
+    pub next_cursor: Option<String>,
+    /// How many match in all, when the engine counted.
+    pub total: Option<u64>,
+}
+
+/// A page of defined jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JobDefinitionPage {
+    /// The definitions, in the engine's order.
+    pub items: Vec<JobDefinition>,
+    /// Where the next page starts; `None` on the last.
+    pub next_cursor: Option<String>,
+    /// How many match in all, when the engine counted.
+    pub total: Option<u64>,
 }
 
 /// One workstation.

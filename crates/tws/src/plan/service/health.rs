@@ -38,7 +38,10 @@ impl PlanService {
             fetched(health_of(&probed, clock.now(), info))
         });
         match read.await {
-            Ok(live) => EngineHealth::clone(&live.value),
+            Ok(live) => EngineHealth {
+                breaker: engine.monitor.breaker(),
+                ..EngineHealth::clone(&live.value)
+            },
             Err(error) => EngineHealth {
                 name: engine.name.clone(),
                 read_only: engine.read_only,
@@ -48,6 +51,7 @@ impl PlanService {
                 timezone: None,
                 checked_at: None,
                 detail: Some(error.to_string()),
+                breaker: engine.monitor.breaker(),
             },
         }
     }
@@ -72,6 +76,7 @@ fn health_of(
         timezone,
         checked_at: Some(now),
         detail,
+        breaker: engine.monitor.breaker(),
     }
 }
 

@@ -1,0 +1,155 @@
+//! Lists, graphs and impacts through the cache.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::DateTime;
+use resync_memory::tws::ScriptedEngine;
+use resync_tws::model::{Counted, Job, JobStatus, NamePattern, PromptStatus, Target};
+use resync_tws::{
+    CacheStatus, GraphDirection, JobListQuery, ListCursor, ListSort, PlanScope, ReadError,
+};
+
+use crate::fixture::{World, id, waiting};
+
+fn named(number: usize) -> Job {
+    Job {
+        priority: Some(u8::try_from(number % 5).unwrap()),
+        scheduled_at: DateTime::from_timestamp(
+            1_772_409_600 + i64::try_from(number).unwrap() * 60,
+            0,
+        ),
+        ..waiting(&format!("job_{number:02}"))
+    }
+}
+
+fn by(sort: ListSort, cursor: Option<&str>) -> JobListQuery {
+    JobListQuery {
+        sort,
+        cursor: cursor.map(|text| ListCursor::parse(text, sort).unwrap()),
+        limit: 7,
+        ..JobListQuery::default()
+    }
+}
+
+/// Reads every page; before each page but the first, `disturb` moves the plan.
+async fn all_pages(world: &World, sort: ListSort, disturb: impl Fn(usize)) -> Vec<String> {
+    let (mut names, mut cursor) = (Vec::new(), None::<String>);
+    for page in 0.. {
+        if page > 0 {
+            disturb(page);
+            world.plan.invalidate(&PlanScope::default());
+        }
+        let query = by(sort, cursor.as_deref());
+        let live = world.plan.job_list(None, query).await.unwrap();
+        names.extend(live.value.items.iter().map(|job| job.name.clone()));
+        cursor.clone_from(&live.value.next_cursor);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    names
+}
+
+#[tokio::test]
+async fn jobs_that_come_and_go_between_two_pages_make_no_gap_and_no_double() {
+    for sort in [ListSort::Name, ListSort::Scheduled, ListSort::Priority] {
+        let world = World::new((10..40).map(named).collect());
+        let names = all_pages(&world, sort, |page| {
+            // One vanishes behind the reader and one before, and others appear at both ends.
+            world.engine.remove(&id(&format!("job_{:02}", 9 + page)));
+            world.engine.remove(&id(&format!("job_{:02}", 40 - page)));
+            world.engine.put(named(page));
+            world.engine.put(named(60 + page));
+        })
+        .await;
+        let unique: BTreeSet<&String> = names.iter().collect();
+        assert_eq!(unique.len(), names.len(), "{sort:?}: one comes twice");
+        for stayed in 16..34 {
+            let name = format!("JOB_{stayed}");
+            assert!(unique.contains(&name), "{sort:?}: {name} is missing");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_time_or_another_order_is_answered_from_the_snapshot() {
+    let world = World::new((0..20).map(named).collect());
+    let at = |minute: i64| DateTime::from_timestamp(1_772_409_600 + minute * 60, 0);
+    let query = JobListQuery {
+        since: at(5),
+        until: at(10),
+        sort: ListSort::Priority,
+        name: Some(NamePattern::parse("JOB_*").unwrap()),
+        limit: 50,
+        ..JobListQuery::default()
+    };
+    let first = world.plan.job_list(None, query.clone()).await.unwrap();
+    let names: Vec<&str> = first.value.items.iter().map(|job| &*job.name).collect();
+    assert_eq!(names, ["JOB_09", "JOB_08", "JOB_07", "JOB_06", "JOB_05"]);
+    assert_eq!(first.value.total, Some(5));
+    world.clock.advance(Duration::from_secs(3));
+    let again = world.plan.job_list(None, query).await.unwrap();
+    assert_eq!(
+        (again.meta.cache, again.meta.age_ms),
+        (CacheStatus::Hit, 3_000)
+    );
+    assert_eq!(again.etag, first.etag);
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_order_is_no_cursor() {
+    let world = World::new((0..20).map(named).collect());
+    let page = world
+        .plan
+        .job_list(None, by(ListSort::Name, None))
+        .await
+        .unwrap();
+    let cursor = page.value.next_cursor.clone().unwrap();
+    assert!(ListCursor::parse(&cursor, ListSort::Name).is_ok());
+    assert!(ListCursor::parse(&cursor, ListSort::Deadline).is_err());
+    assert!(ListCursor::parse("garbage", ListSort::Name).is_err());
+}
+
+#[tokio::test]
+async fn a_graph_and_an_impact_are_worked_out_once_a_plan() {
+    let world = World::new(vec![waiting("a"), waiting("b")]);
+    let both = GraphDirection::Both;
+    let graph = world.plan.graph(None, &id("a"), both, 99).await.unwrap();
+    assert_eq!((graph.value.depth, graph.value.nodes.len()), (10, 1));
+    let again = world.plan.graph(None, &id("a"), both, 10).await.unwrap();
+    assert_eq!(
+        (again.meta.cache, again.etag),
+        (CacheStatus::Hit, graph.etag)
+    );
+    let impact = world.plan.impact(None, &id("a")).await.unwrap();
+    assert_eq!(impact.value.total, 0);
+    assert!(matches!(
+        world.plan.impact(None, &id("x")).await,
+        Err(ReadError::UnknownJob(_))
+    ));
+    // An action or an invalidation takes the plan and what was worked out of it.
+    world.engine.put(Job {
+        status: JobStatus::Abend,
+        ..waiting("a")
+    });
+    world.plan.invalidate(&PlanScope::default());
+    let changed = world.plan.graph(None, &id("a"), both, 10).await.unwrap();
+    assert_ne!(changed.etag, graph.etag);
+}
+
+#[tokio::test]
+async fn prompts_that_wait_come_first_and_counts_are_the_engines() {
+    let world = World::new(vec![waiting("a")]);
+    world.engine.set_prompts(vec![
+        ScriptedEngine::plain_prompt("p1", PromptStatus::AnsweredYes),
+        ScriptedEngine::plain_prompt("p2", PromptStatus::Asked),
+    ]);
+    let prompts = world.plan.prompts(None).await.unwrap();
+    assert_eq!(prompts.value.items[0].id.as_str(), "p2");
+    assert!(prompts.value.complete);
+    let counts = world.plan.counts(None, Counted::Jobs, None).await.unwrap();
+    assert_eq!(counts.value.total, 1);
+    let target = Target::Prompt(prompts.value.items[0].id.clone());
+    assert_eq!(target.id(), "p2");
+}
