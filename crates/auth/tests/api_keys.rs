@@ -196,3 +196,106 @@ async fn other_texts_are_no_key() {
         assert!(matches!(answer, Err(AuthenticateError::Invalid)), "{bad}");
     }
 }
+
+/// A machine has no login, so an administrator makes its keys, within the machine's role.
+#[tokio::test]
+async fn an_admin_makes_and_sees_the_keys_of_a_machine() {
+    let world = World::new();
+    world.user("root", Role::Admin).await;
+    let robot = world.user("robot", Role::Service).await;
+    let root = world.log_in("root").await.principal;
+    let keys = service(&world);
+    let refused = keys
+        .create_for(robot.id, new(&[Permission::ReadAudit]), Some(&root))
+        .await;
+    assert!(matches!(refused, Err(CreateApiKeyError::Scopes)));
+    let made = keys
+        .create_for(robot.id, new(&[Permission::ReadPlan]), Some(&root))
+        .await
+        .unwrap();
+    assert_eq!(
+        world.events.recorded().pop().unwrap().actor,
+        Some(root.user_id)
+    );
+    let who = keys.authenticate(made.text.expose_secret()).await.unwrap();
+    assert_eq!((who.user_id, who.role), (robot.id, Role::Service));
+    assert_eq!(keys.list_of(robot.id).await.unwrap().len(), 1);
+    assert_eq!(keys.list(&root).await.unwrap().len(), 0);
+    let nobody = resync_kernel::UserId(uuid::Uuid::nil());
+    let refused = keys
+        .create_for(nobody, new(&[Permission::Chat]), None)
+        .await;
+    assert!(matches!(refused, Err(CreateApiKeyError::NotFound)));
+}
+
+/// A key outlives a change of the secret that names the old one, and no longer needs it once it was used.
+#[tokio::test]
+async fn a_key_made_under_a_previous_secret_is_renewed_at_its_next_use() {
+    let world = World::new();
+    let (_, login) = operator(&world).await;
+    let stored = Arc::new(InMemoryApiKeyRepository::default());
+    let under = |current: &str, previous: &[&str]| {
+        let previous: Vec<_> = previous.iter().map(|text| secret(text)).collect();
+        let keys = AuthKeys::derive_with_previous(&secret(current), &previous).unwrap();
+        // A memory of its own, as after a restart.
+        let memory = SessionMemory::off(Arc::clone(&world.clock) as _);
+        let ports = AuthPorts {
+            memory,
+            ..world.ports.clone()
+        };
+        ApiKeyService::new(ports, Arc::clone(&stored) as _, &keys).unwrap()
+    };
+    let old = "an example of thirty-two bytes or more";
+    let newer = "another example of thirty-two bytes or more";
+    let make = under(old, &[]);
+    let (used, unused) = (
+        make.create(new(&[Permission::Chat]), &login).await.unwrap(),
+        make.create(new(&[Permission::Chat]), &login).await.unwrap(),
+    );
+    let rotated = under(newer, &["a third example of thirty-two bytes", old]);
+    let who = rotated.authenticate(used.text.expose_secret()).await;
+    assert_eq!(who.unwrap().session_id.0, used.key.id.0);
+    let later = under(newer, &[]);
+    assert!(later.authenticate(used.text.expose_secret()).await.is_ok());
+    let gone = later.authenticate(unused.text.expose_secret()).await;
+    assert!(matches!(gone, Err(AuthenticateError::Invalid)));
+    let back = under(old, &[])
+        .authenticate(used.text.expose_secret())
+        .await;
+    assert!(matches!(back, Err(AuthenticateError::Invalid)));
+}
+
+#[tokio::test]
+async fn the_use_of_a_key_is_noted_once_a_minute() {
+    let world = World::new();
+    let (_, login) = operator(&world).await;
+    let keys = service(&world);
+    let made = keys.create(new(&[Permission::Chat]), &login).await.unwrap();
+    let last_used = async || keys.list(&login).await.unwrap()[0].last_used_at;
+    let start = resync_kernel::Clock::now(&*world.clock);
+    let mut noted = Vec::new();
+    for seconds in [0, 30, 29, 1, 59, 2] {
+        world.clock.advance(Duration::from_secs(seconds));
+        keys.authenticate(made.text.expose_secret()).await.unwrap();
+        noted.push((last_used().await.unwrap() - start).num_seconds());
+    }
+    assert_eq!(noted, [0, 0, 0, 60, 60, 121]);
+}
+
+#[test]
+fn only_the_form_of_a_key_is_well_formed() {
+    let good = format!("rsk_{}", "aZ0-_".repeat(9)[..43].to_owned());
+    assert!(ApiKeyService::is_well_formed(&good));
+    for bad in [
+        "",
+        "rsk_",
+        &good[..46],
+        &format!("{good}a"),
+        &good.replace('-', "+"),
+        &good.replace("rsk_", "RSK_"),
+        &format!("rsk_{}", "ç".repeat(22)),
+        &format!("rsk_{} ", &good[4..46]),
+    ] {
+        assert!(!ApiKeyService::is_well_formed(bad), "{bad}");
+    }
+}

@@ -9,6 +9,7 @@ mod api_keys;
 mod login;
 mod memory;
 mod sessions;
+mod setup;
 mod sources;
 mod users;
 mod world;

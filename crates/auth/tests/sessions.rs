@@ -198,3 +198,103 @@ async fn auth_lookup_is_not_held_up_by_logins() {
     assert!(!storm.is_empty(), "a thousand lookups outlasted the storm");
     storm.shutdown().await;
 }
+
+/// A person recognises a session by where and with what it was opened.
+#[tokio::test]
+async fn a_session_says_from_where_and_with_what_it_was_opened() {
+    let world = World::new();
+    world.user("ana", Role::Viewer).await;
+    let client = Client {
+        address: HOME,
+        agent: AgentLabel::of("Firefox/140 (Linux)\r\n"),
+    };
+    let ana = world
+        .login
+        .log_in("ana", secret(PASSWORD), client)
+        .await
+        .unwrap();
+    let [session] = &world.sessions.list(&ana.principal).await.unwrap()[..] else {
+        panic!("one session")
+    };
+    let agent = session.agent.as_ref().map(AgentLabel::as_str);
+    assert_eq!(
+        (session.address, agent),
+        (Some(HOME), Some("Firefox/140 (Linux)"))
+    );
+    assert_eq!(session.created_at, session.last_seen_at);
+}
+
+/// ASVS 7.2.4: a login that succeeds ends the session that came with it, one that fails does not, and an
+/// API key is no session.
+#[tokio::test]
+async fn a_login_takes_the_place_of_the_session_that_came_with_it() {
+    let world = World::new();
+    world.user("ana", Role::Viewer).await;
+    world.user("bia", Role::Viewer).await;
+    let (old, other) = (world.log_in("ana").await, world.log_in("ana").await);
+    let again = async |old: &Principal, username: &str, password: &str| {
+        let password = secret(password);
+        world
+            .login
+            .log_in_instead_of(old, username, password, HOME)
+            .await
+    };
+    assert!(
+        again(&old.principal, "ana", "wrong password")
+            .await
+            .is_err()
+    );
+    assert!(world.who(&old).await.is_ok());
+    let bia = again(&old.principal, "bia", PASSWORD).await.unwrap();
+    assert!(world.is_dead(&old).await);
+    assert!(world.who(&bia).await.is_ok() && world.who(&other).await.is_ok());
+    let key = Principal {
+        scopes: Some([Permission::ReadPlan].into()),
+        ..other.principal.clone()
+    };
+    again(&key, "bia", PASSWORD).await.unwrap();
+    assert!(world.who(&other).await.is_ok());
+}
+
+/// ASVS 7.4.5: an administrator sees and ends the sessions of one user, and the audit says who did it.
+#[tokio::test]
+async fn an_admin_ends_the_sessions_of_a_user() {
+    let world = World::new();
+    let root = world.user("root", Role::Admin).await;
+    let ana = world.user("ana", Role::Viewer).await;
+    let admin = world.log_in("root").await;
+    let (one, two, three) = (
+        world.log_in("ana").await,
+        world.log_in("ana").await,
+        world.log_in("ana").await,
+    );
+    assert_eq!(world.sessions.list_of(ana.id).await.unwrap().len(), 3);
+    let session_id = one.principal.session_id;
+    let revoke = async |user| {
+        let actor = Some(&admin.principal);
+        world
+            .sessions
+            .revoke_of(user, session_id, actor, Some(HOME))
+            .await
+            .unwrap()
+    };
+    assert!(!revoke(root.id).await, "it is not that user's");
+    assert!(revoke(ana.id).await && !revoke(ana.id).await);
+    assert_eq!(
+        world.last_event(),
+        AuthEventKind::SessionRevoked {
+            user_id: ana.id,
+            session_id
+        }
+    );
+    assert!(world.is_dead(&one).await && world.who(&two).await.is_ok());
+    let ended = world
+        .sessions
+        .revoke_all_of(ana.id, Some(&admin.principal), None)
+        .await
+        .unwrap();
+    assert_eq!(ended, 2);
+    assert!(world.is_dead(&two).await && world.is_dead(&three).await);
+    assert_eq!(world.events.recorded().pop().unwrap().actor, Some(root.id));
+    assert!(world.who(&admin).await.is_ok());
+}
