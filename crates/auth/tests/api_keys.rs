@@ -202,15 +202,15 @@ async fn other_texts_are_no_key() {
 async fn an_admin_makes_and_sees_the_keys_of_a_machine() {
     let world = World::new();
     world.user("root", Role::Admin).await;
-    let robot = world.user("robot", Role::Service).await;
+    let machine = world.user("nightly", Role::Service).await;
     let root = world.log_in("root").await.principal;
     let keys = service(&world);
     let refused = keys
-        .create_for(robot.id, new(&[Permission::ReadAudit]), Some(&root))
+        .create_for(machine.id, new(&[Permission::ReadAudit]), Some(&root))
         .await;
     assert!(matches!(refused, Err(CreateApiKeyError::Scopes)));
     let made = keys
-        .create_for(robot.id, new(&[Permission::ReadPlan]), Some(&root))
+        .create_for(machine.id, new(&[Permission::ReadPlan]), Some(&root))
         .await
         .unwrap();
     assert_eq!(
@@ -218,8 +218,8 @@ async fn an_admin_makes_and_sees_the_keys_of_a_machine() {
         Some(root.user_id)
     );
     let who = keys.authenticate(made.text.expose_secret()).await.unwrap();
-    assert_eq!((who.user_id, who.role), (robot.id, Role::Service));
-    assert_eq!(keys.list_of(robot.id).await.unwrap().len(), 1);
+    assert_eq!((who.user_id, who.role), (machine.id, Role::Service));
+    assert_eq!(keys.list_of(machine.id).await.unwrap().len(), 1);
     assert_eq!(keys.list(&root).await.unwrap().len(), 0);
     let nobody = resync_kernel::UserId(uuid::Uuid::nil());
     let refused = keys
