@@ -4,7 +4,9 @@
 //! [`Run`]) belong to one plan. A job's status is that of its latest run, and there always is one:
 //! the first is made with the job and gets its number when it is launched.
 
-use std::{cmp::Reverse, sync::Arc};
+use std::{borrow::Cow, cmp::Reverse, sync::Arc};
+
+use serde::{Deserialize, Deserializer};
 
 use crate::{
     failure::Failure,
@@ -19,7 +21,12 @@ pub(crate) enum Status {
     Ready,
     Fence,
     Intro,
+    /// Handed to an access method, not yet running.
+    Wait,
     Exec,
+    /// Running, and confirmed as good or bad beforehand.
+    Succp,
+    Abenp,
     Succ,
     Abend,
     Fail,
@@ -34,7 +41,10 @@ impl Status {
             Self::Ready => "READY",
             Self::Fence => "FENCE",
             Self::Intro => "INTRO",
+            Self::Wait => "WAIT",
             Self::Exec => "EXEC",
+            Self::Succp => "SUCCP",
+            Self::Abenp => "ABENP",
             Self::Succ => "SUCC",
             Self::Abend => "ABEND",
             Self::Fail => "FAIL",
@@ -49,7 +59,15 @@ impl Status {
 
     /// Whether it holds a slot of its workstation.
     pub(crate) fn is_active(self) -> bool {
-        matches!(self, Self::Intro | Self::Exec)
+        matches!(
+            self,
+            Self::Intro | Self::Wait | Self::Exec | Self::Succp | Self::Abenp
+        )
+    }
+
+    /// Whether it runs, confirmed beforehand or not.
+    pub(crate) fn is_running(self) -> bool {
+        matches!(self, Self::Exec | Self::Succp | Self::Abenp)
     }
 
     /// Whether it has not been launched yet.
@@ -98,7 +116,13 @@ impl StreamStatus {
 pub(crate) enum RunKind {
     Regular,
     Rerun,
+    /// Another definition runs in the job's place.
+    RerunFrom,
+    /// Begins at a step.
+    RerunStep,
     Every,
+    /// The recovery job's own run.
+    Recovery,
     RecoveryRerun,
 }
 
@@ -107,7 +131,10 @@ impl RunKind {
         match self {
             Self::Regular => "REGULAR",
             Self::Rerun => "RERUN",
+            Self::RerunFrom => "RERUN_FROM",
+            Self::RerunStep => "RERUN_STEP",
             Self::Every => "RERUN_EVERY",
+            Self::Recovery => "RECOVERY",
             Self::RecoveryRerun => "RECOVERY_RERUN",
         }
     }
@@ -118,7 +145,16 @@ impl RunKind {
 pub(crate) enum Recovery {
     Stop,
     Continue,
-    Rerun { interval: Secs, occurrences: u32 },
+    /// Run again by itself, a recovery job first if there is one.
+    Rerun {
+        interval: Secs,
+        occurrences: u32,
+        job: Option<&'static str>,
+    },
+    /// Ask; yes lets the successors go on.
+    ContinuePrompt,
+    /// Ask; yes runs the job again.
+    RerunPrompt,
 }
 
 /// What happens to a job that is not started by its latest start.
@@ -136,6 +172,97 @@ impl LateStart {
             Self::Continue => "continue",
             Self::Cancel => "cancel",
         }
+    }
+}
+
+/// What becomes of a value that may be absent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Change<T> {
+    #[default]
+    Keep,
+    Clear,
+    Set(T),
+}
+
+impl<T> Change<T> {
+    /// The value after the change.
+    pub(crate) fn over(self, old: Option<T>) -> Option<T> {
+        match self {
+            Self::Keep => old,
+            Self::Clear => None,
+            Self::Set(new) => Some(new),
+        }
+    }
+
+    /// The same change of something made of the value.
+    pub(crate) fn map<U, E>(self, make: impl FnOnce(T) -> Result<U, E>) -> Result<Change<U>, E> {
+        Ok(match self {
+            Self::Keep => Change::Keep,
+            Self::Clear => Change::Clear,
+            Self::Set(value) => Change::Set(make(value)?),
+        })
+    }
+}
+
+impl<T> From<Option<T>> for Change<T> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Clear, Self::Set)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
+    /// `null` clears; with a default of its own, an absent field keeps.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// What a job's log looks like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum LogStyle {
+    /// Some lines of UTF-8.
+    #[default]
+    Plain,
+    /// Five lines.
+    Short,
+    /// 200,000 lines.
+    Huge,
+    /// Bytes of Latin-1.
+    Latin1,
+    /// Lines end with CR and LF.
+    Crlf,
+    /// Escape sequences for colours.
+    Ansi,
+    /// One line of a megabyte.
+    LongLine,
+    /// The last line is not ended.
+    Unended,
+    /// Things that look like passwords and tokens.
+    Secrets,
+    /// Sentences that try to command their reader.
+    Steering,
+}
+
+impl LogStyle {
+    /// Every style with its name.
+    const ALL: [(&'static str, Self); 10] = [
+        ("plain", Self::Plain),
+        ("short", Self::Short),
+        ("huge", Self::Huge),
+        ("latin1", Self::Latin1),
+        ("crlf", Self::Crlf),
+        ("ansi", Self::Ansi),
+        ("long_line", Self::LongLine),
+        ("unended", Self::Unended),
+        ("secrets", Self::Secrets),
+        ("steering", Self::Steering),
+    ];
+
+    /// The style of this name.
+    pub(crate) fn find(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter();
+        all.find(|(known, _)| *known == name)
+            .map(|(_, style)| *style)
     }
 }
 
@@ -174,7 +301,14 @@ pub(crate) struct JobModel {
     pub(crate) deadline: Option<Secs>,
     pub(crate) latest: Option<(Secs, LateStart)>,
     pub(crate) longest: Option<Secs>,
+    pub(crate) shortest: Option<Secs>,
+    /// Killed when its deadline passes.
+    pub(crate) late_kill: bool,
     pub(crate) priority: u32,
+    /// How its log looks.
+    pub(crate) log: LogStyle,
+    /// The definition's folder and name, when the instance has another name.
+    pub(crate) defined_as: Option<String>,
     pub(crate) needs: Vec<Need>,
     /// How it fails on the first night, whatever chance says.
     pub(crate) first_night: Option<&'static str>,
@@ -183,7 +317,9 @@ pub(crate) struct JobModel {
 impl JobModel {
     /// The id of its definition, which its folder and name determine.
     pub(crate) fn definition_id(&self, folder: &str) -> String {
-        crate::names::id("definition", &format!("{folder}{}", self.name))
+        let named = || format!("{folder}{}", self.name);
+        let name = self.defined_as.clone().unwrap_or_else(named);
+        crate::names::id("definition", &name)
     }
 }
 
@@ -224,6 +360,13 @@ pub(crate) struct Station {
     pub(crate) members: Vec<StationKey>,
     /// Slots in use.
     pub(crate) busy: u32,
+}
+
+impl Stream {
+    /// The name of the instance.
+    pub(crate) fn name(&self) -> &str {
+        self.alias.as_deref().unwrap_or(&self.model.name)
+    }
 }
 
 impl Station {
@@ -282,11 +425,33 @@ impl Answer {
 #[derive(Debug, Clone)]
 pub(crate) struct Prompt {
     pub(crate) id: String,
-    pub(crate) name: &'static str,
-    pub(crate) text: &'static str,
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) text: Cow<'static, str>,
     pub(crate) number: u32,
     pub(crate) state: Answer,
-    pub(crate) job: JobKey,
+    pub(crate) kind: PromptKind,
+    pub(crate) owner: Waiter,
+    pub(crate) asked: Option<Secs>,
+    pub(crate) replied: Option<Secs>,
+}
+
+/// Where a prompt comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PromptKind {
+    Predefined,
+    AdHoc,
+    /// Asked because its job has failed.
+    Restart,
+}
+
+impl PromptKind {
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Predefined => "Predefined Prompt",
+            Self::AdHoc => "Ad Hoc Prompt",
+            Self::Restart => "Restart Prompt",
+        }
+    }
 }
 
 /// A file that a job waits for.
@@ -296,7 +461,7 @@ pub(crate) struct Awaited {
     pub(crate) station: StationKey,
     /// When it comes.
     pub(crate) from: Secs,
-    pub(crate) job: JobKey,
+    pub(crate) owner: Waiter,
 }
 
 /// The other end of a dependency.
@@ -314,6 +479,8 @@ pub(crate) enum Target {
 #[derive(Debug, Clone)]
 pub(crate) struct Link {
     pub(crate) target: Target,
+    /// Its number among its owner's, from 1; names it for good.
+    pub(crate) number: u32,
     pub(crate) satisfied: bool,
     /// Set aside by an operator, for this run.
     pub(crate) released: bool,
@@ -340,6 +507,8 @@ pub(crate) struct Fate {
     pub(crate) failure: Option<&'static Failure>,
     pub(crate) duration: Secs,
     pub(crate) code: i32,
+    /// How its log looks, when not as the definition says.
+    pub(crate) log: Option<LogStyle>,
 }
 
 /// One execution of a job.
@@ -362,6 +531,8 @@ pub(crate) struct Run {
     pub(crate) confirmed: bool,
     /// Somebody has mended what made it fail.
     pub(crate) fixed: bool,
+    /// The step it began at.
+    pub(crate) step: Option<Box<str>>,
 }
 
 /// A place in a workstation's queue: the stream's priority, the job's, then time, then key.
@@ -398,6 +569,12 @@ pub(crate) struct Job {
     pub(crate) recoveries: u32,
     /// A further repetition is scheduled.
     pub(crate) repeats: bool,
+    /// Waits for somebody to confirm its end.
+    pub(crate) confirm: bool,
+    /// Asked after a failure.
+    pub(crate) recovery_prompt: Option<PromptKey>,
+    /// Its successors go on although it failed.
+    pub(crate) waived: bool,
     /// Its place in the queue of its workstation, while READY.
     pub(crate) queued: Option<Place>,
     /// Oldest first.
@@ -424,14 +601,33 @@ impl Job {
     pub(crate) fn frees(&self) -> bool {
         self.canceled
             || self.status() == Status::Succ
-            || (self.status().is_bad() && self.model.recovery == Recovery::Continue)
+            || (self.status().is_bad()
+                && (self.waived || self.model.recovery == Recovery::Continue))
     }
 }
 
 /// A job stream of the plan.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags of the wire, each free of the others"
+)]
 pub(crate) struct Stream {
     pub(crate) model: Arc<StreamModel>,
+    /// Its definition, when it has one.
+    pub(crate) model_key: Option<ModelKey>,
+    /// The name it was submitted under.
+    pub(crate) alias: Option<String>,
+    /// How many of its jobs may run at once.
+    pub(crate) limit: Option<u32>,
+    /// Earliest start; the definition's is the position in the plan.
+    pub(crate) start: Option<Secs>,
+    pub(crate) deadline: Option<Secs>,
+    /// Who submitted it by hand.
+    pub(crate) submitter: Option<String>,
+    pub(crate) cancel_pending: bool,
+    /// All its dependencies were set aside.
+    pub(crate) released: bool,
     pub(crate) id: String,
     pub(crate) persistent_id: String,
     /// Sixteen characters, as the command line shows it.

@@ -16,3 +16,5 @@ mod reads;
 mod server;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod writes;

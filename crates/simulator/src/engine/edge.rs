@@ -6,14 +6,16 @@
 
 use std::{cmp::Reverse, collections::HashMap};
 
-use super::{Command, Due, Engine, Event, Index};
+use super::{By, Command, Due, Engine, Event, Help, Index, RerunDetails};
 use crate::{
     dice::Dice,
+    model::{Answer, Waiter},
     names::{Secs, local_hour},
     plan::{
         bank,
         instances::{self, Moves},
     },
+    profile::Profile,
     table::JobKey,
 };
 
@@ -65,6 +67,7 @@ impl Engine {
             self.setup.ids_survive,
         );
         let old = std::mem::replace(&mut self.plan, plan);
+        self.pending.clear();
         for queue in self.queues.rows_mut() {
             queue.clear();
         }
@@ -122,17 +125,20 @@ impl Engine {
         {
             due.extend(job.start.map(|at| (at, Due::JobTime(key))));
             due.extend(job.latest.map(|(at, _)| (at, Due::Latest(key))));
+            let kill = job.deadline.filter(|_| job.model.late_kill);
+            due.extend(kill.map(|at| (at, Due::Deadline(key))));
         }
         for (key, file) in self
             .plan
             .files
             .iter()
-            .filter(|(_, f)| !carried.contains(&f.job))
+            .filter(|(_, f)| !matches!(f.owner, Waiter::Job(job) if carried.contains(&job)))
         {
             due.push((file.from, Due::File(key)));
         }
         due.push((self.edge().switch, Due::Switch));
         due.extend(self.outage());
+        due.extend(self.helpers());
         for (at, due) in due {
             self.schedule(at, due);
         }
@@ -141,6 +147,60 @@ impl Engine {
             self.consider(job);
         }
         self.look_everywhere();
+    }
+
+    /// The scripted operator of the first night: in `helped` both times, in `bank` the payroll's
+    /// question alone, and that in half of the seeds.
+    fn helpers(&self) -> Vec<(Secs, Due)> {
+        let hour = |hour: i64, minute: i64| self.plan.start + bank::at(hour, minute);
+        let answers = match self.setup.profile {
+            Profile::Helped => true,
+            Profile::Bank => Dice::new(self.seed(), "payroll answered", "", 1).chance(0.5),
+            Profile::Quiet | Profile::Small => false,
+        };
+        let mut due = Vec::new();
+        if self.plan.run_number == 1 && answers {
+            due.push((hour(22, 50), Due::Help(Help::Payroll)));
+        }
+        if self.plan.run_number == 1 && self.setup.profile == Profile::Helped {
+            due.push((hour(22, 30), Due::Help(Help::Ledger)));
+        }
+        due
+    }
+
+    pub(super) fn help(&mut self, help: Help) {
+        let by = By {
+            user: "night-operator".to_owned(),
+            ..By::default()
+        };
+        match help {
+            Help::Payroll => {
+                let asked = self.plan.prompts.keys().find(|key| {
+                    let row = &self.plan.prompts[*key];
+                    row.name == "PAY_TOTALS_OK" && row.state == Answer::Asked
+                });
+                if let Some(key) = asked {
+                    // It is asked, so it can be answered.
+                    drop(self.accept(Command::Reply(key, true), by));
+                }
+            }
+            Help::Ledger => {
+                let Some(job) = self.find_job("FIN_EOD.FIN_GL_POST") else {
+                    return;
+                };
+                let row = &self.plan.jobs[job];
+                let now = self.now;
+                let waited = row.run.ended.map_or(0, |ended| now - ended);
+                let failed = row.status().is_bad() && !row.canceled;
+                let over = row.is_over();
+                if failed && waited >= 24 * 60 {
+                    let details = RerunDetails::default();
+                    drop(self.accept(Command::Rerun(job, details), by));
+                } else if failed || !over {
+                    self.schedule(now + 60, Due::Help(Help::Ledger));
+                }
+            }
+        }
     }
 
     /// The agent that is lost this night: a scripted one first, any other later.
@@ -186,35 +246,9 @@ fn moved(due: Due, moves: &Moves) -> Option<Due> {
         Due::Recover(key, run) => Due::Recover(job(key)?, run),
         Due::Again(key, run) => Due::Again(job(key)?, run),
         Due::Latest(key) => Due::Latest(job(key)?),
+        Due::Deadline(key) => Due::Deadline(job(key)?),
         Due::StreamTime(stream) => Due::StreamTime(*moves.streams.get(&stream)?),
         Due::JobTime(key) => Due::JobTime(job(key)?),
-        Due::Switch => return None,
+        Due::Help(_) | Due::Switch => return None,
     })
-}
-
-impl Command {
-    fn moved(self, moves: &Moves) -> Option<Self> {
-        let job = |key| moves.jobs.get(&key).copied();
-        let stream = |key| moves.streams.get(&key).copied();
-        Some(match self {
-            Self::Hold(key) => Self::Hold(job(key)?),
-            Self::Release(key) => Self::Release(job(key)?),
-            Self::ReleaseAll(key) => Self::ReleaseAll(job(key)?),
-            Self::Kill(key) => Self::Kill(job(key)?),
-            Self::Cancel(key) => Self::Cancel(job(key)?),
-            Self::CancelPending(key) => Self::CancelPending(job(key)?),
-            Self::Confirm(key, good) => Self::Confirm(job(key)?, good),
-            Self::Priority(key, priority) => Self::Priority(job(key)?, priority),
-            Self::Rerun(key, details) => Self::Rerun(job(key)?, details),
-            Self::HoldStream(key) => Self::HoldStream(stream(key)?),
-            Self::ReleaseStream(key) => Self::ReleaseStream(stream(key)?),
-            Self::CancelStream(key) => Self::CancelStream(stream(key)?),
-            Self::Reply(prompt, yes) => Self::Reply(*moves.prompts.get(&prompt)?, yes),
-            kept @ (Self::Link(..)
-            | Self::Start(..)
-            | Self::Limit(..)
-            | Self::Fence(..)
-            | Self::Quantity(..)) => kept,
-        })
-    }
 }

@@ -9,7 +9,7 @@ use super::Engine;
 use crate::{
     dice::{Dice, scaled},
     failure::{Ending, Failure, KINDS, Rerun, find},
-    model::{Fate, Status},
+    model::{Fate, LogStyle, RunKind, Status},
     names::Secs,
     table::JobKey,
 };
@@ -36,6 +36,10 @@ pub struct Outcome {
     /// How long the run lasts, in virtual seconds.
     #[serde(default)]
     pub seconds: Option<u64>,
+    /// How the run's log looks: `plain`, `short`, `huge` (200,000 lines), `latin1`, `crlf`, `ansi`,
+    /// `long_line` (a megabyte), `unended`, `secrets` or `steering`. Another name counts as `plain`.
+    #[serde(default)]
+    pub log: Option<String>,
 }
 
 impl Outcome {
@@ -63,6 +67,13 @@ impl Outcome {
         }
     }
 
+    /// The log looks like this; see [`Outcome::log`].
+    #[must_use]
+    pub fn logging(mut self, style: &str) -> Self {
+        self.log = Some(style.to_owned());
+        self
+    }
+
     /// Lasts this long in virtual time; whole seconds count.
     #[must_use]
     pub fn lasting(mut self, duration: Duration) -> Self {
@@ -79,21 +90,34 @@ impl Engine {
         let row = &self.plan.jobs[job];
         let mut dice = Dice::new(self.seed(), "fate", &row.persistent_id, row.run.number);
         let full = scaled(row.model.estimated, dice.lognormal(0.18), 2);
-        if let Some(outcome) = self.forced(job) {
+        let recovers = self.plan.jobs[job].run.kind == RunKind::Recovery;
+        if let Some(outcome) = self.forced(job).filter(|_| !recovers) {
             let failure = outcome.failure.as_deref().and_then(find);
             let mut fate = fate_of(failure, full, &mut dice);
             fate.code = outcome.code.unwrap_or(fate.code);
+            fate.log = outcome.log.as_deref().and_then(LogStyle::find);
             if let Some(seconds) = outcome.seconds {
                 fate.duration = Secs::try_from(seconds).unwrap_or(Secs::MAX).max(1);
             }
             return fate;
         }
         let row = &self.plan.jobs[job];
-        if let Some(before) = row
+        if row.run.kind == RunKind::Recovery {
+            let duration = dice.between(20, 60);
+            return Fate {
+                failure: None,
+                duration,
+                code: 0,
+                log: None,
+            };
+        }
+        // The recovery job's own run says nothing about the job.
+        let before = row
             .earlier
-            .last()
-            .filter(|run| run.status.is_bad() || run.killed)
-        {
+            .iter()
+            .rev()
+            .find(|run| run.kind != RunKind::Recovery);
+        if let Some(before) = before.filter(|run| run.status.is_bad() || run.killed) {
             let failure = before
                 .fate
                 .and_then(|fate| fate.failure)
@@ -150,7 +174,7 @@ impl Engine {
     pub(super) fn verdict(&self, job: JobKey, code: i32) -> Status {
         let model = &self.plan.jobs[job].model;
         match (0..=model.ok_to).contains(&code) {
-            true if model.confirm => Status::Pend,
+            true if self.plan.jobs[job].confirm => Status::Pend,
             true => Status::Succ,
             false => Status::Abend,
         }
@@ -187,5 +211,6 @@ fn fate_of(failure: Option<&'static Failure>, full: Secs, dice: &mut Dice) -> Fa
         failure,
         duration: scaled(full, factor, 2),
         code,
+        log: None,
     }
 }

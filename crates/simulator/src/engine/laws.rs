@@ -102,7 +102,7 @@ fn check(engine: &Engine) {
             }
             _ => {}
         }
-        if let Some(limit) = stream.model.limit {
+        if let Some(limit) = stream.limit {
             let active = jobs().filter(|job| job.status().is_active()).count();
             assert!(
                 active <= limit as usize,
@@ -333,13 +333,13 @@ fn each_action_is_refused_where_the_table_says_so() {
             (Command::Cancel(job), cancel),
             (Command::CancelPending(job), cancel),
             (Command::ReleaseAll(job), release_all),
-            (Command::Rerun(job, details), rerun),
+            (Command::Rerun(job, details.clone()), rerun),
             (Command::Confirm(job, true), succ),
             (Command::Release(job), false),
             (Command::Priority(job, 50), cancel),
             (Command::Priority(job, 102), false),
         ] {
-            let accepted = engine.check(command).is_ok();
+            let accepted = engine.check(&command).is_ok();
             assert_eq!(accepted, allowed, "{command:?} in {status:?}");
         }
     }

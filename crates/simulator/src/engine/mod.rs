@@ -10,19 +10,22 @@ mod edge;
 mod fate;
 #[cfg(test)]
 mod laws;
+mod perform;
 mod progress;
 mod queue;
 #[cfg(test)]
 mod rules;
+mod submit;
 mod truth;
 
-pub(crate) use action::{Command, RerunDetails};
+pub(crate) use action::{Command, NewNeed, Patch, Refusal, RerunDetails};
 pub use fate::Outcome;
 pub(crate) use queue::Obstacle;
+pub(crate) use submit::{Submission, What};
 
 use std::{
     cmp::{Ordering, Reverse},
-    collections::{BTreeSet, BinaryHeap, HashMap, VecDeque},
+    collections::{BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque},
     sync::OnceLock,
 };
 
@@ -68,11 +71,23 @@ enum Due {
     Ended(JobKey, u32),
     Started(JobKey, u32),
     Recover(JobKey, u32),
+    Deadline(JobKey),
+    /// What the operator of the profile does.
+    Help(Help),
     Again(JobKey, u32),
     Latest(JobKey),
     StreamTime(StreamKey),
     JobTime(JobKey),
     Switch,
+}
+
+/// What a scripted operator does.
+#[derive(Debug, Clone, Copy)]
+enum Help {
+    /// Answers yes to the payroll's question.
+    Payroll,
+    /// Reruns the ledger's post job, 24 minutes after it has failed.
+    Ledger,
 }
 
 impl Due {
@@ -86,9 +101,11 @@ impl Due {
             Self::Recover(..) => 5,
             Self::Again(..) => 6,
             Self::Latest(_) => 7,
-            Self::StreamTime(_) => 8,
-            Self::JobTime(_) => 9,
-            Self::Switch => 10,
+            Self::Deadline(_) => 8,
+            Self::StreamTime(_) => 9,
+            Self::JobTime(_) => 10,
+            Self::Help(_) => 11,
+            Self::Switch => 12,
         }
     }
 }
@@ -174,6 +191,8 @@ pub(crate) struct Engine {
     scripts: HashMap<String, VecDeque<Outcome>>,
     next_job_number: u32,
     inputs: Vec<(Secs, Input)>,
+    /// Ids of what was submitted and has not come yet.
+    pending: HashSet<String>,
     /// Where each job definition stands, by its id; made when first asked for.
     definitions: OnceLock<HashMap<String, (ModelKey, usize)>>,
 }
@@ -217,6 +236,7 @@ impl Engine {
             scripts: HashMap::new(),
             next_job_number: 250_000_000 + u32::try_from(first_number).unwrap_or(0),
             inputs: Vec::new(),
+            pending: HashSet::new(),
             definitions: OnceLock::new(),
         };
         engine.open_plan(&HashMap::new());
@@ -257,11 +277,15 @@ impl Engine {
 
     /// The folder that an object of the plan lies in.
     pub(crate) fn folder_of(&self, node: Waiter) -> &str {
-        let stream = match node {
+        &self.plan.streams[self.stream_of(node)].model.folder
+    }
+
+    /// The stream that a job belongs to, or that a stream is.
+    pub(crate) fn stream_of(&self, node: Waiter) -> StreamKey {
+        match node {
             Waiter::Job(job) => self.plan.jobs[job].stream,
             Waiter::Stream(stream) => stream,
-        };
-        &self.plan.streams[stream].model.folder
+        }
     }
 
     /// The stream and the place of the job definition with this id.
@@ -275,6 +299,14 @@ impl Engine {
             jobs.collect()
         });
         index.get(id).copied()
+    }
+
+    /// The same by its key: `/FINDB01#/FIN/EOD/FIN_GL_POST`, or without the workstation.
+    pub(crate) fn definition_by_key(&self, key: &str) -> Option<(ModelKey, usize)> {
+        let path = key.split_once('#').map_or(key, |(_, path)| path);
+        let at = path.rfind('/')?;
+        let (folder, name) = path.split_at_checked(at + 1)?;
+        self.definition(&crate::names::id("definition", &format!("{folder}{name}")))
     }
 
     /// When the definitions were put in place: 30 days before the first plan.
@@ -313,9 +345,9 @@ impl Engine {
 
     /// Whether `name` is the job's id, path, `STREAM.JOB` or name.
     fn is_called(&self, job: &Job, name: &str) -> bool {
-        let stream = &self.plan.streams[job.stream].model.name;
+        let stream = self.plan.streams[job.stream].name();
         let short = || {
-            let rest = name.strip_prefix(stream.as_str())?.strip_prefix('.')?;
+            let rest = name.strip_prefix(stream)?.strip_prefix('.')?;
             Some(rest == job.model.name)
         };
         job.model.name == name || job.id == name || job.path == name || short() == Some(true)
@@ -416,11 +448,12 @@ impl Engine {
     fn happen(&mut self, due: Due) {
         match due {
             Due::Command(command, by) => self.perform(&command, by),
+            Due::Help(help) => self.help(help),
+            Due::Deadline(job) => self.deadline(job),
             Due::Outage(station, up) => self.set_link(station, up, None),
             Due::File(file) => {
-                let job = self.plan.files[file].job;
-                self.satisfy_targets(job);
-                self.consider(job);
+                let owner = self.plan.files[file].owner;
+                self.look_at(owner);
             }
             Due::Ended(job, run) => self.run_ends(job, run),
             Due::Started(job, run) => self.run_starts(job, run),

@@ -5,16 +5,18 @@
 //! 2. A job leaves HOLD only when its stream is open and nothing it waits for is missing.
 //! 3. What has freed a successor once is not taken back by a rerun.
 
+use std::borrow::Cow;
+
 use super::{Due, Engine};
 use crate::{
     failure::Ending,
     model::{
-        Answer, Job, LateStart, Recovery, Run, RunKind, Status, Stream, StreamStatus, Target,
-        Waiter,
+        Answer, Job, LateStart, Link, PromptKind, Recovery, RunKind, Status, Stream, StreamStatus,
+        Target, Waiter,
     },
     names::Secs,
-    plan::instances::run_id,
-    table::{JobKey, StreamKey},
+    plan::instances::{new_run, push_prompt},
+    table::{JobKey, PromptKey, StreamKey},
 };
 
 /// Earlier runs that are kept of a job; a repeating job would grow without end.
@@ -41,7 +43,7 @@ impl Engine {
     pub(crate) fn is_open(&self, stream: &Stream) -> bool {
         !stream.canceled
             && stream.priority > 0
-            && self.now >= stream.sched
+            && self.now >= stream.start.unwrap_or(stream.sched)
             && !stream.links.iter().any(crate::model::Link::blocks)
     }
 
@@ -78,6 +80,10 @@ impl Engine {
     }
 
     pub(super) fn consider_stream(&mut self, stream: StreamKey) {
+        self.ask_for_stream(stream);
+        if self.cancel_stream_when_open(stream) {
+            return;
+        }
         let jobs = self.plan.streams[stream].jobs.clone();
         for job in jobs {
             self.consider(job);
@@ -88,24 +94,33 @@ impl Engine {
     /// A prompt is asked once everything else that its job waits for is there.
     fn ask_prompts(&mut self, job: JobKey) {
         let row = &self.plan.jobs[job];
-        let others = row
-            .links
-            .iter()
-            .filter(|link| !matches!(link.target, Target::Prompt(_)));
-        let waits = others.into_iter().any(crate::model::Link::blocks);
         let early = row.start.is_some_and(|start| self.now < start);
-        if waits || early || !self.is_open(&self.plan.streams[row.stream]) {
+        if early || !self.is_open(&self.plan.streams[row.stream]) {
             return;
         }
-        for at in 0..row.links.len() {
-            let link = self.plan.jobs[job].links.get(at);
-            if let Some(Target::Prompt(prompt)) = link.map(|link| link.target) {
-                let row = &mut self.plan.prompts[prompt];
-                if row.state == Answer::NotAsked {
-                    row.state = Answer::Asked;
-                    let name = row.name.to_owned();
-                    self.note(name, "asked".to_owned(), None);
-                }
+        let prompts = unasked(&row.links);
+        self.ask(prompts);
+    }
+
+    fn ask_for_stream(&mut self, stream: StreamKey) {
+        let row = &self.plan.streams[stream];
+        let early = self.now < row.start.unwrap_or(row.sched);
+        if early || row.canceled || row.priority == 0 {
+            return;
+        }
+        let prompts = unasked(&row.links);
+        self.ask(prompts);
+    }
+
+    pub(super) fn ask(&mut self, prompts: Vec<PromptKey>) {
+        for prompt in prompts {
+            let now = self.now;
+            let row = &mut self.plan.prompts[prompt];
+            if row.state == Answer::NotAsked {
+                row.state = Answer::Asked;
+                row.asked = Some(now);
+                let name = row.name.to_string();
+                self.note(name, "asked".to_owned(), None);
             }
         }
     }
@@ -114,16 +129,7 @@ impl Engine {
     pub(super) fn satisfy_targets(&mut self, job: JobKey) {
         let mut links = std::mem::take(&mut self.plan.jobs[job].links);
         for link in &mut links {
-            link.satisfied |= match link.target {
-                Target::Internal(other) | Target::Job(other) => self.plan.jobs[other].frees(),
-                Target::Stream(other) => {
-                    let other = &self.plan.streams[other];
-                    other.canceled || other.status == StreamStatus::Succ
-                }
-                Target::Prompt(prompt) => self.plan.prompts[prompt].state == Answer::Yes,
-                Target::File(file) => self.now >= self.plan.files[file].from,
-                Target::Resource(..) => false,
-            };
+            link.satisfied |= self.is_met(link.target);
         }
         self.plan.jobs[job].links = links;
     }
@@ -159,7 +165,8 @@ impl Engine {
 
     pub(super) fn run_starts(&mut self, job: JobKey, number: u32) {
         let row = &self.plan.jobs[job];
-        let current = row.run.number == number && row.status() == Status::Intro;
+        let current =
+            row.run.number == number && matches!(row.status(), Status::Intro | Status::Wait);
         let (Some(fate), true) = (row.run.fate, current) else {
             return;
         };
@@ -184,6 +191,16 @@ impl Engine {
         }
         let now = self.now;
         let row = &mut self.plan.jobs[job];
+        if row.status() == Status::Intro
+            && self.catalogue.stations[row.model.station].kind == "X-AGENT"
+        {
+            // The access method has it before it runs.
+            let id = row.persistent_id.clone();
+            let wait = self.delay("access method", &id, number, 5, 60);
+            self.set_status(job, Status::Wait);
+            self.schedule(now + wait, Due::Started(job, number));
+            return;
+        }
         row.run.started = Some(now);
         let stream = &mut self.plan.streams[row.stream];
         stream.started = stream.started.or(Some(now));
@@ -193,7 +210,7 @@ impl Engine {
 
     pub(super) fn run_ends(&mut self, job: JobKey, number: u32) {
         let row = &self.plan.jobs[job];
-        let current = row.run.number == number && row.status() == Status::Exec;
+        let current = row.run.number == number && row.status().is_running();
         let (Some(fate), true) = (row.run.fate, current) else {
             return;
         };
@@ -204,7 +221,12 @@ impl Engine {
             self.plan.jobs[job].run.killed = true;
             self.finish(job, Status::Abend, None);
         } else {
-            self.finish(job, self.verdict(job, fate.code), Some(fate.code));
+            let status = match self.plan.jobs[job].status() {
+                Status::Succp => Status::Succ,
+                Status::Abenp => Status::Abend,
+                _ => self.verdict(job, fate.code),
+            };
+            self.finish(job, status, Some(fate.code));
         }
     }
 
@@ -221,6 +243,12 @@ impl Engine {
         }
         let row = &self.plan.jobs[job];
         let model = std::sync::Arc::clone(&row.model);
+        if row.run.kind == RunKind::Recovery {
+            // The recovery job has run; now the job itself runs again. Nobody is freed by it.
+            self.plan.jobs[job].run.status = status;
+            self.new_run(job, RunKind::RecoveryRerun);
+            return;
+        }
         if status == Status::Succ || model.recovery == Recovery::Continue {
             let next = row.run.submitted.unwrap_or(now) + model.every.unwrap_or(0);
             // Nothing is repeated across the day's edge.
@@ -233,6 +261,7 @@ impl Engine {
         if let Recovery::Rerun {
             interval,
             occurrences,
+            ..
         } = model.recovery
         {
             let row = &self.plan.jobs[job];
@@ -242,8 +271,39 @@ impl Engine {
             }
         }
         self.set_status(job, status);
+        self.ask_after_failure(job);
         if self.plan.jobs[job].frees() {
             self.free_successors(job);
+        }
+    }
+
+    /// Some failures are put before a person.
+    fn ask_after_failure(&mut self, job: JobKey) {
+        let row = &self.plan.jobs[job];
+        let asks = matches!(
+            row.model.recovery,
+            Recovery::ContinuePrompt | Recovery::RerunPrompt
+        );
+        if !asks || !row.status().is_bad() || row.canceled || row.run.killed {
+            return;
+        }
+        let text = format!("{} has failed. Go on?", row.model.name);
+        let name = format!("RECOVERY_{}", row.run.number);
+        let (name, text) = (Cow::Owned(name), Cow::Owned(text));
+        let (plan, kind) = (&mut self.plan, PromptKind::Restart);
+        let prompt = push_prompt(plan, Waiter::Job(job), name, text, kind);
+        let id = self.plan.prompts[prompt].id.clone();
+        self.index.prompts.insert(id, prompt);
+        self.plan.jobs[job].recovery_prompt = Some(prompt);
+        self.ask(vec![prompt]);
+    }
+
+    /// A job that is late and must not go on is killed.
+    pub(super) fn deadline(&mut self, job: JobKey) {
+        let row = &self.plan.jobs[job];
+        let passed = row.deadline.is_some_and(|at| self.now >= at);
+        if passed && row.model.late_kill && row.status().is_active() {
+            self.kill(job);
         }
     }
 
@@ -251,7 +311,11 @@ impl Engine {
         let row = &mut self.plan.jobs[job];
         if row.run.number == number && row.status().is_bad() && !row.canceled {
             row.recoveries += 1;
-            self.new_run(job, RunKind::RecoveryRerun);
+            let first = match row.model.recovery {
+                Recovery::Rerun { job: Some(_), .. } => RunKind::Recovery,
+                _ => RunKind::RecoveryRerun,
+            };
+            self.new_run(job, first);
         }
     }
 
@@ -270,22 +334,7 @@ impl Engine {
     pub(super) fn new_run(&mut self, job: JobKey, kind: RunKind) {
         let row = &mut self.plan.jobs[job];
         let number = row.run.number + 1;
-        let next = Run {
-            number,
-            id: run_id(&row.id, number),
-            status: Status::Hold,
-            kind,
-            job_number: None,
-            station: row.model.station,
-            submitted: None,
-            started: None,
-            ended: None,
-            code: None,
-            fate: None,
-            killed: false,
-            confirmed: false,
-            fixed: false,
-        };
+        let next = new_run(&row.id, number, kind, row.model.station);
         let ended = std::mem::replace(&mut row.run, next);
         row.earlier.push(ended);
         self.index.runs.insert(row.run.id.clone(), (job, number));
@@ -297,6 +346,8 @@ impl Engine {
         row.canceled = false;
         row.cancel_pending = false;
         row.released = false;
+        row.waived = false;
+        row.recovery_prompt = None;
         for link in &mut row.links {
             link.released = false;
             link.satisfied = false;
@@ -421,4 +472,19 @@ impl Engine {
         let limit: Secs = job.deadline.unwrap_or(Secs::MAX);
         job.run.ended.unwrap_or(self.now) > limit && !job.canceled
     }
+}
+
+/// The prompts among dependencies that nobody has been asked, once nothing else is missing.
+fn unasked(links: &[Link]) -> Vec<PromptKey> {
+    let prompt = |link: &Link| match link.target {
+        Target::Prompt(prompt) => Some(prompt),
+        _ => None,
+    };
+    if links
+        .iter()
+        .any(|link| prompt(link).is_none() && link.blocks())
+    {
+        return Vec::new();
+    }
+    links.iter().filter_map(prompt).collect()
 }

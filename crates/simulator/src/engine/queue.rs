@@ -31,7 +31,8 @@ impl Engine {
     /// Whether jobs can start there: for a pool, on any of its members.
     pub(crate) fn is_able(&self, station: StationKey) -> bool {
         let row = &self.catalogue.stations[station];
-        row.linked
+        // A fault-tolerant agent goes on with what it knows when nobody reaches it.
+        (row.linked || row.kind == "FTA")
             && row.running
             && (row.members.is_empty() || row.members.iter().any(|m| self.is_able(*m)))
     }
@@ -89,7 +90,7 @@ impl Engine {
         if station.busy >= station.limit && !high {
             return Some(Obstacle::Limit);
         }
-        if let Some(limit) = stream.model.limit {
+        if let Some(limit) = stream.limit {
             let active = stream
                 .jobs
                 .iter()
@@ -190,7 +191,6 @@ impl Engine {
         // Any queue may hold somebody who waits for it; so may the stream's limit.
         if freed
             || self.plan.streams[self.plan.jobs[job].stream]
-                .model
                 .limit
                 .is_some()
         {

@@ -89,7 +89,7 @@ fn a_fence_holds_back_what_is_not_above_it() {
             key,
             RerunDetails {
                 priority: Some(40),
-                start: None,
+                ..RerunDetails::default()
             },
         ),
     )
@@ -164,8 +164,8 @@ fn a_rerun_with_a_start_time_waits_for_it() {
     let key = find(&engine, "FIN_GL_POST");
     let start = engine.now() + 1800;
     let details = RerunDetails {
-        priority: None,
         start: Some(start),
+        ..RerunDetails::default()
     };
     act(&mut engine, Command::Rerun(key, details)).unwrap();
     pass(&mut engine, 1700);

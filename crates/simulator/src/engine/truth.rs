@@ -56,9 +56,15 @@ impl Engine {
         let prompts: Vec<_> = prompts
             .filter(|prompt| prompt.state == Answer::Asked)
             .map(|prompt| {
-                let job = &self.plan.jobs[prompt.job];
+                let (path, id) = match prompt.owner {
+                    Waiter::Job(job) => (&self.plan.jobs[job].path, &self.plan.jobs[job].id),
+                    Waiter::Stream(stream) => (
+                        &self.plan.streams[stream].path,
+                        &self.plan.streams[stream].id,
+                    ),
+                };
                 json!({"id": prompt.id, "name": prompt.name, "text": prompt.text,
-                       "job": job.path, "jobId": job.id})
+                       "job": path, "jobId": id})
             })
             .collect();
         let stations = self.catalogue.stations.iter();

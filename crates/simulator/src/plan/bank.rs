@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{core, fill};
 use crate::{
     dice::Dice,
-    model::{Catalogue, JobModel, Need, Recovery, Resource, Station},
+    model::{Catalogue, JobModel, LogStyle, Need, Recovery, Resource, Station},
     names::Secs,
     table::{ResourceKey, StationKey, Table},
 };
@@ -147,7 +147,7 @@ fn places(
 }
 
 /// A plain job, to be refined with struct update by the methods below.
-pub(super) fn job(name: &str, station: StationKey, minutes: i64) -> JobModel {
+pub(crate) fn job(name: &str, station: StationKey, minutes: i64) -> JobModel {
     let area = name.split('_').next().unwrap_or(name).to_lowercase();
     let user = match area.as_str() {
         "pay" => "payroll",
@@ -176,7 +176,11 @@ pub(super) fn job(name: &str, station: StationKey, minutes: i64) -> JobModel {
         deadline: None,
         latest: None,
         longest: None,
+        shortest: None,
+        late_kill: false,
         priority: 10,
+        log: LogStyle::Plain,
+        defined_as: None,
         needs: Vec::new(),
         first_night: None,
     }

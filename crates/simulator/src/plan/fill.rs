@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     dice::Dice,
-    model::{Cycle, JobModel, LateStart, Need, Recovery, StreamModel},
+    model::{Cycle, JobModel, LateStart, LogStyle, Need, Recovery, StreamModel},
     names::Secs,
     table::{Key, ModelKey, StationKey, Table},
 };
@@ -49,7 +49,7 @@ pub(super) fn streams(
         let mut dice = dice(seed, number);
         let size = size(&mut dice).min(jobs);
         jobs -= size;
-        let model = stream(number, size, &mut dice, agents, places, into, core);
+        let model = stream(seed, number, size, &mut dice, agents, places, into, core);
         into.push(Arc::new(model));
     }
 }
@@ -78,7 +78,12 @@ fn start(dice: &mut Dice) -> Secs {
     dice.between(from / 60, to / 60) * 60
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "all that decides a stream's shape, at one place"
+)]
 fn stream(
+    seed: u64,
     number: usize,
     size: usize,
     dice: &mut Dice,
@@ -116,6 +121,7 @@ fn stream(
             .push(Need::Job(ModelKey::new(FIN_EOD), FIN_CLOSE_DAY));
     }
     let mut shape = Shape {
+        seed,
         dice,
         area,
         number,
@@ -132,7 +138,23 @@ fn stream(
     model
 }
 
+/// A few logs look odd; the dice are the job's own.
+fn log_style(seed: u64, job: &str) -> LogStyle {
+    let mut dice = Dice::new(seed, "log style", job, 0);
+    let odd = [
+        LogStyle::Short,
+        LogStyle::Latin1,
+        LogStyle::Crlf,
+        LogStyle::Ansi,
+        LogStyle::Unended,
+        LogStyle::Secrets,
+    ];
+    let chosen = dice.chance(0.03).then(|| dice.pick(&odd).copied());
+    chosen.flatten().unwrap_or_default()
+}
+
 struct Shape<'a> {
+    seed: u64,
     dice: &'a mut Dice,
     area: &'static str,
     number: usize,
@@ -163,6 +185,7 @@ impl Shape<'_> {
         }
         self.outside_needs(&mut model, place);
         self.options(&mut model, place, size);
+        model.log = log_style(self.seed, &model.name);
         model
     }
 
@@ -223,6 +246,7 @@ impl Shape<'_> {
             model.recovery = Recovery::Rerun {
                 interval: 120,
                 occurrences: 2,
+                job: None,
             };
         } else if self.dice.chance(0.03) {
             model.recovery = Recovery::Continue;

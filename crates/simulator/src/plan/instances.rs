@@ -5,17 +5,17 @@
 //! 2. A dependency on something that is no longer in the plan is dropped: only ended streams stay
 //!    behind, and nobody can wait for those any more.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use chrono::Datelike;
 
 use crate::{
     model::{
-        Answer, Awaited, Catalogue, Cycle, Job, JobModel, Link, Need, Plan, Prompt, Run, RunKind,
-        Status, Stream, StreamModel, StreamStatus, Target, Waiter,
+        Answer, Awaited, Catalogue, Cycle, Job, JobModel, Link, Need, Plan, Prompt, PromptKind,
+        Run, RunKind, Status, Stream, StreamModel, StreamStatus, Target, Waiter,
     },
     names::{Secs, id, iso, local},
-    table::{JobKey, ModelKey, StreamKey, Table},
+    table::{JobKey, ModelKey, PromptKey, StationKey, StreamKey, Table},
 };
 
 /// Where the rows of the old plan went.
@@ -23,7 +23,7 @@ use crate::{
 pub(crate) struct Moves {
     pub(crate) jobs: HashMap<JobKey, JobKey>,
     pub(crate) streams: HashMap<StreamKey, StreamKey>,
-    pub(crate) prompts: HashMap<crate::table::PromptKey, crate::table::PromptKey>,
+    pub(crate) prompts: HashMap<PromptKey, PromptKey>,
     pub(crate) files: HashMap<crate::table::FileKey, crate::table::FileKey>,
 }
 
@@ -101,23 +101,24 @@ impl Builder<'_> {
     fn instantiate(&mut self, key: ModelKey) {
         let model = Arc::clone(&self.catalogue.streams[key]);
         let stream = self.push_stream(Arc::clone(&model), self.plan.start + model.at, 0);
+        self.plan.streams[stream].model_key = Some(key);
         self.today.insert(key, stream);
         self.plan.streams[stream].first_night = self.first;
         let links = model
             .needs
             .iter()
-            .filter_map(|need| self.link(need, &[], None))
+            .filter_map(|need| self.link(need, &[], Waiter::Stream(stream)))
             .collect();
-        self.plan.streams[stream].links = links;
+        self.plan.streams[stream].links = numbered(links);
         let mut jobs = Vec::with_capacity(model.jobs.len());
         for (position, job) in (1..).zip(&model.jobs) {
             let key = self.push_job(Arc::clone(job), stream, position);
             let links = job
                 .needs
                 .iter()
-                .filter_map(|need| self.link(need, &jobs, Some(key)))
+                .filter_map(|need| self.link(need, &jobs, Waiter::Job(key)))
                 .collect();
-            self.plan.jobs[key].links = links;
+            self.plan.jobs[key].links = numbered(links);
             jobs.push(key);
         }
         self.plan.streams[stream].jobs = jobs;
@@ -125,67 +126,19 @@ impl Builder<'_> {
 
     fn push_stream(&mut self, model: Arc<StreamModel>, sched: Secs, carried: u32) -> StreamKey {
         let station = &self.catalogue.stations[model.station].name;
-        let path = format!("/{station}#{}{}", model.folder, model.name);
-        let named = format!("{path}@{}", iso(sched));
-        let counter = u64::from(self.plan.run_number) * 7919 + self.plan.streams.len() as u64;
-        self.plan.streams.push(Stream {
-            id: id("stream", &format!("{}{named}", self.of_plan())),
-            persistent_id: id("stream", &named),
-            internal_id: internal_id(counter),
-            path,
-            sched,
-            priority: model.priority,
-            orig_priority: model.priority,
-            model,
-            links: Vec::new(),
-            waiters: Vec::new(),
-            jobs: Vec::new(),
-            status: StreamStatus::Hold,
-            canceled: false,
-            started: None,
-            ended: None,
-            carried,
-            first_night: false,
-        })
+        let prefix = self.of_plan().to_owned();
+        let mut stream = new_stream(&mut self.plan, station, model, None, sched, &prefix);
+        stream.carried = carried;
+        self.plan.streams.push(stream)
     }
 
     fn push_job(&mut self, model: Arc<JobModel>, stream: StreamKey, position: u32) -> JobKey {
-        let parent = &self.plan.streams[stream];
-        let path = format!("{}.{}", parent.path, model.name);
-        let named = format!("{path}@{}", iso(parent.sched));
-        let job_id = id("job", &format!("{}{named}", self.of_plan()));
-        let day = self.plan.start;
-        self.plan.jobs.push(Job {
-            stream,
-            position,
-            persistent_id: id("job", &named),
-            path,
-            priority: model.priority,
-            orig_priority: if model.priority == 0 {
-                10
-            } else {
-                model.priority
-            },
-            links: Vec::new(),
-            waiters: Vec::new(),
-            start: model.at.map(|at| day + at),
-            deadline: model.deadline.map(|at| day + at),
-            latest: model.latest.map(|(at, action)| (day + at, action)),
-            canceled: false,
-            cancel_pending: false,
-            until_gone: false,
-            released: false,
-            recoveries: 0,
-            repeats: false,
-            queued: None,
-            earlier: Vec::new(),
-            run: first_run(&job_id, &model),
-            id: job_id,
-            model,
-        })
+        let prefix = self.of_plan().to_owned();
+        let job = new_job(&self.plan, model, stream, position, &prefix);
+        self.plan.jobs.push(job)
     }
 
-    fn link(&mut self, need: &Need, jobs: &[JobKey], job: Option<JobKey>) -> Option<Link> {
+    fn link(&mut self, need: &Need, jobs: &[JobKey], owner: Waiter) -> Option<Link> {
         let target = match need {
             Need::Internal(place) => Target::Internal(*jobs.get(*place)?),
             Need::Job(model, place) => {
@@ -193,35 +146,9 @@ impl Builder<'_> {
                 Target::Job(*self.plan.streams[*stream].jobs.get(*place)?)
             }
             Need::Stream(model) => Target::Stream(*self.today.get(model)?),
-            Need::Resource(resource, quantity) => Target::Resource(*resource, *quantity),
-            Need::Prompt(name, text) => {
-                let (job, number) = (job?, self.plan.prompts.len() + 1);
-                Target::Prompt(self.plan.prompts.push(Prompt {
-                    id: id("prompt", &format!("{}{name}", self.plan.jobs[job].id)),
-                    name,
-                    text,
-                    number: u32::try_from(number).unwrap_or(u32::MAX),
-                    state: Answer::NotAsked,
-                    job,
-                }))
-            }
-            Need::File(path, first_night, later) => {
-                let job = job?;
-                let day = local(self.plan.start).format("%Y%m%d").to_string();
-                let from = if self.first { *first_night } else { *later };
-                Target::File(self.plan.files.push(Awaited {
-                    path: path.replace("%D", &day),
-                    station: self.plan.jobs[job].model.station,
-                    from: self.plan.start + from,
-                    job,
-                }))
-            }
+            other => own_target(&mut self.plan, other, owner, self.first)?,
         };
-        Some(Link {
-            target,
-            satisfied: false,
-            released: false,
-        })
+        Some(Link::to(target))
     }
 
     fn carry(&mut self, old: &Plan) -> Moves {
@@ -272,12 +199,20 @@ impl Builder<'_> {
     /// Once every carried row has its new key, the dependencies between them can be moved.
     fn carry_links(&mut self, old: &Plan, moves: &mut Moves) {
         for job in self.plan.jobs.keys() {
+            if let Some(prompt) = self.plan.jobs[job].recovery_prompt {
+                let mut row = old.prompts[prompt].clone();
+                row.owner = Waiter::Job(job);
+                row.id = prompt_id(&self.plan, row.owner, &row.name);
+                let key = self.plan.prompts.push(row);
+                moves.prompts.insert(prompt, key);
+                self.plan.jobs[job].recovery_prompt = Some(key);
+            }
             let links = std::mem::take(&mut self.plan.jobs[job].links);
-            self.plan.jobs[job].links = self.moved(links, old, moves, Some(job));
+            self.plan.jobs[job].links = self.moved(links, old, moves, Waiter::Job(job));
         }
         for stream in self.plan.streams.keys() {
             let links = std::mem::take(&mut self.plan.streams[stream].links);
-            self.plan.streams[stream].links = self.moved(links, old, moves, None);
+            self.plan.streams[stream].links = self.moved(links, old, moves, Waiter::Stream(stream));
         }
     }
 
@@ -286,7 +221,7 @@ impl Builder<'_> {
         links: Vec<Link>,
         old: &Plan,
         moves: &mut Moves,
-        owner: Option<JobKey>,
+        owner: Waiter,
     ) -> Vec<Link> {
         let mut kept = Vec::with_capacity(links.len());
         for link in links {
@@ -295,22 +230,22 @@ impl Builder<'_> {
                 Target::Job(job) => moves.jobs.get(&job).copied().map(Target::Job),
                 Target::Stream(stream) => moves.streams.get(&stream).copied().map(Target::Stream),
                 Target::Resource(..) => Some(link.target),
-                Target::Prompt(prompt) => owner.map(|job| {
+                Target::Prompt(prompt) => {
                     let mut row = old.prompts[prompt].clone();
-                    row.id = id("prompt", &format!("{}{}", self.plan.jobs[job].id, row.name));
-                    row.job = job;
+                    row.id = prompt_id(&self.plan, owner, &row.name);
+                    row.owner = owner;
                     let key = self.plan.prompts.push(row);
                     moves.prompts.insert(prompt, key);
-                    Target::Prompt(key)
-                }),
-                Target::File(file) => owner.map(|job| {
+                    Some(Target::Prompt(key))
+                }
+                Target::File(file) => {
                     let key = self.plan.files.push(Awaited {
-                        job,
+                        owner,
                         ..old.files[file].clone()
                     });
                     moves.files.insert(file, key);
-                    Target::File(key)
-                }),
+                    Some(Target::File(key))
+                }
             };
             kept.extend(target.map(|target| Link { target, ..link }));
         }
@@ -342,19 +277,200 @@ impl Builder<'_> {
     }
 }
 
+impl Link {
+    /// A dependency that is not met yet; its number comes when its owner takes it.
+    pub(crate) fn to(target: Target) -> Self {
+        Self {
+            target,
+            number: 0,
+            satisfied: false,
+            released: false,
+        }
+    }
+}
+
+fn numbered(mut links: Vec<Link>) -> Vec<Link> {
+    for (number, link) in (1..).zip(&mut links) {
+        link.number = number;
+    }
+    links
+}
+
+/// A further instance of a stream, not yet in the plan; `prefix` is what its id begins with.
+pub(crate) fn new_stream(
+    plan: &mut Plan,
+    station: &str,
+    model: Arc<StreamModel>,
+    alias: Option<String>,
+    sched: Secs,
+    prefix: &str,
+) -> Stream {
+    let name = alias.as_deref().unwrap_or(&model.name);
+    let path = format!("/{station}#{}{name}", model.folder);
+    let named = format!("{path}@{}", iso(sched));
+    let counter = u64::from(plan.run_number) * 7919 + plan.streams.len() as u64;
+    Stream {
+        id: stream_id(prefix, &named),
+        persistent_id: id("stream", &named),
+        internal_id: internal_id(counter),
+        path,
+        sched,
+        priority: model.priority,
+        orig_priority: model.priority.max(1),
+        limit: model.limit,
+        model,
+        model_key: None,
+        alias,
+        start: None,
+        deadline: None,
+        submitter: None,
+        cancel_pending: false,
+        released: false,
+        links: Vec::new(),
+        waiters: Vec::new(),
+        jobs: Vec::new(),
+        status: StreamStatus::Hold,
+        canceled: false,
+        started: None,
+        ended: None,
+        carried: 0,
+        first_night: false,
+    }
+}
+
+/// The id of a stream's instance: of `path@schedTime` in its plan.
+pub(crate) fn stream_id(prefix: &str, named: &str) -> String {
+    id("stream", &format!("{prefix}{named}"))
+}
+
+/// The id of a job's instance: of `path@schedTime` in its plan.
+pub(crate) fn job_id(prefix: &str, named: &str) -> String {
+    id("job", &format!("{prefix}{named}"))
+}
+
+/// A further instance of a job, not yet in the plan.
+pub(crate) fn new_job(
+    plan: &Plan,
+    model: Arc<JobModel>,
+    stream: StreamKey,
+    position: u32,
+    prefix: &str,
+) -> Job {
+    let parent = &plan.streams[stream];
+    let path = format!("{}.{}", parent.path, model.name);
+    let named = format!("{path}@{}", iso(parent.sched));
+    let id_of_job = job_id(prefix, &named);
+    let day = plan.start;
+    Job {
+        stream,
+        position,
+        persistent_id: id("job", &named),
+        path,
+        priority: model.priority,
+        orig_priority: if model.priority == 0 {
+            10
+        } else {
+            model.priority
+        },
+        links: Vec::new(),
+        waiters: Vec::new(),
+        start: model.at.map(|at| day + at),
+        deadline: model.deadline.map(|at| day + at),
+        latest: model.latest.map(|(at, action)| (day + at, action)),
+        canceled: false,
+        cancel_pending: false,
+        until_gone: false,
+        released: false,
+        recoveries: 0,
+        repeats: false,
+        confirm: model.confirm,
+        recovery_prompt: None,
+        waived: false,
+        queued: None,
+        earlier: Vec::new(),
+        run: new_run(&id_of_job, 1, RunKind::Regular, model.station),
+        id: id_of_job,
+        model,
+    }
+}
+
+/// The target of a need that brings its own row: a resource, a prompt or a file.
+pub(crate) fn own_target(
+    plan: &mut Plan,
+    need: &Need,
+    owner: Waiter,
+    first_night: bool,
+) -> Option<Target> {
+    let station = match owner {
+        Waiter::Job(job) => plan.jobs[job].model.station,
+        Waiter::Stream(stream) => plan.streams[stream].model.station,
+    };
+    match need {
+        Need::Resource(resource, quantity) => Some(Target::Resource(*resource, *quantity)),
+        Need::Prompt(name, text) => {
+            let (name, text) = (Cow::Borrowed(*name), Cow::Borrowed(*text));
+            let key = push_prompt(plan, owner, name, text, PromptKind::Predefined);
+            Some(Target::Prompt(key))
+        }
+        Need::File(path, first, later) => {
+            let day = local(plan.start).format("%Y%m%d").to_string();
+            let from = if first_night { *first } else { *later };
+            Some(Target::File(plan.files.push(Awaited {
+                path: path.replace("%D", &day),
+                station,
+                from: plan.start + from,
+                owner,
+            })))
+        }
+        Need::Internal(_) | Need::Job(..) | Need::Stream(_) => None,
+    }
+}
+
+/// Adds a prompt that nobody has been asked yet.
+pub(crate) fn push_prompt(
+    plan: &mut Plan,
+    owner: Waiter,
+    name: Cow<'static, str>,
+    text: Cow<'static, str>,
+    kind: PromptKind,
+) -> PromptKey {
+    let number = plan.prompts.len() + 1;
+    let prompt = Prompt {
+        id: prompt_id(plan, owner, &name),
+        name,
+        text,
+        number: u32::try_from(number).unwrap_or(u32::MAX),
+        state: Answer::NotAsked,
+        kind,
+        owner,
+        asked: None,
+        replied: None,
+    };
+    plan.prompts.push(prompt)
+}
+
+fn prompt_id(plan: &Plan, owner: Waiter, name: &str) -> String {
+    let owner = match owner {
+        Waiter::Job(job) => &plan.jobs[job].id,
+        Waiter::Stream(stream) => &plan.streams[stream].id,
+    };
+    id("prompt", &format!("{owner}{name}"))
+}
+
 /// The id of a run, which its job and number determine.
 pub(crate) fn run_id(job: &str, number: u32) -> String {
     id("run", &format!("{job}#{number}"))
 }
 
-fn first_run(job: &str, model: &JobModel) -> Run {
+/// A run that has not been launched.
+pub(crate) fn new_run(job: &str, number: u32, kind: RunKind, station: StationKey) -> Run {
     Run {
-        number: 1,
-        id: run_id(job, 1),
+        number,
+        id: run_id(job, number),
         status: Status::Hold,
-        kind: RunKind::Regular,
+        kind,
         job_number: None,
-        station: model.station,
+        station,
         submitted: None,
         started: None,
         ended: None,
@@ -363,6 +479,7 @@ fn first_run(job: &str, model: &JobModel) -> Run {
         killed: false,
         confirmed: false,
         fixed: false,
+        step: None,
     }
 }
 

@@ -43,7 +43,10 @@ pub(super) fn select<K: Copy + Eq + Hash>(
     let query = oql::parse(request.query("oql").unwrap_or_default())
         .and_then(|query| oql::check(&query, source.schema, any_enum).map(|()| query))
         .map_err(|error| wrong_query(&error.to_string()))?;
-    let pattern = request.query("plan_filter").unwrap_or_default();
+    let pattern = request
+        .query("plan_filter")
+        .or_else(|| request.query("model_filter"));
+    let pattern = pattern.unwrap_or_default();
     let keep = |key: &K| {
         (request.hidden.is_empty() || request.sees(&(source.folder)(*key)))
             && query.filter.as_ref().is_none_or(|filter| {

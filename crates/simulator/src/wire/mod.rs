@@ -6,6 +6,8 @@
 //! 3. Reads change nothing; an action is checked at once and happens later.
 
 mod about;
+mod bodies;
+mod bulk;
 mod count;
 mod graph;
 mod joblog;
@@ -16,6 +18,7 @@ mod places;
 mod quirk;
 mod read;
 mod status;
+mod submit;
 mod values;
 mod version;
 mod view;
@@ -238,7 +241,7 @@ pub(crate) fn named(engine: &Engine, segments: &[String]) -> Vec<String> {
         }
         "prompt" => engine.index.prompts.get(id).map(|key| {
             let prompt = &engine.plan.prompts[*key];
-            vec![prompt.name.to_owned(), prompt.id.clone()]
+            vec![prompt.name.to_string(), prompt.id.clone()]
         }),
         _ => None,
     }
@@ -256,6 +259,8 @@ pub(crate) fn answer(engine: &mut Engine, settings: &Settings, request: &Request
         )),
         "GET" => read::get(engine, settings, request),
         "PUT" => write::put(engine, settings, request),
+        "POST" => submit::post(engine, settings, request),
+        "PATCH" => write::patch(engine, settings, request),
         _ => Err(error(
             StatusCode::METHOD_NOT_ALLOWED,
             "AWSJCO905E",

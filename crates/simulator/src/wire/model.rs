@@ -123,6 +123,46 @@ fn kind_of(sort: &str) -> Result<&'static str, Answer> {
         .ok_or_else(|| missing("there is no such path"))
 }
 
+/// The stream definition with this id.
+pub(super) fn stream(engine: &Engine, request: &Request, id: &str) -> Option<ModelKey> {
+    let found = find(engine, "jobstream", id)?;
+    match found {
+        Def::Stream(key) => Some(key).filter(|key| {
+            let folder = &engine.catalogue.streams[*key].folder;
+            request.sees(folder)
+        }),
+        _ => None,
+    }
+}
+
+/// The stream definitions that the request's filters keep.
+pub(super) fn select_streams(
+    engine: &Engine,
+    settings: &Settings,
+    request: &Request,
+) -> Result<Vec<ModelKey>, Answer> {
+    let found = select(engine, settings, request, "jobstream")?;
+    let key = |def| match def {
+        Def::Stream(key) => Some(key),
+        _ => None,
+    };
+    Ok(found.into_iter().filter_map(key).collect())
+}
+
+/// The job definitions that the request's filters keep.
+pub(super) fn select_jobs(
+    engine: &Engine,
+    settings: &Settings,
+    request: &Request,
+) -> Result<Vec<(ModelKey, usize)>, Answer> {
+    let found = select(engine, settings, request, "jobdefinition")?;
+    let key = |def| match def {
+        Def::Job(key, place) => Some((key, place)),
+        _ => None,
+    };
+    Ok(found.into_iter().filter_map(key).collect())
+}
+
 /// Every definition of one sort, in the order of the catalogue.
 fn rows(engine: &Engine, sort: &str) -> Vec<Def> {
     let catalogue = &engine.catalogue;
@@ -429,6 +469,7 @@ fn job_details(engine: &Engine, job: &JobModel, fields: &mut Fields) {
     if let Recovery::Rerun {
         interval,
         occurrences,
+        ..
     } = job.recovery
     {
         recovery.put("repeatInterval", iso_duration(interval));

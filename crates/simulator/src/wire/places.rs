@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     engine::Engine,
-    model::Answer,
+    model::{Answer, Waiter},
     names::{ZONE, id, iso},
     table::{PromptKey, ResourceKey, StationKey},
 };
@@ -124,12 +124,11 @@ pub(super) fn resource(engine: &Engine, key: ResourceKey, role: Role) -> Value {
 /// A prompt, as 10.2.8 lists them.
 pub(super) fn prompt(engine: &Engine, key: PromptKey, role: Role) -> Value {
     let prompt = &engine.plan.prompts[key];
-    let job = &engine.plan.jobs[prompt.job];
-    let stream = &engine.plan.streams[job.stream];
-    let station = &engine.catalogue.stations[job.model.station];
+    let stream = &engine.plan.streams[engine.stream_of(prompt.owner)];
+    let station = &engine.catalogue.stations[stream.model.station];
     let may = role != Role::Viewer && prompt.state == Answer::Asked;
     let keys: &[&str] = if may { &["reply"] } else { &[] };
-    json!({
+    let mut fields = Fields::of(json!({
         "engineId": engine_id(),
         "id": prompt.id,
         "planId": engine.plan.id,
@@ -139,15 +138,20 @@ pub(super) fn prompt(engine: &Engine, key: PromptKey, role: Role) -> Value {
         "key": format!("/{}", prompt.name),
         "text": prompt.text,
         "status": prompt.state.text(),
-        "type": "Predefined Prompt",
+        "type": prompt.kind.text(),
         "number": prompt.number,
         "workstation": station.path(),
         "workstationId": station.id(),
-        "jobId": job.id,
-        "jobKey": job.path,
         "jobStreamId": stream.id,
         "jobStreamKey": stream.path,
         "archived": false,
         "actions": actions(keys),
-    })
+    }));
+    if let Waiter::Job(job) = prompt.owner {
+        fields.put("jobId", engine.plan.jobs[job].id.as_str());
+        fields.put("jobKey", engine.plan.jobs[job].path.as_str());
+    }
+    fields.some("timeAsked", prompt.asked.map(iso));
+    fields.some("timeRespond", prompt.replied.map(iso));
+    fields.value()
 }

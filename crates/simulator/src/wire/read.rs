@@ -213,10 +213,7 @@ pub(super) fn resource(
 pub(super) fn prompt(engine: &Engine, request: &Request, id: &str) -> Result<PromptKey, Answer> {
     let found = engine.index.prompts.get(id).copied();
     found
-        .filter(|key| {
-            let job = engine.plan.prompts[*key].job;
-            request.sees(engine.folder_of(Waiter::Job(job)))
-        })
+        .filter(|key| request.sees(engine.folder_of(engine.plan.prompts[*key].owner)))
         .ok_or_else(|| absent("prompt", id))
 }
 
@@ -309,10 +306,7 @@ fn prompts(engine: &Engine, settings: &Settings, request: &Request) -> Result<An
         values: &|key, field| values::of_prompt(engine, key, field),
         by_id: &|id| engine.index.prompts.get(id).copied(),
         path: &|key| format!("/{}", engine.plan.prompts[key].name),
-        folder: &|key| {
-            let job = engine.plan.prompts[key].job;
-            engine.folder_of(Waiter::Job(job)).to_owned()
-        },
+        folder: &|key| engine.folder_of(engine.plan.prompts[key].owner).to_owned(),
     };
     let rows = list::select(settings, request, &source, engine.plan.prompts.keys())?;
     list::page(engine, settings, request, &rows, |key| {

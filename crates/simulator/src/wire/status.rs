@@ -13,9 +13,9 @@ pub(crate) fn common_status(status: Status, held: bool, canceled: bool) -> &'sta
     match status {
         _ if canceled => "CANCELED",
         Status::Hold if held => "HELD",
-        Status::Hold | Status::Fence | Status::Intro | Status::Pend => "WAITING",
+        Status::Hold | Status::Fence | Status::Intro | Status::Wait | Status::Pend => "WAITING",
         Status::Ready => "READY",
-        Status::Exec => "RUNNING",
+        Status::Exec | Status::Succp | Status::Abenp => "RUNNING",
         Status::Succ => "SUCCESSFUL",
         Status::Abend | Status::Fail => "ERROR",
         Status::Suppr => "SUPPRESS",
@@ -63,8 +63,8 @@ pub(crate) fn substatus(engine: &Engine, key: JobKey) -> Option<&'static str> {
             if any(|t| matches!(t, Target::Internal(_) | Target::Job(_) | Target::Stream(_))) {
                 return Some("HOLD_WAITING_FOR_PREDECESSOR");
             }
-            let early =
-                engine.now() < stream.sched || job.start.is_some_and(|start| engine.now() < start);
+            let early = engine.now() < stream.start.unwrap_or(stream.sched)
+                || job.start.is_some_and(|start| engine.now() < start);
             if any(|t| matches!(t, Target::File(_))) && !early {
                 return Some("HOLD_WAITING_FOR_FILE");
             }
@@ -79,6 +79,7 @@ pub(crate) fn substatus(engine: &Engine, key: JobKey) -> Option<&'static str> {
             Some(Obstacle::Resources) => "READY_WAITING_FOR_RESOURCES",
             None => "READY_SUBMITTED",
         }),
+        Status::Suppr if job.until_gone => Some("SUCC_DO_NOT_RUN"),
         Status::Suppr => Some("SUPPR_UNSATISFIED_DEPENDENCY"),
         _ => None,
     }
@@ -114,7 +115,7 @@ pub(super) fn stream_composite(engine: &Engine, stream: &Stream) -> Value {
     let mut fields = json!({
         "status": stream.status.text(),
         "canceled": stream.canceled,
-        "cancelPending": false,
+        "cancelPending": stream.cancel_pending,
         "error": bad,
         "started": stream.started.is_some(),
         "dontRun": false,

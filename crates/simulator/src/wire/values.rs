@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     engine::Engine,
-    model::{Job, Link, Run, Status, Target},
+    model::{Job, Link, Run, Status, Target, Waiter},
     oql::Scalar,
     table::{JobKey, PromptKey, ResourceKey, StationKey, StreamKey},
 };
@@ -58,7 +58,7 @@ pub(super) fn of_job(engine: &Engine, key: JobKey, field: &str) -> Vec<Scalar> {
         "workstation" => text(&station(job.model.station)),
         "workstationId" => text(&engine.catalogue.stations[job.model.station].id()),
         "jobStreamId" => text(&stream.id),
-        "jobStreamName" => text(&stream.model.name),
+        "jobStreamName" => text(stream.name()),
         "jobStreamWorkstation" => text(&station(stream.model.station)),
         "position" => number(job.position),
         "priority" => number(job.priority),
@@ -74,7 +74,7 @@ pub(super) fn of_job(engine: &Engine, key: JobKey, field: &str) -> Vec<Scalar> {
         "jobOptions.critical" => flag(job.model.critical),
         "jobOptions.every" => flag(job.model.every.is_some()),
         "jobOptions.noOperation" => flag(false),
-        "jobOptions.requiresConfirmation" => flag(job.model.confirm),
+        "jobOptions.requiresConfirmation" => flag(job.confirm),
         "jobStatusFlags.jobLate" => flag(engine.is_late(job)),
         "jobDefinition.taskType" => text("UNIX"),
         "jobDefinition.userLogin" => text(&job.model.user),
@@ -110,7 +110,8 @@ fn of_run(engine: &Engine, job: &Job, run: &Run, field: &str) -> Vec<Scalar> {
         "timeInfo.actualEndTime" => maybe(run.ended),
         "elapsedTime" => maybe(engine.elapsed(run.started, run.ended)),
         "maxDurationGone" => flag(view::max_duration_gone(engine, job, run)),
-        "minDurationNotReached" => flag(false),
+        "minDurationNotReached" => flag(view::min_duration_not_reached(engine, job, run)),
+        "step" => run.step.as_deref().map(text).unwrap_or_default(),
         _ => Vec::new(),
     }
 }
@@ -126,7 +127,7 @@ fn of_links(engine: &Engine, links: &[Link], field: &str) -> Vec<Scalar> {
         match field {
             "jobId" => job.map(|job| plan.jobs[job].id.clone()),
             "jobStreamId" => stream.map(|stream| plan.streams[stream].id.clone()),
-            "jobStreamName" => stream.map(|stream| plan.streams[stream].model.name.clone()),
+            "jobStreamName" => stream.map(|stream| plan.streams[stream].name().to_owned()),
             "dependencyStatus" => {
                 let done = link.satisfied || link.released;
                 Some(if done { "SATISFIED" } else { "UNSATISFIED" }.to_owned())
@@ -157,19 +158,23 @@ pub(super) fn of_stream(engine: &Engine, key: StreamKey, field: &str) -> Vec<Sca
         "persistentId" => text(&stream.persistent_id),
         "planId" => text(&engine.plan.id),
         "key" => text(&stream.path),
-        "name" | "originalJobStreamName" => text(&stream.model.name),
+        "name" => text(stream.name()),
+        "originalJobStreamName" => text(&stream.model.name),
+        "aliasJobStreamName" => stream.alias.as_deref().map(text).unwrap_or_default(),
         "folder" => text(&stream.model.folder),
         "folderId" => text(&view::folder_id(&stream.model.folder)),
         "workstation" => text(&station.path()),
         "workstationId" => text(&station.id()),
         "internalIdentifier" => text(&stream.internal_id),
-        "schedTime" | "timeRestrictions.startTime" => number(stream.sched),
+        "schedTime" => number(stream.sched),
+        "timeRestrictions.startTime" => number(stream.start.unwrap_or(stream.sched)),
+        "timeRestrictions.deadlineTime" => maybe(stream.deadline),
         "commonStatus" => text(stream_common(stream)),
         "compositeStatus.status" => text(stream.status.text()),
         "compositeStatus.canceled" => flag(stream.canceled),
         "priority" => number(stream.priority),
         "origPriority" => number(stream.orig_priority),
-        "limit" => number(stream.model.limit.map_or(-1, i64::from)),
+        "limit" => number(stream.limit.map_or(-1, i64::from)),
         "timeInfo.actualStartTime" => maybe(stream.started),
         "timeInfo.actualEndTime" => maybe(stream.ended),
         "jobStreamStats.numberOfJob" => count(stream.jobs.len()),
@@ -204,16 +209,18 @@ pub(super) fn of_station(engine: &Engine, key: StationKey, field: &str) -> Vec<S
 
 pub(super) fn of_prompt(engine: &Engine, key: PromptKey, field: &str) -> Vec<Scalar> {
     let prompt = &engine.plan.prompts[key];
-    let job = &engine.plan.jobs[prompt.job];
     match field {
         "id" => text(&prompt.id),
-        "name" => text(prompt.name),
+        "name" => text(&prompt.name),
         "folder" => text("/"),
-        "text" => text(prompt.text),
+        "text" => text(&prompt.text),
         "status" => text(prompt.state.text()),
         "number" => number(prompt.number),
-        "jobId" => text(&job.id),
-        "jobStreamId" => text(&engine.plan.streams[job.stream].id),
+        "jobId" => match prompt.owner {
+            Waiter::Job(job) => text(&engine.plan.jobs[job].id),
+            Waiter::Stream(_) => Vec::new(),
+        },
+        "jobStreamId" => text(&engine.plan.streams[engine.stream_of(prompt.owner)].id),
         _ => Vec::new(),
     }
 }

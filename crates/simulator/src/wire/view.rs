@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     dice::scaled,
-    engine::{Command, Engine, RerunDetails},
-    model::{Answer, Job, JobModel, Link, Recovery, Run, Status, Stream, Target},
+    engine::{Command, Engine, Patch, RerunDetails},
+    model::{Answer, Job, JobModel, Link, Recovery, Run, Status, Stream, Target, Waiter},
     names::{ZONE, id, iso, iso_duration},
     table::{JobKey, StationKey, StreamKey},
 };
@@ -100,12 +100,12 @@ pub(super) fn job(engine: &Engine, key: JobKey, scope: Scope, role: Role) -> Val
         "workstationId": station.id(),
         "workstation": station.path(),
         "jobStreamId": stream.id,
-        "jobStreamName": stream.model.name,
+        "jobStreamName": stream.name(),
         "jobStreamWorkstationId": parent.id(),
         "jobStreamWorkstation": parent.path(),
         "position": job.position,
         "key": job.path,
-        "jobDefinitionFlags": {"monitored": false, "aliased": false, "interactive": false},
+        "jobDefinitionFlags": {"monitored": false, "aliased": job.model.defined_as.is_some(), "interactive": false},
         "jobStatusFlags": {
             "jobLate": late,
             "deadlineHasPassed": late,
@@ -116,7 +116,7 @@ pub(super) fn job(engine: &Engine, key: JobKey, scope: Scope, role: Role) -> Val
         "jobOptions": {
             "noOperation": false,
             "critical": job.model.critical,
-            "requiresConfirmation": job.model.confirm,
+            "requiresConfirmation": job.confirm,
             "every": job.model.every.is_some(),
         },
         "lastRunCompositeStatus": composite(job, job.status(), true, why),
@@ -145,9 +145,19 @@ pub(super) fn job(engine: &Engine, key: JobKey, scope: Scope, role: Role) -> Val
         );
     }
     if scope.dependencies {
-        let links = (1..).zip(&job.links);
-        let links = links.map(|(place, link)| dependency(engine, &job.id, place, link, role));
-        fields.put("dependencies", links.collect::<Vec<_>>());
+        let links = job
+            .links
+            .iter()
+            .map(|link| dependency(engine, &job.id, link, role));
+        let mut links: Vec<Value> = links.collect();
+        links.extend(job.recovery_prompt.map(|prompt| {
+            let link = Link {
+                number: 9999,
+                ..Link::to(Target::Prompt(prompt))
+            };
+            dependency(engine, &job.id, &link, role)
+        }));
+        fields.put("dependencies", links);
     }
     fields.put("dependenciesStats", dependency_stats(&job.links));
     fields.value()
@@ -177,10 +187,12 @@ fn definition_of(engine: &Engine, stream: &Stream, model: &JobModel, model_id: &
     if let Recovery::Rerun {
         interval,
         occurrences,
+        job,
     } = model.recovery
     {
         fields.put("recoveryRepeatInterval", iso_duration(interval));
         fields.put("recoveryRepeatOccurrences", occurrences);
+        fields.some("recoveryJobName", job);
     }
     fields.value()
 }
@@ -190,6 +202,8 @@ pub(super) fn recovery_text(recovery: Recovery) -> &'static str {
         Recovery::Stop => "STOP",
         Recovery::Continue => "CONTINUE",
         Recovery::Rerun { .. } => "RERUN",
+        Recovery::ContinuePrompt => "CONTINUE_PROMPT",
+        Recovery::RerunPrompt => "RERUN_PROMPT",
     }
 }
 
@@ -199,6 +213,15 @@ pub(super) fn max_duration_gone(engine: &Engine, job: &Job, run: &Run) -> bool {
     elapsed
         .zip(job.model.longest)
         .is_some_and(|(elapsed, longest)| elapsed > longest)
+}
+
+/// Whether a run has ended sooner than its job should.
+pub(super) fn min_duration_not_reached(engine: &Engine, job: &Job, run: &Run) -> bool {
+    let elapsed = engine.elapsed(run.started, run.ended);
+    run.ended.is_some()
+        && elapsed
+            .zip(job.model.shortest)
+            .is_some_and(|(elapsed, shortest)| elapsed < shortest)
 }
 
 fn run(engine: &Engine, job: &Job, run: &Run) -> Value {
@@ -231,13 +254,14 @@ fn run(engine: &Engine, job: &Job, run: &Run) -> Value {
         "rerunType": run.kind.text(),
         "timeInfo": time.value(),
         "lastInRerunChain": latest,
-        "minDurationNotReached": false,
+        "minDurationNotReached": min_duration_not_reached(engine, job, run),
         "maxDurationGone": max_duration_gone(engine, job, run),
         "runAttempt": run.number,
     }));
     fields.some("jobNumber", run.job_number);
     fields.some("returnCode", run.code);
     fields.some("submittedTime", run.submitted.map(iso));
+    fields.some("step", run.step.as_deref());
     fields.value()
 }
 
@@ -247,7 +271,12 @@ fn restrictions(engine: &Engine, job: &Job) -> Option<Value> {
     fields.some("startTimeSatisfied", job.start.map(|at| engine.now() >= at));
     if let Some(deadline) = job.deadline {
         fields.put("deadlineTime", iso(deadline));
-        fields.put("lateAction", "continue");
+        let action = if job.model.late_kill {
+            "kill"
+        } else {
+            "continue"
+        };
+        fields.put("lateAction", action);
     }
     if let Some((latest, action)) = job.latest {
         fields.put("latestStartTime", iso(latest));
@@ -264,13 +293,21 @@ fn restrictions(engine: &Engine, job: &Job) -> Option<Value> {
     Some(fields.value())
 }
 
-fn dependency(engine: &Engine, owner: &str, place: u32, link: &Link, role: Role) -> Value {
+/// The id of an object's dependency; a prompt's is the prompt's own.
+pub(super) fn dependency_id(engine: &Engine, owner: &str, link: &Link) -> String {
+    match link.target {
+        Target::Prompt(key) => engine.plan.prompts[key].id.clone(),
+        _ => id("dependency", &format!("{owner}#{}", link.number)),
+    }
+}
+
+fn dependency(engine: &Engine, owner: &str, link: &Link, role: Role) -> Value {
     let done = link.satisfied || link.released;
     let mut fields = Fields::of(json!({
-        "id": id("dependency", &format!("{owner}#{place}")),
+        "id": dependency_id(engine, owner, link),
         "dependencyStatus": if done { "SATISFIED" } else { "UNSATISFIED" },
         "satisfied": done,
-        "depSequence": place.saturating_mul(1000),
+        "depSequence": link.number.saturating_mul(1000),
     }));
     let station = |key: StationKey| engine.catalogue.stations[key].path();
     match link.target {
@@ -321,12 +358,11 @@ fn dependency(engine: &Engine, owner: &str, place: u32, link: &Link, role: Role)
         Target::Prompt(key) => {
             let prompt = &engine.plan.prompts[key];
             fields.put("dependencyType", "PROMPT");
-            fields.put("id", prompt.id.as_str());
             fields.put("folder", "/");
-            fields.put("promptName", prompt.name);
-            fields.put("text", prompt.text);
+            fields.put("promptName", prompt.name.as_ref());
+            fields.put("text", prompt.text.as_ref());
             fields.put("promptStatus", prompt.state.text());
-            fields.put("promptType", "Predefined Prompt");
+            fields.put("promptType", prompt.kind.text());
             fields.put("number", prompt.number);
             let may = role != Role::Viewer && prompt.state == Answer::Asked;
             let keys: &[&str] = if may { &["reply"] } else { &[] };
@@ -352,7 +388,7 @@ fn dependency(engine: &Engine, owner: &str, place: u32, link: &Link, role: Role)
 
 fn stream_fields(engine: &Engine, fields: &mut Fields, key: StreamKey) {
     let stream = &engine.plan.streams[key];
-    fields.put("jobStreamName", stream.model.name.as_str());
+    fields.put("jobStreamName", stream.name());
     fields.put(
         "jobStreamWorkstation",
         engine.catalogue.stations[stream.model.station].path(),
@@ -389,19 +425,19 @@ fn job_actions(engine: &Engine, key: JobKey, role: Role) -> Value {
         return json!([]);
     }
     let all = [
-        ("hold", Command::Hold(key)),
-        ("release", Command::Release(key)),
-        ("release-all-dependencies", Command::ReleaseAll(key)),
-        ("kill", Command::Kill(key)),
-        ("cancel", Command::Cancel(key)),
-        ("rerun", Command::Rerun(key, RerunDetails::default())),
-        ("confirm-succ", Command::Confirm(key, true)),
-        ("update-priority", Command::Priority(key, 10)),
+        Command::Hold(key),
+        Command::Release(key),
+        Command::ReleaseAll(key),
+        Command::Kill(key),
+        Command::Cancel(key),
+        Command::CancelPending(key),
+        Command::Rerun(key, RerunDetails::default()),
+        Command::Confirm(key, true),
+        Command::Confirm(key, false),
+        Command::Priority(key, 10),
     ];
-    let allowed = all
-        .into_iter()
-        .filter(|(_, command)| engine.allows(*command, key));
-    actions(&allowed.map(|(name, _)| name).collect::<Vec<_>>())
+    let allowed = all.iter().filter(|command| engine.allows(command, key));
+    actions(&allowed.map(Command::name).collect::<Vec<_>>())
 }
 
 pub(super) fn stream(engine: &Engine, key: StreamKey, scope: Scope, role: Role) -> Value {
@@ -428,6 +464,8 @@ pub(super) fn stream(engine: &Engine, key: StreamKey, scope: Scope, role: Role) 
         .jobs
         .iter()
         .any(|job| engine.is_late(&engine.plan.jobs[*job]));
+    let model = &stream.model;
+    let model_path = format!("{}#{}{}", station.path(), model.folder, model.name);
     let mut fields = Fields::of(json!({
         "flowNodeType": "JOBSTREAM",
         "engineId": engine_id(),
@@ -436,11 +474,11 @@ pub(super) fn stream(engine: &Engine, key: StreamKey, scope: Scope, role: Role) 
         "planId": engine.plan.id,
         "folderId": folder_id(&stream.model.folder),
         "folder": stream.model.folder,
-        "name": stream.model.name,
+        "name": stream.name(),
         "originalJobStreamName": stream.model.name,
         "workstationId": station.id(),
         "workstation": station.path(),
-        "jobStreamModelId": id("stream definition", &stream.path),
+        "jobStreamModelId": id("stream definition", &model_path),
         "key": stream.path,
         "schedTime": iso(stream.sched),
         "scheduledDate": iso(engine.plan.start),
@@ -450,33 +488,64 @@ pub(super) fn stream(engine: &Engine, key: StreamKey, scope: Scope, role: Role) 
         "commonStatus": stream_common(stream),
         "priority": stream.priority,
         "origPriority": stream.orig_priority,
-        "limit": stream.model.limit.map_or(-1, i64::from),
+        "limit": stream.limit.map_or(-1, i64::from),
         "timeInfo": time.value(),
         "jsDefinitionFlags": {
-            "aliased": false,
+            "aliased": stream.alias.is_some(),
             "carriedForward": stream.carried > 0,
             "isService": false,
         },
-        "jsStatusFlags": {"released": false, "lateJobStream": late, "pendingPredecessor": false},
+        "jsStatusFlags": {"released": stream.released, "lateJobStream": late, "pendingPredecessor": false},
         "jsOptions": {"monitored": false, "carryForward": true},
-        "timeRestrictions": {"startTime": iso(stream.sched), "timeDependent": true},
+        "timeRestrictions": {
+            "startTime": iso(stream.start.unwrap_or(stream.sched)),
+            "timeDependent": true,
+        },
         "jobStreamStats": stream_stats(engine, stream),
         "archived": false,
     }));
     if scope.dependencies {
-        let links = (1..).zip(&stream.links);
-        let links = links.map(|(place, link)| dependency(engine, &stream.id, place, link, role));
+        let links = stream.links.iter();
+        let links = links.map(|link| dependency(engine, &stream.id, link, role));
         fields.put("dependencies", links.collect::<Vec<_>>());
     }
     fields.put("dependenciesStats", dependency_stats(&stream.links));
-    let over = stream.canceled || stream.status.has_ended();
-    let keys: &[&str] = match (role, over, stream.priority) {
-        (Role::Viewer, ..) | (_, true, _) => &[],
-        (_, _, 0) => &["release", "cancel"],
-        _ => &["hold", "cancel"],
-    };
-    fields.put("actions", actions(keys));
+    fields.some("aliasJobStreamName", stream.alias.as_deref());
+    fields.some("submitter", stream.submitter.as_deref());
+    if let Some(deadline) = stream.deadline {
+        // Beside the start, which every stream has.
+        if let Some(Value::Object(times)) = fields.0.get_mut("timeRestrictions") {
+            times.insert("deadlineTime".to_owned(), iso(deadline).into());
+        }
+    }
+    fields.put("actions", stream_actions(engine, key, role));
     fields.value()
+}
+
+fn stream_actions(engine: &Engine, key: StreamKey, role: Role) -> Value {
+    if role == Role::Viewer {
+        return json!([]);
+    }
+    let all = [
+        Command::HoldStream(key),
+        Command::ReleaseStream(key),
+        Command::ReleaseAllOf(key),
+        Command::CancelStream(key),
+        Command::CancelPendingStream(key),
+        Command::Patch(Waiter::Stream(key), Patch::default()),
+    ];
+    let allowed = all
+        .iter()
+        .filter(|command| engine.allows_stream(command, key) && !needless_hold(engine, command));
+    actions(&allowed.map(Command::name).collect::<Vec<_>>())
+}
+
+/// Holding what is held is allowed and not worth offering.
+fn needless_hold(engine: &Engine, command: &Command) -> bool {
+    match command {
+        Command::HoldStream(key) => engine.plan.streams[*key].priority == 0,
+        _ => false,
+    }
 }
 
 fn stream_stats(engine: &Engine, stream: &Stream) -> Value {
