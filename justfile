@@ -38,6 +38,10 @@ loom:
 bench *ARGS:
     cargo bench -p resync-benches --bench cache {{ARGS}}
 
+# every fuzz target for a minute (needs a nightly compiler and cargo-fuzz)
+fuzz *ARGS:
+    scripts/fuzz {{ARGS}}
+
 # client and simulator against the vendor's document (needs Node and the document)
 prism:
     scripts/prism
