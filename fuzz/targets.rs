@@ -2,7 +2,6 @@
 //!
 //! The fuzzer calls them with bytes that it finds interesting, and the tests with bytes made from a
 //! seed. A property that does not hold panics.
-#![allow(dead_code, reason = "each fuzz target calls one of them")]
 
 use std::sync::LazyLock;
 
@@ -15,7 +14,7 @@ use resync_kernel::{SecretString, SystemClock};
 use resync_tws::redact_line;
 
 /// What is taken for the session's cookie stands in the header as `name=value`, whole, and once.
-pub fn cookie(data: &[u8]) {
+pub(crate) fn cookie(data: &[u8]) {
     const NAME: &str = "resync_session";
     let mut headers = HeaderMap::new();
     for line in data.split(|byte| *byte == b'\n') {
@@ -52,14 +51,14 @@ static VERIFIER: LazyLock<TokenVerifier> = LazyLock::new(|| {
 });
 
 /// Nobody who does not know the key makes a token.
-pub fn token(data: &[u8]) {
+pub(crate) fn token(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     assert!(VERIFIER.verify(&text).is_err(), "a forged token was taken");
 }
 
 /// What is taken for the text of an API key has its one form, and nothing that could change a query
 /// or a log.
-pub fn api_key(data: &[u8]) {
+pub(crate) fn api_key(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if !ApiKeyService::is_well_formed(&text) {
         return;
@@ -75,7 +74,7 @@ pub fn api_key(data: &[u8]) {
 }
 
 /// A value of a user stays within its two quotes, whatever it is.
-pub fn oql(data: &[u8]) {
+pub(crate) fn oql(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (left, right) = text.split_at(
         text.char_indices()
@@ -107,7 +106,7 @@ pub fn oql(data: &[u8]) {
 
 /// A line without its secrets loses nothing else: what was masked once is not masked again, and a
 /// planted password does not come out.
-pub fn redaction(data: &[u8]) {
+pub(crate) fn redaction(data: &[u8]) {
     const SECRET: &str = "Hunter2.canary-Xq9";
     let text = String::from_utf8_lossy(data);
     let Some(line) = text.lines().next() else {

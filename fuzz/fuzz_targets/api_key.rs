@@ -1,5 +1,6 @@
 #![no_main]
 
+#[allow(dead_code, reason = "this target calls one of them")]
 #[path = "../targets.rs"]
 mod targets;
 
