@@ -4,7 +4,9 @@
 //! - Rights come from [`Role::permissions`] alone; whoever asks is a [`Principal`].
 //! - One password hasher, one token minter, one token verifier; none can exist without a good key.
 //! - An attempt on a password is counted before the password is looked at.
-//! - What guards never fails open: a store that does not answer lets nobody in.
+//! - What guards never fails open: a store that does not answer lets nobody in who was not let in within
+//!   the last minute, and nobody change anything.
+//! - What was ended is dead before the call that ended it returns.
 //! - Nothing here is global, and nothing here knows HTTP or a database.
 //!
 //! ```
@@ -13,27 +15,15 @@
 //!
 //! use resync_auth::*;
 //! use resync_kernel::{ExposeSecret, SecretString, SystemClock, SystemIds};
-//! use resync_memory::auth::{InMemoryAuthEvents, InMemorySessionStore, InMemoryUserRepository};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let keys = AuthKeys::derive(&SecretString::from("a secret of 32 bytes or more, from config"))?;
-//! let one = NonZeroUsize::MIN;
-//! let clock = Arc::new(SystemClock::new());
-//! let ports = AuthPorts {
-//!     users: Arc::new(InMemoryUserRepository::default()),
-//!     sessions: Arc::new(InMemorySessionStore::default()),
-//!     memory: SessionMemory::new(Arc::new(SoleWriter), clock.clone()),
-//!     lockout: Arc::new(InProcessLockout::new(LockoutLimits::default(), clock.clone())),
-//!     hasher: Arc::new(BcryptPool::start(BcryptConfig { cost: 4, workers: one, queue: one })?),
-//!     events: Arc::new(InMemoryAuthEvents::default()),
-//!     clock,
-//!     ids: Arc::new(SystemIds),
-//!     tracker: tokio_util::task::TaskTracker::new(),
-//! };
-//! let config = TokenConfig::default();
-//! let minter = TokenMinter::new(&keys, config.clone(), ports.clock.clone())?;
-//! let verifier = TokenVerifier::new(&keys, &config, ports.clock.clone())?;
+//! let (clock, one) = (Arc::new(SystemClock::new()), NonZeroUsize::MIN);
+//! let hasher = Arc::new(BcryptPool::start(BcryptConfig { cost: 4, workers: one, queue: one })?);
+//! let ports = resync_memory::auth::ports(hasher, clock.clone(), Arc::new(SystemIds));
+//! let minter = TokenMinter::new(&keys, TokenConfig::default(), clock.clone())?;
+//! let verifier = TokenVerifier::new(&keys, &TokenConfig::default(), clock)?;
 //!
 //! let users = UserService::new(ports.clone(), PasswordPolicy::default());
 //! let login = LoginService::new(ports.clone(), minter, CsrfTokens::new(&keys)?);
@@ -41,7 +31,8 @@
 //!
 //! let password = SecretString::from("correct horse battery");
 //! users.ensure_first_admin(Username::parse("ana")?, password.clone()).await?;
-//! let logged_in = login.log_in("Ana", password, "192.0.2.7".parse()?).await?;
+//! let address = std::net::IpAddr::from([192, 0, 2, 7]);
+//! let logged_in = login.log_in("Ana", password, address).await?;
 //!
 //! let token = logged_in.token.expose_secret();
 //! let who = sessions.authenticate(token).await?;

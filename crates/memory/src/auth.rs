@@ -5,21 +5,45 @@
 //! `resync-auth` itself lives in memory.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use resync_auth::{
     ApiKey, ApiKeyDigest, ApiKeyId, ApiKeyRepository, ApiKeyRepositoryError, AuthEvent, AuthEvents,
-    AuthEventsError, PasswordHash, Role, Session, SessionId, SessionStore, SessionStoreError,
-    SetupRecord, SetupTokenStore, SetupTokenStoreError, TokenId, User, UserFilter, UserRepository,
+    AuthEventsError, AuthPorts, InProcessLockout, LockoutLimits, PasswordHash, PasswordHasher,
+    Role, Session, SessionId, SessionMemory, SessionStore, SessionStoreError, SetupRecord,
+    SetupTokenStore, SetupTokenStoreError, SoleWriter, TokenId, User, UserFilter, UserRepository,
     UserRepositoryError, Username,
 };
-use resync_kernel::{Limit, UserId};
+use resync_kernel::{Clock, IdGenerator, Limit, UserId};
+use tokio_util::task::TaskTracker;
 
 /// No code panics under these locks, so a poisoned one still holds whole data.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The ports of a service that lives in memory and ends with the process, for tests, demos and examples:
+/// the usual limits of the lockout, and a memory of sessions that nobody else changes.
+#[must_use]
+pub fn ports(
+    hasher: Arc<dyn PasswordHasher>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+) -> AuthPorts {
+    let limits = LockoutLimits::default();
+    AuthPorts {
+        users: Arc::new(InMemoryUserRepository::default()),
+        sessions: Arc::new(InMemorySessionStore::default()),
+        memory: SessionMemory::new(Arc::new(SoleWriter), Arc::clone(&clock)),
+        lockout: Arc::new(InProcessLockout::new(limits, Arc::clone(&clock))),
+        hasher,
+        events: Arc::new(InMemoryAuthEvents::default()),
+        clock,
+        ids,
+        tracker: TaskTracker::new(),
+    }
 }
 
 /// Users in memory.
