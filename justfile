@@ -37,6 +37,7 @@ loom:
 # the cache beside its peers; some minutes
 bench *ARGS:
     cargo bench -p resync-benches --bench cache {{ARGS}}
+    cargo bench -p resync-benches --bench auth {{ARGS}}
 
 # every fuzz target for a minute (needs a nightly compiler and cargo-fuzz)
 fuzz *ARGS:

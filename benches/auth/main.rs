@@ -200,12 +200,13 @@ fn print(figures: &Figures) {
     }
     println!("\n{:<28}{P50:>14}{P99:>14}{TICKER:>19}{LOGINS:>12}", "");
     for row in [IDLE, OURS, UNBOUNDED] {
+        let served = figures.get(&(LOGINS, row)).cloned().map(median);
         println!(
-            "{row:<28}{:>14.2}{:>14.2}{:>19.2}{:>12.2}",
+            "{row:<28}{:>14.2}{:>14.2}{:>19.2}{:>12}",
             of(figures, P50, row),
             of(figures, P99, row),
             of(figures, TICKER, row),
-            of(figures, LOGINS, row),
+            served.map_or_else(|| "-".to_owned(), |served| format!("{served:.2}")),
         );
     }
     println!("{LIMIT:<28}{:>59.2}", of(figures, LOGINS, LIMIT));
@@ -284,12 +285,17 @@ fn main() -> Result<ExitCode, BoxError> {
         .build()?;
     let figures = runtime.block_on(run(&plan))?;
     print(&figures);
-    let complete = figures
-        .values()
-        .flatten()
-        .all(|figure| figure.is_finite() && *figure > 0.0);
-    if !complete {
-        eprintln!("a probe was not answered");
+    // The peer may leave probes unanswered, which is a finding; ours may not.
+    let ours = figures.iter().filter(|((_, row), _)| *row != UNBOUNDED);
+    let mut complete = true;
+    for ((column, row), figures) in ours {
+        if !figures
+            .iter()
+            .all(|figure| figure.is_finite() && *figure > 0.0)
+        {
+            complete = false;
+            eprintln!("{row}: {column}: {figures:?}");
+        }
     }
     Ok(if complete {
         ExitCode::SUCCESS

@@ -25,7 +25,7 @@ impl Strength {
     /// The verdict on `password`, which is acceptable from `enough` on. `known` are words that a guesser
     /// knows.
     pub(super) fn of(password: &SecretString, known: &[&str], enough: u8) -> Self {
-        let entropy = zxcvbn::zxcvbn(password.expose_secret(), known);
+        let entropy = zxcvbn::zxcvbn(bounded(password.expose_secret()).expose_secret(), known);
         let score = match entropy.score() {
             Score::One => 1,
             Score::Two => 2,
@@ -54,6 +54,40 @@ impl Strength {
             suggestions: Vec::new(),
         }
     }
+}
+
+/// The most characters that are looked at: who guesses a password has guessed its beginning, so the rest
+/// makes it no worse.
+const LOOKED_AT: usize = 40;
+/// The most different characters that are tried as letters.
+const TRIED_AS_LETTERS: usize = 6;
+
+/// What `zxcvbn` is given of a password. Its work grows with the length, and with each further digit or
+/// sign that may stand for a letter it doubles: seconds for a text that is made for it. Such characters
+/// beyond the first few become ones that stand for nothing, each its own.
+fn bounded(password: &str) -> SecretString {
+    const STAND_FOR_LETTERS: &str = "4@8({[<369!1|0$5+7%2";
+    let mut tried = Vec::with_capacity(TRIED_AS_LETTERS);
+    let looked_at = password.chars().take(LOOKED_AT);
+    let text: String = looked_at
+        .map(|c| {
+            let Some(place) = STAND_FOR_LETTERS.find(c) else {
+                return c;
+            };
+            if !tried.contains(&c) && tried.len() < TRIED_AS_LETTERS {
+                tried.push(c);
+            }
+            if tried.contains(&c) {
+                return c;
+            }
+            // Box drawing: in no dictionary, on no keyboard.
+            u32::try_from(place)
+                .ok()
+                .and_then(|place| char::from_u32(0x2500 + place * 2))
+                .unwrap_or(c)
+        })
+        .collect();
+    text.into()
 }
 
 /// An enum whose variants have a code and a sentence in each language.
@@ -236,5 +270,29 @@ mod tests {
         let verdict = Strength::of(&"qwertyuiop1".into(), &["ana"], 3);
         let text = format!("{verdict:?}{}", serde_json::to_string(&verdict).unwrap());
         assert!(!text.contains("qwerty") && !verdict.acceptable);
+    }
+
+    /// A text made to keep `zxcvbn` busy costs as much as any other: without the bound this one takes a
+    /// thousand times as many substitutions.
+    #[test]
+    fn few_characters_are_tried_as_letters_and_the_rest_is_kept_apart() {
+        let text = |text: &str| bounded(text).expose_secret().to_owned();
+        assert_eq!(text("4dm1n1$tr@70r"), "4dm1n1$tr@70r");
+        let busy = text("4@8({[<369!1|0$5+7%2 4@8({[<369!1|0$5+7%2");
+        assert!(busy.starts_with("4@8({["));
+        let kept: BTreeSet<_> = busy.chars().filter(char::is_ascii_punctuation).collect();
+        let digits: BTreeSet<_> = busy.chars().filter(char::is_ascii_digit).collect();
+        assert_eq!(kept.len() + digits.len(), TRIED_AS_LETTERS);
+        let different: BTreeSet<_> = busy.chars().collect();
+        assert_eq!(different.len(), 21, "no two become one");
+        assert_eq!(text(&"ç".repeat(99)).chars().count(), LOOKED_AT);
+    }
+
+    /// What password managers make is as good as before.
+    #[test]
+    fn random_signs_are_strong() {
+        for good in ["x7$Kp!2@mQ9(4[z", "8|Vt%3<Rn+5{Ww0&", "0gH!4)s2Lq[7@e9("] {
+            assert_eq!(Strength::of(&good.into(), &[], 3).score, 4, "{good}");
+        }
     }
 }
