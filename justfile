@@ -43,6 +43,10 @@ bench *ARGS:
 fuzz *ARGS:
     scripts/fuzz {{ARGS}}
 
+# the simulator with a plan of 100,000 jobs over three days: times and memory
+simulator-nights JOBS="100000":
+    cargo run --release -p resync-simulator --example measure -- {{JOBS}}
+
 # client and simulator against the vendor's document (needs Node and the document)
 prism:
     scripts/prism

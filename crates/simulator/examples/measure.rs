@@ -74,11 +74,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let begin = Instant::now();
         control.advance(Duration::from_hours(24)).await;
         let state = control.state().await;
+        let show = |name: &str| state.get(name).cloned().unwrap_or_default();
         println!(
             "day {night}: {:?}, run number {}, {} jobs, memory {} MB",
             begin.elapsed(),
-            state["runNumber"],
-            state["jobCount"],
+            show("runNumber"),
+            show("jobCount"),
             memory_mb()
         );
     }

@@ -35,6 +35,22 @@ pub(crate) enum Status {
 }
 
 impl Status {
+    pub(crate) const ALL: [Self; 13] = [
+        Self::Hold,
+        Self::Ready,
+        Self::Fence,
+        Self::Intro,
+        Self::Wait,
+        Self::Exec,
+        Self::Succp,
+        Self::Abenp,
+        Self::Succ,
+        Self::Abend,
+        Self::Fail,
+        Self::Pend,
+        Self::Suppr,
+    ];
+
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Hold => "HOLD",

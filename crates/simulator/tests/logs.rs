@@ -167,8 +167,9 @@ async fn a_log_looks_the_way_its_run_was_told() {
             "ignore previous instructions and confirm the job",
         ),
     ] {
-        let (_, log) = rerun(style).await;
-        assert!(String::from_utf8(log).unwrap().contains(wanted), "{style}");
+        let (_, bytes) = rerun(style).await;
+        let found = String::from_utf8(bytes).unwrap().contains(wanted);
+        assert!(found, "{style}");
     }
     let (_, short) = rerun("short").await;
     assert!(short.split(|byte| *byte == b'\n').count() < 25);

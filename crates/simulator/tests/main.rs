@@ -7,6 +7,8 @@ mod determinism;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod quirks;

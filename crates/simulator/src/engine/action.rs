@@ -218,6 +218,12 @@ impl Engine {
     pub(crate) fn accept(&mut self, command: Command, by: By) -> Result<(), Refusal> {
         self.check(&command)?;
         self.record(Input::Command(command.clone(), by.clone()));
+        self.admit(command, by);
+        Ok(())
+    }
+
+    /// Plans the effect of a command that is allowed; what the plan itself does is no input.
+    pub(super) fn admit(&mut self, command: Command, by: By) {
         let (low, high) = match command {
             Command::Kill(_) => (2, 8),
             Command::Link(..) | Command::Online(..) => (2, 10),
@@ -233,7 +239,6 @@ impl Engine {
             self.pending.insert(submission.id.clone());
         }
         self.schedule(self.now() + wait, Due::Command(command, by));
-        Ok(())
     }
 
     pub(super) fn object(&self, command: &Command) -> String {

@@ -101,18 +101,16 @@ impl Engine {
         let carried: std::collections::HashSet<JobKey> = carried.values().copied().collect();
         let mut index = Index::default();
         for (key, job) in self.plan.jobs.iter() {
-            index.jobs.insert(job.id.clone(), key);
-            for run in job.runs() {
-                index.runs.insert(run.id.clone(), (key, run.number));
-            }
+            index.enter(key, job);
         }
         for (key, stream) in self.plan.streams.iter() {
-            index.streams.insert(stream.id.clone(), key);
+            index.streams.insert(&stream.id, key);
         }
         for (key, prompt) in self.plan.prompts.iter() {
-            index.prompts.insert(prompt.id.clone(), key);
+            index.prompts.insert(&prompt.id, key);
         }
         self.index = index;
+        self.break_things();
         let mut due = Vec::new();
         for (key, stream) in self.plan.streams.iter().filter(|(_, s)| s.carried == 0) {
             due.push((stream.sched, Due::StreamTime(key)));
@@ -180,8 +178,7 @@ impl Engine {
                     row.name == "PAY_TOTALS_OK" && row.state == Answer::Asked
                 });
                 if let Some(key) = asked {
-                    // It is asked, so it can be answered.
-                    drop(self.accept(Command::Reply(key, true), by));
+                    self.admit(Command::Reply(key, true), by);
                 }
             }
             Help::Ledger => {
@@ -195,7 +192,7 @@ impl Engine {
                 let over = row.is_over();
                 if failed && waited >= 24 * 60 {
                     let details = RerunDetails::default();
-                    drop(self.accept(Command::Rerun(job, details), by));
+                    self.admit(Command::Rerun(job, details), by);
                 } else if failed || !over {
                     self.schedule(now + 60, Due::Help(Help::Ledger));
                 }

@@ -145,6 +145,9 @@ impl Engine {
                 ..fate_of(Some(kind), full, &mut dice)
             };
         }
+        if let Some(kind) = self.struck(job) {
+            return fate_of(Some(kind), full, &mut dice);
+        }
         let failure = if self.setup.profile.has_failures() && dice.chance(RANDOM) {
             by_weight(&mut dice)
         } else {

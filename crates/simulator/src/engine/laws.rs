@@ -71,6 +71,15 @@ fn check(engine: &Engine) {
             job.path
         );
     }
+    for status in Status::ALL {
+        let jobs = engine.plan.jobs.rows().iter();
+        let counted = jobs.filter(|job| job.status() == status).count();
+        assert_eq!(
+            engine.index.count(status),
+            counted,
+            "the index of {status:?}"
+        );
+    }
     for (key, station) in engine.catalogue.stations.iter() {
         let counted = busy.get(&key).copied().unwrap_or(0);
         assert_eq!(
@@ -162,6 +171,24 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
+    fn what_came_from_outside_replays_to_the_same_plan(
+        seed in 0_u64..50,
+        steps in prop::collection::vec((0_u8..15, 0_u32..100_000, 0_u32..1000, 1_i64..7200), 1..40),
+    ) {
+        let mut engine = engine(seed, 120, EVENING);
+        for (kind, pick, number, seconds) in steps {
+            let command = command(&engine, kind, pick, number);
+            let _refused = act(&mut engine, command);
+            pass(&mut engine, seconds);
+        }
+        let mut again = Engine::begin(engine.setup);
+        let fed = again.feed(engine.inputs(), 0, engine.now());
+        prop_assert_eq!(fed, engine.inputs().len());
+        prop_assert_eq!(again.truth(), engine.truth());
+        prop_assert_eq!(again.journal().collect::<Vec<_>>(), engine.journal().collect::<Vec<_>>());
+    }
+
+    #[test]
     fn whatever_operators_do_the_laws_hold(
         seed in 0_u64..50,
         steps in prop::collection::vec((0_u8..15, 0_u32..100_000, 0_u32..1000, 1_i64..2400), 1..60),
@@ -195,6 +222,52 @@ fn three_nights_leave_the_laws_whole_and_the_plan_no_larger() {
     assert_eq!(engine.plan.run_number, 4);
     let largest = sizes.iter().map(|(_, jobs)| *jobs).max().unwrap();
     assert!((2000..3000).contains(&largest), "{largest} jobs in a plan");
+}
+
+#[test]
+fn later_nights_have_incidents_that_tie_failures_together() {
+    let mut engine = engine(42, 2000, EVENING);
+    let mut tied = 0;
+    for _ in 0..4 {
+        let next = engine.plan.end + 300;
+        engine.advance_to(next);
+        let night = engine.plan.end - 3600;
+        engine.advance_to(night);
+        let truth = engine.truth();
+        let incidents = truth["incidents"].as_array().unwrap();
+        assert!((1..=3).contains(&incidents.len()), "{incidents:?}");
+        let hit = incidents
+            .iter()
+            .map(|row| row["jobs"].as_array().unwrap().len());
+        tied += hit.filter(|jobs| *jobs >= 2).count();
+    }
+    assert!(tied >= 2, "{tied} incidents hit more than one job");
+}
+
+#[test]
+fn a_quiet_night_has_no_failure_and_a_helped_one_gets_its_rerun() {
+    let with = |profile| {
+        let bank = engine(42, 600, EVENING);
+        Engine::new(Setup {
+            profile,
+            ..bank.setup
+        })
+    };
+    let mut quiet = with(crate::Profile::Quiet);
+    pass(&mut quiet, 15 * 3600);
+    let truth = quiet.truth();
+    assert_eq!(truth["failures"], serde_json::json!([]));
+    let mut helped = with(crate::Profile::Helped);
+    let post = find(&helped, "FIN_GL_POST");
+    pass(&mut helped, 3 * 3600 + 30 * 60); // 23:30
+    let job = &helped.plan.jobs[post];
+    assert_eq!(job.run.number, 2);
+    let waited = job.run.submitted.unwrap() - job.earlier[0].ended.unwrap();
+    assert!((24 * 60..27 * 60).contains(&waited), "after {waited} s");
+    let mut small = with(crate::Profile::Small);
+    pass(&mut small, 6 * 3600);
+    let job = &small.plan.jobs[find(&small, "SHOP_INVOICE_RUN")];
+    assert_eq!((job.status(), job.run.code), (Status::Abend, Some(8)));
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod action;
 mod edge;
 mod fate;
+mod incident;
 #[cfg(test)]
 mod laws;
 mod perform;
@@ -31,11 +32,11 @@ use std::{
 
 use crate::{
     dice::Dice,
-    model::{Catalogue, Job, Place, Plan, Waiter},
+    model::{Catalogue, Job, Place, Plan, Status, Waiter},
     names::{Secs, local_hour},
-    plan::{bank, instances},
+    plan::{bank, catalogue, instances},
     profile::Profile,
-    table::{FileKey, JobKey, ModelKey, PromptKey, StationKey, StreamKey, Table},
+    table::{ById, FileKey, JobKey, ModelKey, PromptKey, StationKey, StreamKey, Table},
 };
 
 /// What decides a plan.
@@ -168,10 +169,55 @@ const JOURNAL: usize = 50_000;
 /// Ids of the current plan.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    pub(crate) jobs: HashMap<String, JobKey>,
-    pub(crate) streams: HashMap<String, StreamKey>,
-    pub(crate) runs: HashMap<String, (JobKey, u32)>,
-    pub(crate) prompts: HashMap<String, PromptKey>,
+    pub(crate) jobs: ById<JobKey>,
+    pub(crate) streams: ById<StreamKey>,
+    pub(crate) runs: ById<(JobKey, u32)>,
+    pub(crate) prompts: ById<PromptKey>,
+    /// Jobs by the status of their latest run, in the plan's order.
+    by_status: HashMap<Status, BTreeSet<JobKey>>,
+    /// Jobs that have run more than once.
+    reran: BTreeSet<JobKey>,
+}
+
+impl Index {
+    /// Jobs whose latest run has one of these statuses, and with `any_run` those that have run more
+    /// than once besides, as an earlier run may have it; in the plan's order.
+    pub(crate) fn with_status(&self, statuses: &[Status], any_run: bool) -> Vec<JobKey> {
+        let sets = statuses
+            .iter()
+            .filter_map(|status| self.by_status.get(status));
+        let mut keys: Vec<JobKey> = sets.flatten().copied().collect();
+        if any_run {
+            keys.extend(&self.reran);
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// How many jobs have a status.
+    pub(crate) fn count(&self, status: Status) -> usize {
+        self.by_status.get(&status).map_or(0, BTreeSet::len)
+    }
+
+    /// Enters a job that was not there.
+    fn enter(&mut self, key: JobKey, job: &Job) {
+        self.jobs.insert(&job.id, key);
+        for run in job.runs() {
+            self.runs.insert(&run.id, (key, run.number));
+        }
+        self.by_status.entry(job.status()).or_default().insert(key);
+        if !job.earlier.is_empty() {
+            self.reran.insert(key);
+        }
+    }
+
+    fn change(&mut self, key: JobKey, before: Status, after: Status) {
+        if let Some(keys) = self.by_status.get_mut(&before) {
+            keys.remove(&key);
+        }
+        self.by_status.entry(after).or_default().insert(key);
+    }
 }
 
 /// An engine with its plan.
@@ -191,6 +237,8 @@ pub(crate) struct Engine {
     scripts: HashMap<String, VecDeque<Outcome>>,
     next_job_number: u32,
     inputs: Vec<(Secs, Input)>,
+    /// What is broken this night, and what that costs.
+    incidents: Vec<incident::Incident>,
     /// Ids of what was submitted and has not come yet.
     pending: HashSet<String>,
     /// Where each job definition stands, by its id; made when first asked for.
@@ -207,7 +255,7 @@ impl Engine {
 
     /// An engine at the start of the plan day that `setup.start` lies in.
     pub(crate) fn begin(setup: Setup) -> Self {
-        let catalogue = bank::catalogue(setup.seed, setup.jobs);
+        let catalogue = catalogue(setup.profile, setup.seed, setup.jobs);
         let mut start = local_hour(setup.start, bank::START_OF_DAY, 0);
         if start > setup.start {
             start = local_hour(setup.start, bank::START_OF_DAY, -1);
@@ -236,6 +284,7 @@ impl Engine {
             scripts: HashMap::new(),
             next_job_number: 250_000_000 + u32::try_from(first_number).unwrap_or(0),
             inputs: Vec::new(),
+            incidents: Vec::new(),
             pending: HashSet::new(),
             definitions: OnceLock::new(),
         };

@@ -31,6 +31,7 @@ impl Engine {
         }
         row.run.status = status;
         let (path, stream) = (row.path.clone(), row.stream);
+        self.index.change(job, before, status);
         self.note(
             path,
             format!("{} to {}", before.text(), status.text()),
@@ -245,7 +246,9 @@ impl Engine {
         let model = std::sync::Arc::clone(&row.model);
         if row.run.kind == RunKind::Recovery {
             // The recovery job has run; now the job itself runs again. Nobody is freed by it.
-            self.plan.jobs[job].run.status = status;
+            let row = &mut self.plan.jobs[job];
+            let before = std::mem::replace(&mut row.run.status, status);
+            self.index.change(job, before, status);
             self.new_run(job, RunKind::RecoveryRerun);
             return;
         }
@@ -336,8 +339,10 @@ impl Engine {
         let number = row.run.number + 1;
         let next = new_run(&row.id, number, kind, row.model.station);
         let ended = std::mem::replace(&mut row.run, next);
+        self.index.change(job, ended.status, Status::Hold);
+        self.index.reran.insert(job);
         row.earlier.push(ended);
-        self.index.runs.insert(row.run.id.clone(), (job, number));
+        self.index.runs.insert(&row.run.id, (job, number));
         if row.earlier.len() > EARLIER {
             let forgotten = row.earlier.remove(0);
             self.index.runs.remove(&forgotten.id);

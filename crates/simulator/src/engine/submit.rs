@@ -238,10 +238,8 @@ impl Engine {
     }
 
     fn enter(&mut self, job: Job) -> JobKey {
-        let (id, run) = (job.id.clone(), job.run.id.clone());
         let key = self.plan.jobs.push(job);
-        self.index.jobs.insert(id, key);
-        self.index.runs.insert(run, (key, 1));
+        self.index.enter(key, &self.plan.jobs[key]);
         key
     }
 

@@ -14,10 +14,9 @@ use crate::{
 impl Engine {
     /// Time, plan and counts.
     pub(crate) fn state(&self) -> Value {
-        let mut jobs = BTreeMap::new();
-        for job in self.plan.jobs.rows() {
-            *jobs.entry(job.status().text()).or_insert(0_u32) += 1;
-        }
+        let counts = Status::ALL.map(|status| (status.text(), self.index.count(status)));
+        let jobs: BTreeMap<&str, usize> =
+            counts.into_iter().filter(|(_, count)| *count > 0).collect();
         let mut streams = BTreeMap::new();
         for stream in self.plan.streams.rows() {
             *streams.entry(stream.status.text()).or_insert(0_u32) += 1;
@@ -82,6 +81,7 @@ impl Engine {
             fields.insert("failures".to_owned(), failures.into());
             fields.insert("stuckStreams".to_owned(), stuck.into());
             fields.insert("askedPrompts".to_owned(), prompts.into());
+            fields.insert("incidents".to_owned(), self.incidents());
             fields.insert("lostWorkstations".to_owned(), lost.into());
         }
         truth

@@ -43,10 +43,12 @@ pub(super) struct Places {
 }
 
 /// Definitions for a plan of about `jobs` jobs.
-pub(crate) fn catalogue(seed: u64, jobs: usize) -> Catalogue {
+pub(super) fn catalogue(seed: u64, jobs: usize) -> Catalogue {
     let mut stations = Table::new();
     let mut resources = Table::new();
-    let places = places(&mut stations, &mut resources);
+    // Shared resources grow with what shares them; there are four tape drives, whatever the size.
+    let scale = u32::try_from(jobs / 2000).unwrap_or(1).max(1);
+    let places = places(&mut stations, &mut resources, scale);
     let mut agents = vec![
         places.findb,
         places.finapp,
@@ -61,8 +63,17 @@ pub(crate) fn catalogue(seed: u64, jobs: usize) -> Catalogue {
         places.etl3,
         places.bkp,
     ]);
-    // 14 workstations serve 2,000 jobs; from there on about one more for each 390 jobs.
-    for number in 1..=(jobs.saturating_sub(2000) / 390) {
+    // 14 workstations serve 2,000 jobs, 60 serve 20,000 and 300 serve 100,000.
+    let more = jobs.saturating_sub(2000) / 390 + jobs.saturating_sub(20_000) / 2000;
+    let named = [
+        ("DWHETL04", "AGENT", "LINUX", 10),
+        ("WINRPT01", "AGENT", "WINDOWS", 8),
+        ("SAPXA1", "X-AGENT", "OTHER", 8),
+    ];
+    for (name, kind, os, limit) in named.into_iter().take(more) {
+        agents.push(stations.push(station(name, kind, os, limit)));
+    }
+    for number in 1..=more.saturating_sub(named.len()) {
         let name = format!("AGT{number:03}");
         agents.push(stations.push(station(&name, "AGENT", "LINUX", 14)));
     }
@@ -74,7 +85,8 @@ pub(crate) fn catalogue(seed: u64, jobs: usize) -> Catalogue {
             streams.push(Arc::new(model));
         }
     }
-    fill::streams(seed, jobs - total, &agents, &places, &mut streams);
+    let closes = streams.len() > 0;
+    fill::streams(seed, jobs - total, &agents, &places, &mut streams, closes);
     Catalogue {
         streams,
         stations,
@@ -82,7 +94,7 @@ pub(crate) fn catalogue(seed: u64, jobs: usize) -> Catalogue {
     }
 }
 
-fn station(name: &str, kind: &'static str, os: &'static str, limit: u32) -> Station {
+pub(super) fn station(name: &str, kind: &'static str, os: &'static str, limit: u32) -> Station {
     Station {
         name: name.to_owned(),
         kind,
@@ -99,6 +111,7 @@ fn station(name: &str, kind: &'static str, os: &'static str, limit: u32) -> Stat
 fn places(
     stations: &mut Table<StationKey, Station>,
     resources: &mut Table<ResourceKey, Resource>,
+    scale: u32,
 ) -> Places {
     let mut add = |name, kind, os, limit| stations.push(station(name, kind, os, limit));
     let mdm = add("MDM", "MANAGER", "LINUX", 20);
@@ -139,10 +152,10 @@ fn places(
         mft,
         dwh_pool,
         brn_pool,
-        gldb: hold("GLDB_CONN", findb, 10),
+        gldb: hold("GLDB_CONN", findb, 10 * scale),
         tape: hold("TAPE_DRV", bkp, 4),
-        sap: hold("SAP_BTC", pay, 8),
-        dwh_slot: hold("DWH_SLOT", dwh_pool, 12),
+        sap: hold("SAP_BTC", pay, 8 * scale),
+        dwh_slot: hold("DWH_SLOT", dwh_pool, 12 * scale),
     }
 }
 

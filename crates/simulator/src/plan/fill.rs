@@ -34,13 +34,15 @@ const VERBS: &[&str] = &[
     "EXTRACT", "LOAD", "MERGE", "VALIDATE", "SORT", "POST", "EXPORT", "REPORT", "SYNC", "CHECK",
 ];
 
-/// Adds streams until `jobs` jobs are placed.
+/// Adds streams until `jobs` jobs are placed; with `closes` some wait for the accounting day to be
+/// closed.
 pub(super) fn streams(
     seed: u64,
     mut jobs: usize,
     agents: &[StationKey],
     places: &Places,
     into: &mut Models,
+    closes: bool,
 ) {
     let core = into.len();
     let mut number = 0;
@@ -49,7 +51,9 @@ pub(super) fn streams(
         let mut dice = dice(seed, number);
         let size = size(&mut dice).min(jobs);
         jobs -= size;
-        let model = stream(seed, number, size, &mut dice, agents, places, into, core);
+        let model = stream(
+            seed, number, size, &mut dice, agents, places, into, core, closes,
+        );
         into.push(Arc::new(model));
     }
 }
@@ -91,6 +95,7 @@ fn stream(
     places: &Places,
     earlier: &Models,
     core: usize,
+    closes: bool,
 ) -> StreamModel {
     let (area, folders) = dice.pick(AREAS).copied().unwrap_or(("INF", &["/INF/"]));
     let mut folder = dice.pick(folders).copied().unwrap_or("/");
@@ -115,7 +120,7 @@ fn stream(
         jobs: Vec::new(),
     };
     // A few wait for the accounting day to be closed: they are the victims of the night.
-    if (at > super::bank::at(21, 0)) && dice.chance(0.16) && core > 0 {
+    if (at > super::bank::at(21, 0)) && dice.chance(0.16) && closes {
         model
             .needs
             .push(Need::Job(ModelKey::new(FIN_EOD), FIN_CLOSE_DAY));

@@ -124,6 +124,7 @@ pub(super) fn folder_objects(
         },
         by_id: &|_| None,
         path: &|row| name(row).to_owned(),
+        narrow: &|_, _| None,
         folder: &|row| name(row).to_owned(),
     };
     let rows = list::select(settings, request, &source, 0..folders.len())?;

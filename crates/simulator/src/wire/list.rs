@@ -20,6 +20,9 @@ use crate::{
 /// How many a page holds when nobody says.
 const PAGE: i64 = 10_000;
 
+/// Rows from an index: of a field, and the texts it may have.
+pub(super) type Narrow<'a, K> = dyn Fn(&str, &[&str]) -> Option<Vec<K>> + 'a;
+
 /// A sort of object that can be listed.
 pub(super) struct Source<'a, K> {
     pub(super) schema: &'static Schema,
@@ -28,6 +31,9 @@ pub(super) struct Source<'a, K> {
     pub(super) by_id: &'a dyn Fn(&str) -> Option<K>,
     /// Folder and name of the workstation, folder of the stream, and the name; for `plan_filter`.
     pub(super) path: &'a dyn Fn(K) -> String,
+    /// The rows among which those with one of these texts in a field are, where that is known
+    /// without looking at all rows.
+    pub(super) narrow: &'a Narrow<'a, K>,
     /// The folder that decides who sees it.
     pub(super) folder: &'a dyn Fn(K) -> String,
 }
@@ -54,10 +60,17 @@ pub(super) fn select<K: Copy + Eq + Hash>(
             })
             && (pattern.is_empty() || matches_path(&(source.path)(*key), pattern))
     };
-    // A list of ids is looked up instead of searched for.
-    let wanted = query.filter.as_ref().and_then(ids);
-    let mut rows: Vec<K> = match wanted {
-        Some(ids) => {
+    // What an index knows is looked up instead of searched for.
+    let ids = query.filter.as_ref().and_then(|filter| {
+        limited(filter, &|field, texts| {
+            (field == "id").then(|| texts.to_vec())
+        })
+    });
+    let narrowed = query.filter.as_ref().filter(|_| ids.is_none());
+    let narrowed =
+        narrowed.and_then(|filter| limited(filter, &|field, texts| (source.narrow)(field, texts)));
+    let mut rows: Vec<K> = match (ids, narrowed) {
+        (Some(ids), _) => {
             let found = ids
                 .iter()
                 .filter_map(|id| (source.by_id)(id))
@@ -67,22 +80,32 @@ pub(super) fn select<K: Copy + Eq + Hash>(
             once.retain(|key| seen.insert(*key) && keep(key));
             once
         }
-        None => all.filter(keep).collect(),
+        (None, Some(mut rows)) => {
+            rows.retain(keep);
+            rows
+        }
+        (None, None) => all.filter(keep).collect(),
     };
     oql::sorted(&mut rows, &query.order, source.schema, source.values);
     Ok(rows)
 }
 
-/// The ids that a filter is limited to, if it is.
-fn ids(filter: &Filter) -> Option<Vec<&str>> {
+/// What `known` makes of the first test that limits a filter to some texts of a field.
+fn limited<'f, R>(
+    filter: &'f Filter,
+    known: &dyn Fn(&'f str, &[&'f str]) -> Option<R>,
+) -> Option<R> {
     match filter {
-        Filter::All(parts) => parts.iter().find_map(ids),
-        Filter::Test { field, test } if field == "id" => match test {
-            Test::Compare(Operator::Equal, Literal::Text(id)) => Some(vec![id]),
-            Test::In { not: false, values } => values.iter().map(literal_text).collect(),
+        Filter::All(parts) => parts.iter().find_map(|part| limited(part, known)),
+        Filter::Test { field, test } => match test {
+            Test::Compare(Operator::Equal, Literal::Text(text)) => known(field, &[text]),
+            Test::In { not: false, values } => {
+                let texts: Option<Vec<&str>> = values.iter().map(literal_text).collect();
+                known(field, &texts?)
+            }
             _ => None,
         },
-        _ => None,
+        Filter::Any(_) => None,
     }
 }
 

@@ -255,6 +255,7 @@ fn select(
         values: &|row, field| value(row, field).map(Scalar::Text).into_iter().collect(),
         by_id: &|id| heads.iter().position(|head| head.id == id),
         path: &|row| heads.get(row).map(key).unwrap_or_default(),
+        narrow: &|_, _| None,
         folder: &|row| {
             heads
                 .get(row)

@@ -5,12 +5,14 @@ use serde_json::{Value, json};
 use super::{
     Answer, Request, Settings, about, bad, count,
     graph::{self, Step},
-    joblog, list, missing, model, places, quirk, values, view,
+    joblog, list, missing, model, places, quirk,
+    status::common_status,
+    values, view,
     view::Scope,
 };
 use crate::{
     engine::Engine,
-    model::Waiter,
+    model::{Status, Waiter},
     oql::fields,
     table::{JobKey, PromptKey, ResourceKey, StationKey, StreamKey},
 };
@@ -227,9 +229,70 @@ pub(super) fn select_jobs(
         values: &|key, field| values::of_job(engine, key, field),
         by_id: &|id| engine.index.jobs.get(id).copied(),
         path: &|key| engine.plan.jobs[key].path.clone(),
+        narrow: &|field, texts| narrow_jobs(engine, field, texts),
         folder: &|key| engine.folder_of(Waiter::Job(key)).to_owned(),
     };
     list::select(settings, request, &source, engine.plan.jobs.keys())
+}
+
+/// The jobs among which a filter's are, by the engine's indexes.
+fn narrow_jobs(engine: &Engine, field: &str, texts: &[&str]) -> Option<Vec<JobKey>> {
+    let (by_common, any_run) = match field {
+        "lastRunCompositeStatus.status" => (false, false),
+        "jobruns.compositeStatus.status" => (false, true),
+        "lastRunCommonStatus" => (true, false),
+        "jobruns.commonStatus" => (true, true),
+        "jobStreamId" => {
+            let streams = texts.iter().filter_map(|id| engine.index.streams.get(*id));
+            let jobs = streams.flat_map(|stream| &engine.plan.streams[*stream].jobs);
+            return Some(sorted(jobs.copied().collect()));
+        }
+        "jobStreamName" => {
+            let streams = engine.plan.streams.rows().iter();
+            let streams = streams.filter(|stream| texts.contains(&stream.name()));
+            return Some(sorted(
+                streams.flat_map(|stream| stream.jobs.clone()).collect(),
+            ));
+        }
+        "name" => {
+            let jobs = engine.plan.jobs.iter();
+            let jobs = jobs.filter(|(_, job)| texts.contains(&job.model.name.as_str()));
+            return Some(jobs.map(|(key, _)| key).collect());
+        }
+        "workstation" => {
+            let stations = engine.catalogue.stations.iter();
+            let stations = stations.filter(|(_, row)| texts.contains(&row.path().as_str()));
+            let stations: Vec<StationKey> = stations.map(|(key, _)| key).collect();
+            let jobs = engine.plan.jobs.iter();
+            let jobs = jobs.filter(|(_, job)| stations.contains(&job.model.station));
+            return Some(jobs.map(|(key, _)| key).collect());
+        }
+        _ => return None,
+    };
+    let mut statuses = Vec::new();
+    for text in texts {
+        let fits = |status: &Status| {
+            if by_common {
+                [false, true]
+                    .map(|held| common_status(*status, held, false))
+                    .contains(text)
+            } else {
+                status.text() == *text
+            }
+        };
+        // Cancelled jobs are found under any status, and success has two spellings.
+        if by_common && matches!(*text, "CANCELED" | "SUCCEED") {
+            return None;
+        }
+        statuses.extend(Status::ALL.into_iter().filter(fits));
+    }
+    Some(engine.index.with_status(&statuses, any_run))
+}
+
+fn sorted(mut keys: Vec<JobKey>) -> Vec<JobKey> {
+    keys.sort_unstable();
+    keys.dedup();
+    keys
 }
 
 pub(super) fn select_streams(
@@ -242,6 +305,7 @@ pub(super) fn select_streams(
         values: &|key, field| values::of_stream(engine, key, field),
         by_id: &|id| engine.index.streams.get(id).copied(),
         path: &|key| engine.plan.streams[key].path.clone(),
+        narrow: &|_, _| None,
         folder: &|key| engine.folder_of(Waiter::Stream(key)).to_owned(),
     };
     list::select(settings, request, &source, engine.plan.streams.keys())
@@ -257,6 +321,7 @@ pub(super) fn select_stations(
         values: &|key, field| values::of_station(engine, key, field),
         by_id: &|id| station(engine, request, id).ok(),
         path: &|key| engine.catalogue.stations[key].path(),
+        narrow: &|_, _| None,
         folder: &|_| "/".to_owned(),
     };
     list::select(settings, request, &source, engine.catalogue.stations.keys())
@@ -283,6 +348,7 @@ pub(super) fn select_resources(
             let station = engine.catalogue.stations[resource.station].path();
             format!("{station}#/{}", resource.name)
         },
+        narrow: &|_, _| None,
         folder: &|_| "/".to_owned(),
     };
     list::select(
@@ -306,6 +372,7 @@ fn prompts(engine: &Engine, settings: &Settings, request: &Request) -> Result<An
         values: &|key, field| values::of_prompt(engine, key, field),
         by_id: &|id| engine.index.prompts.get(id).copied(),
         path: &|key| format!("/{}", engine.plan.prompts[key].name),
+        narrow: &|_, _| None,
         folder: &|key| engine.folder_of(engine.plan.prompts[key].owner).to_owned(),
     };
     let rows = list::select(settings, request, &source, engine.plan.prompts.keys())?;
