@@ -243,7 +243,7 @@ fn narrow_jobs(engine: &Engine, field: &str, texts: &[&str]) -> Option<Vec<JobKe
         "lastRunCommonStatus" => (true, false),
         "jobruns.commonStatus" => (true, true),
         "jobStreamId" => {
-            let streams = texts.iter().filter_map(|id| engine.index.streams.get(*id));
+            let streams = texts.iter().filter_map(|id| engine.index.streams.get(id));
             let jobs = streams.flat_map(|stream| &engine.plan.streams[*stream].jobs);
             return Some(sorted(jobs.copied().collect()));
         }
