@@ -5,8 +5,10 @@
 
 mod engine;
 mod objects;
+mod stores;
 
 pub use engine::ScriptedEngine;
+pub use stores::{InMemoryEngineRepository, InMemoryRunHistory, InMemoryThresholdRepository};
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
-use resync_memory::tws::{InMemoryAuditLog, InMemoryProposalStore, ScriptedEngine};
+use resync_memory::tws::{
+    InMemoryAuditLog, InMemoryEngineRepository, InMemoryProposalStore, InMemoryRunHistory,
+    InMemoryThresholdRepository, ScriptedEngine,
+};
 use resync_tws::contract::Stage;
 use resync_tws::model::{
     Capabilities, DefinitionId, Dependency, DependencyKind, Job, JobDefinition, JobId, JobStatus,
@@ -192,4 +195,34 @@ mod audit {
     }
 
     resync_tws::audit_log_contract!(fresh());
+}
+
+mod engines {
+    use super::*;
+
+    fn fresh() -> Ready<(Arc<InMemoryEngineRepository>, ())> {
+        ready((Arc::default(), ()))
+    }
+
+    resync_tws::engine_repository_contract!(fresh());
+}
+
+mod history {
+    use super::*;
+
+    fn fresh() -> Ready<(Arc<InMemoryRunHistory>, ())> {
+        ready((Arc::default(), ()))
+    }
+
+    resync_tws::run_history_contract!(fresh());
+}
+
+mod thresholds {
+    use super::*;
+
+    fn fresh() -> Ready<(Arc<InMemoryThresholdRepository>, ())> {
+        ready((Arc::default(), ()))
+    }
+
+    resync_tws::threshold_repository_contract!(fresh());
 }

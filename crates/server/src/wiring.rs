@@ -7,6 +7,7 @@ mod audit_of_auth;
 mod auth;
 mod edge;
 mod engines;
+mod sealer;
 mod store;
 
 use std::sync::Arc;
@@ -22,11 +23,13 @@ use resync_rag::{KnowledgeConfig, KnowledgeParts, KnowledgeService};
 use resync_sqlite::SqliteDatabase;
 use resync_sqlite::chat::SqliteConversationStore;
 use resync_sqlite::rag::SqliteDocumentRepository;
-use resync_sqlite::tws::{SqliteAuditLog, SqliteProposalStore};
-use resync_tws::ports::{AuditLog, ProposalStore};
+use resync_sqlite::tws::{
+    SqliteAuditLog, SqliteEngineRepository, SqliteProposalStore, SqliteRunHistory,
+};
+use resync_tws::ports::{AuditLog, ProposalStore, RunHistory};
 use resync_tws::{
-    ActionParts, ActionService, AuditService, CacheLimits, CachePolicy, ConfirmationKey, PlanParts,
-    PlanService, Windows,
+    ActionParts, ActionService, AuditService, CacheLimits, CachePolicy, ConfirmationKey,
+    EngineAdminParts, EngineAdminService, HistoryService, PlanParts, PlanService, Windows,
 };
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -121,7 +124,8 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
 
     let audit_log: Arc<dyn AuditLog> = Arc::new(SqliteAuditLog::new(database.clone()));
     let audit = AuditService::new(audit_log.clone(), clock.clone(), ids.clone());
-    let engines = engines::build(&config.tws, demo)?;
+    let configured = engines::configured(&config.tws, demo.as_ref())?;
+    let engines = engines::build(&config.tws, demo.as_ref())?;
     let plan = PlanService::new(PlanParts {
         engines,
         clock: clock.clone(),
@@ -143,6 +147,20 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         verify: Duration::from_secs(config.tws.verify_seconds),
     });
     complete_audit(&audit).await?;
+    let engine_admin = EngineAdminService::new(EngineAdminParts {
+        plan: plan.clone(),
+        configured,
+        repository: Arc::new(SqliteEngineRepository::new(database.clone())),
+        sealer: Arc::new(sealer::AesGcmSealer::new(&keys).map_err(|error| {
+            StartError::failed("the secrets of engines cannot be sealed", error)
+        })?),
+        connector: Arc::new(engines::HwaConnector),
+        audit: audit.clone(),
+        clock: clock.clone(),
+    });
+    take_in(&engine_admin).await?;
+    let run_history: Arc<dyn RunHistory> = Arc::new(SqliteRunHistory::new(database.clone()));
+    let history = HistoryService::new(plan.clone(), run_history, clock.clone());
     let knowledge = KnowledgeService::new(KnowledgeParts {
         documents: Arc::new(SqliteDocumentRepository::new(database.clone())),
         clock: clock.clone(),
@@ -196,6 +214,8 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         tracker: tracker.clone(),
         shutdown: shutdown.clone(),
     });
+    let (observing, every) = (background.clone(), Duration::from_secs(30));
+    tracker.spawn(async move { history.run(every, observing).await });
     let maintenance = background.clone();
     tracker.spawn(async move { plan.run_maintenance(maintenance).await });
     tracker.spawn(auth::sweep_sessions(app.clone(), background.clone()));
@@ -209,6 +229,18 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         tracker,
         database,
     })
+}
+
+/// Takes in the engines that an administrator added; one that cannot be used is named and left out.
+async fn take_in(engines: &EngineAdminService) -> Result<(), StartError> {
+    let loaded = engines
+        .load()
+        .await
+        .map_err(|error| StartError::failed("the engines that were added cannot be read", error))?;
+    for (name, why) in loaded.broken {
+        tracing::error!(engine.name = %name, why, "an engine that was added cannot be used");
+    }
+    Ok(())
 }
 
 /// Actions that were under way when the last run ended get their outcome: unknown.

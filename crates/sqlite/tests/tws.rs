@@ -3,7 +3,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use resync_kernel::{CountingIds, ManualClock, UserId};
-use resync_sqlite::tws::{SqliteAuditLog, SqliteProposalStore};
+use resync_sqlite::tws::{
+    SqliteAuditLog, SqliteEngineRepository, SqliteProposalStore, SqliteRunHistory,
+    SqliteThresholdRepository,
+};
 use resync_sqlite::{SqliteDatabase, SqliteError};
 use resync_tws::model::{Action, EngineName, JobId};
 use resync_tws::ports::{
@@ -197,4 +200,40 @@ async fn the_chain_goes_on_over_a_restart() {
     let page = audit.list(None, 1).await.unwrap();
     assert_eq!(page.items[0].event.actor, "joana");
     assert_eq!(page.next_before, Some(2));
+}
+
+mod engines {
+    use super::*;
+
+    async fn fresh() -> (Arc<SqliteEngineRepository>, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = open(folder.path()).await;
+        (Arc::new(SqliteEngineRepository::new(database)), folder)
+    }
+
+    resync_tws::engine_repository_contract!(fresh());
+}
+
+mod history {
+    use super::*;
+
+    async fn fresh() -> (Arc<SqliteRunHistory>, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = open(folder.path()).await;
+        (Arc::new(SqliteRunHistory::new(database)), folder)
+    }
+
+    resync_tws::run_history_contract!(fresh());
+}
+
+mod thresholds {
+    use super::*;
+
+    async fn fresh() -> (Arc<SqliteThresholdRepository>, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = open(folder.path()).await;
+        (Arc::new(SqliteThresholdRepository::new(database)), folder)
+    }
+
+    resync_tws::threshold_repository_contract!(fresh());
 }

@@ -6,7 +6,9 @@
 //! 3. `an_old_fetch_does_not_write_after_an_invalidation`.
 //! 4. `stale_hit_triggers_single_refresh`.
 //! 5. `an_outage_within_the_stale_window_serves_stale_and_says_so`.
-//! 6. `lock_table_empty_after_success`, `_error`, `_cancel`, `_panic`: nothing stays behind.
+//! 6. `a_refresh_ahead_keeps_what_is_asked_for_fresh`: asked for often enough, an entry never turns stale;
+//!    `nobody_asks_nothing_is_fetched`.
+//! 7. `lock_table_empty_after_success`, `_error`, `_cancel`, `_panic`: nothing stays behind.
 
 use std::future::Future;
 use std::hash::Hash;
@@ -171,10 +173,31 @@ where
     /// # Errors
     /// The fetch's error, shared by all who waited for it and not kept; one made from
     /// [`FetchLost`] when it panicked or the runtime shut down.
-    pub async fn get_or_fetch<F, Fut>(
+    pub fn get_or_fetch<F, Fut>(
         &self,
         key: &K,
         windows: Windows,
+        fetch: F,
+    ) -> impl Future<Output = Result<Cached<V>, E>>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Fetched<V>, E>> + Send + 'static,
+    {
+        self.get_or_fetch_ahead(key, windows, Duration::MAX, fetch)
+    }
+
+    /// As [`Self::get_or_fetch`], and a fresh entry of at least the age `ahead` is refreshed in the
+    /// background, too, as a stale one is: so one that somebody keeps asking for is replaced before it
+    /// turns stale. Nobody asks, nothing is fetched. A refresh ahead that fails leaves the entry fresh
+    /// until its time; the next asker tries again a second later.
+    ///
+    /// # Errors
+    /// As [`Self::get_or_fetch`].
+    pub async fn get_or_fetch_ahead<F, Fut>(
+        &self,
+        key: &K,
+        windows: Windows,
+        ahead: Duration,
         fetch: F,
     ) -> Result<Cached<V>, E>
     where
@@ -183,8 +206,8 @@ where
     {
         let hash = self.inner.store.hash(key);
         if let Some(hit) = self.inner.read(hash, key) {
-            if hit.freshness() == Freshness::Stale && hit.entry().state.try_begin(millis(hit.age()))
-            {
+            let due = hit.freshness() == Freshness::Stale || hit.age() >= ahead;
+            if due && hit.entry().state.try_begin(millis(hit.age())) {
                 self.refresh(key, Arc::clone(hit.entry()), windows, fetch);
             }
             return Ok(hit);

@@ -295,6 +295,35 @@ impl Blocking {
         victims
     }
 
+    /// Of each node, one of the jobs in `failed` that holds it up, the nearest; `None` of those that none
+    /// does and of those jobs themselves.
+    pub(crate) fn held_up_by(&self, failed: &[usize]) -> Vec<Option<usize>> {
+        let mut cause: Vec<Option<usize>> = vec![None; self.waiters.nodes()];
+        let mut queue: Vec<usize> = failed.to_vec();
+        for &job in failed {
+            if let Some(own) = cause.get_mut(job) {
+                *own = Some(job);
+            }
+        }
+        let mut head = 0;
+        while let Some(&node) = queue.get(head) {
+            head += 1;
+            let by = cause.get(node).copied().flatten();
+            for next in self.next_blocked(node) {
+                if let Some(none @ None) = cause.get_mut(next) {
+                    *none = by;
+                    queue.push(next);
+                }
+            }
+        }
+        for &job in failed {
+            if let Some(own) = cause.get_mut(job) {
+                *own = None;
+            }
+        }
+        cause
+    }
+
     /// The jobs that have not ended and wait for the job at `start` with nothing but a stream between.
     #[must_use]
     pub fn direct_victims(&self, start: usize) -> Vec<usize> {

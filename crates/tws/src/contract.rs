@@ -19,11 +19,14 @@
 mod action;
 pub mod audit;
 mod definitions;
+pub mod engines;
+pub mod history;
 mod log;
 mod objects;
 mod plan;
 pub mod proposals;
 mod stage;
+pub mod thresholds;
 
 pub use action::*;
 pub use definitions::*;
@@ -201,6 +204,46 @@ macro_rules! audit_log_contract {
         async fn writers_at_once_make_one_chain() {
             let (log, _guard) = $fresh.await;
             $crate::contract::audit::writers_at_once_make_one_chain(log).await;
+        }
+    };
+}
+
+/// One test for each law of [`crate::ports::EngineRepository`]. `$fresh` makes a future of a pair of an
+/// `Arc` of the repository and what must outlive it.
+#[macro_export]
+macro_rules! engine_repository_contract {
+    ($fresh:expr) => {
+        $crate::store_contract_tests! { $fresh, engines,
+            an_engine_reads_back_whole
+            a_name_is_taken_once
+            a_change_replaces_and_makes_none
+            a_removed_engine_is_gone
+        }
+    };
+}
+
+/// One test for each law of [`crate::ports::RunHistory`]. `$fresh` makes a future of a pair of an `Arc`
+/// of the history and what must outlive it.
+#[macro_export]
+macro_rules! run_history_contract {
+    ($fresh:expr) => {
+        $crate::store_contract_tests! { $fresh, history,
+            a_run_is_kept_once_and_reads_back_whole
+            engines_do_not_share_runs
+            the_first_look_is_remembered
+            a_purge_takes_the_old_and_the_many
+        }
+    };
+}
+
+/// One test for each law of [`crate::ports::ThresholdRepository`]. `$fresh` makes a future of a pair of
+/// an `Arc` of the repository and what must outlive it.
+#[macro_export]
+macro_rules! threshold_repository_contract {
+    ($fresh:expr) => {
+        $crate::store_contract_tests! { $fresh, thresholds,
+            a_threshold_reads_back_whole_and_is_replaced
+            a_removed_threshold_is_gone
         }
     };
 }

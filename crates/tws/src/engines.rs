@@ -9,6 +9,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use thiserror::Error;
@@ -28,6 +29,8 @@ pub struct Engine {
     pub demo: bool,
     /// No action is ever sent to it.
     pub read_only: bool,
+    /// How long an action waits for its effect to show; as for all engines when `None`.
+    pub verify: Option<Duration>,
     /// Reads of the plan.
     pub plan: Arc<dyn PlanGateway>,
     /// Reads of logs.
@@ -62,6 +65,7 @@ impl Engine {
             name,
             demo: false,
             read_only: false,
+            verify: None,
             plan: client.clone(),
             logs: client.clone(),
             actions: client.clone(),
@@ -83,6 +87,7 @@ impl Engine {
             name,
             demo: false,
             read_only: false,
+            verify: None,
             plan: client.clone(),
             logs: client.clone(),
             actions: client,
@@ -221,6 +226,7 @@ mod tests {
             name: EngineName::parse(name).unwrap(),
             demo: false,
             read_only: false,
+            verify: None,
             plan: Arc::new(MockPlanGateway::new()),
             logs: Arc::new(MockLogGateway::new()),
             actions: Arc::new(MockActionGateway::new()),

@@ -85,12 +85,15 @@
 //! ```
 
 mod action;
+mod admin;
+mod attention;
 mod audit;
 mod blocking;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod diagnosis;
 mod engines;
+mod history;
 pub mod model;
 mod plan;
 pub mod ports;
@@ -109,10 +112,20 @@ pub use action::{
     Confirmed, EntropyMissing, Impact, NotAllowed, Proposal, ProposalHandle, ProposeError,
     ProposeRequest, ProposedTarget, Reason, ReasonError, Ticket, TicketError,
 };
+pub use admin::{
+    AdminActor, ConfiguredEngine, EngineAdminError, EngineAdminParts, EngineAdminService,
+    EngineDraft, EngineEntry, EngineOrigin, Loaded, LoginKind, TestFailure, TestReason, TestReport,
+    TestStep,
+};
+pub use attention::{
+    AttentionBy, AttentionError, AttentionItem, AttentionList, AttentionParts, AttentionService,
+    AttentionView, ThresholdChangeError, ThresholdDraft,
+};
 pub use audit::{AuditPage, AuditService, AuditVerdict};
 pub use blocking::Blocking;
 pub use diagnosis::{Cause, Diagnosis, Evidence, EvidenceKind, Transience, Verdict};
 pub use engines::{Engine, Engines, EnginesError, UnknownEngine};
+pub use history::{HistoryReadError, HistoryService, HistoryView, PastRun, RunStatistics};
 pub use plan::{
     CachePolicy, CacheStatus, Category, DeadlineKind, EngineHealth, EngineState, FailedJob,
     FallenDeadline, FoundJobs, GraphDirection, GraphEdge, GraphNode, GraphNodeKind, GraphView,

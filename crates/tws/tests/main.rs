@@ -7,6 +7,7 @@
 
 mod acting;
 mod auditing;
+mod engines;
 mod fixture;
 mod ledger;
 mod lists;

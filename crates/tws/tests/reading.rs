@@ -534,3 +534,69 @@ async fn what_is_around_a_job_is_brought_within_ten_steps() {
     assert_eq!(body["nodes"][0]["node"], "job");
     assert_eq!(body["nodes"][0]["id"], "b");
 }
+
+/// A board that is polled every five seconds over a healthy engine never shows as stale.
+#[tokio::test]
+async fn a_polled_board_is_never_stale_while_its_engine_answers() {
+    let world = World::new(vec![waiting("a")]);
+    for poll in 0..20 {
+        let board = world.plan.summary(None).await.unwrap();
+        assert!(!board.meta.stale, "poll {poll}");
+        world.tracker.close();
+        world.tracker.wait().await;
+        world.tracker.reopen();
+        world.clock.advance(Duration::from_secs(5));
+    }
+}
+
+/// A search finds what stands outside of the lines that are shown, and says how far it looked.
+#[tokio::test]
+async fn a_search_looks_through_the_whole_log() {
+    let world = World::new(vec![ended("a", JobStatus::Abend, 12)]);
+    let run = RunId::parse("a-run-1").unwrap();
+    let lines = (1..=4_500).map(|n| match n {
+        3 | 2_001 | 4_500 => format!("line {n} ORA-00060"),
+        n => format!("line {n}"),
+    });
+    world.engine.set_log(run, lines.collect());
+    let request = LogRequest {
+        from: Some(100),
+        lines: Some(10),
+        search: Some("ora-00060".to_owned()),
+        ..LogRequest::default()
+    };
+    let log = world.plan.log(None, &id("a"), request).await.unwrap();
+    assert_eq!(log.value.lines.len(), 10);
+    assert_eq!(log.value.matches, Some(vec![3, 2_001, 4_500]));
+    assert_eq!(
+        (log.value.searched_lines, log.value.search_complete),
+        (Some(4_500), Some(true))
+    );
+}
+
+/// Wherever a range begins, no line of a private key leaves.
+#[tokio::test]
+async fn a_key_does_not_leave_across_the_border_of_a_range() {
+    let world = World::new(vec![ended("a", JobStatus::Abend, 12)]);
+    let mut lines = vec![
+        "before".to_owned(),
+        "-----BEGIN PRIVATE KEY-----".to_owned(),
+    ];
+    lines.extend((0..40).map(|n| format!("Shrt+{n}==")));
+    lines.extend(["-----END PRIVATE KEY-----".to_owned(), "after".to_owned()]);
+    world
+        .engine
+        .set_log(RunId::parse("a-run-1").unwrap(), lines);
+    for from in 1..=44 {
+        let request = LogRequest {
+            from: Some(from),
+            lines: Some(3),
+            ..LogRequest::default()
+        };
+        let log = world.plan.log(None, &id("a"), request).await.unwrap();
+        assert_eq!(log.value.from_line, from);
+        for line in &log.value.lines {
+            assert!(!line.contains("Shrt"), "from {from}: {line}");
+        }
+    }
+}

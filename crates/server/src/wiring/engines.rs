@@ -1,4 +1,4 @@
-//! The engines of the configuration, each with its client.
+//! The engines, each with its client: those of the configuration, and what makes the others.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,16 +7,69 @@ use std::time::Duration;
 use resync_hwa::{Credentials, HwaClient, HwaConfig};
 use resync_kernel::SecretString;
 use resync_tws::model::EngineName;
-use resync_tws::{Engine, Engines};
+use resync_tws::ports::{ConnectError, EngineConnector, EngineCredentials, EngineDefinition};
+use resync_tws::{ConfiguredEngine, Engine, Engines};
 
 use super::{DemoEngine, StartError};
 use crate::config::{ConfigError, EngineConfig, TwsConfig};
 
-/// The engines, in the configuration's order; the demo's alone when there is one.
-pub(super) fn build(config: &TwsConfig, demo: Option<DemoEngine>) -> Result<Engines, StartError> {
-    let is_demo = demo.is_some();
-    let list = match demo {
-        Some(demo) => vec![EngineConfig {
+/// Makes clients of engines that an administrator adds.
+pub(super) struct HwaConnector;
+
+impl EngineConnector for HwaConnector {
+    fn connect(&self, definition: &EngineDefinition) -> Result<Engine, ConnectError> {
+        let credentials = match &definition.credentials {
+            EngineCredentials::Basic { username, password } => Credentials::Basic {
+                username: username.clone(),
+                password: password.clone(),
+            },
+            EngineCredentials::ApiKey(key) => Credentials::ApiKey(key.clone()),
+        };
+        let mut hwa = HwaConfig::new(definition.name.clone(), String::new(), credentials);
+        hwa.base_urls.clone_from(&definition.urls);
+        hwa.timeout = definition.timeout;
+        hwa.insecure_tls = definition.insecure_tls;
+        hwa.ca_pem = definition.ca_pem.clone().map(String::into_bytes);
+        if definition.insecure_tls {
+            tracing::warn!(engine.name = %definition.name, "accepts any certificate of this engine");
+        }
+        let client = HwaClient::new(hwa).map_err(|error| ConnectError(error.to_string()))?;
+        Ok(Engine {
+            read_only: definition.read_only,
+            verify: definition.verify,
+            ..Engine::of(definition.name.clone(), Arc::new(client))
+        })
+    }
+}
+
+/// The engines of the configuration, as far as an administrator is shown them.
+pub(super) fn configured(
+    config: &TwsConfig,
+    demo: Option<&DemoEngine>,
+) -> Result<Vec<ConfiguredEngine>, ConfigError> {
+    let list = entries(config, demo)?;
+    let shown = list.into_iter().map(|entry| {
+        let timeout = entry.timeout_seconds.unwrap_or(config.timeout_seconds);
+        Ok(ConfiguredEngine {
+            name: EngineName::parse(&entry.name)
+                .map_err(|error| ConfigError::new("tws.engine", error.to_string()))?,
+            urls: vec![entry.url],
+            username: entry.username,
+            own_ca: entry.ca_file.is_some(),
+            insecure_tls: entry.insecure_tls,
+            read_only: entry.read_only,
+            timeout_seconds: u32::try_from(timeout).unwrap_or(u32::MAX),
+        })
+    });
+    shown.collect()
+}
+
+fn entries(
+    config: &TwsConfig,
+    demo: Option<&DemoEngine>,
+) -> Result<Vec<EngineConfig>, ConfigError> {
+    match demo.cloned() {
+        Some(demo) => Ok(vec![EngineConfig {
             name: demo.name,
             url: demo.url,
             username: Some(demo.username),
@@ -26,9 +79,15 @@ pub(super) fn build(config: &TwsConfig, demo: Option<DemoEngine>) -> Result<Engi
             insecure_tls: false,
             read_only: false,
             timeout_seconds: None,
-        }],
-        None => listed(config)?,
-    };
+        }]),
+        None => listed(config),
+    }
+}
+
+/// The engines, in the configuration's order; the demo's alone when there is one.
+pub(super) fn build(config: &TwsConfig, demo: Option<&DemoEngine>) -> Result<Engines, StartError> {
+    let is_demo = demo.is_some();
+    let list = entries(config, demo)?;
     let mut names = BTreeSet::new();
     let mut engines = Vec::new();
     for (index, entry) in list.iter().enumerate() {

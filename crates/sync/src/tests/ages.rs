@@ -79,6 +79,81 @@ async fn stale_hit_triggers_single_refresh() {
     );
 }
 
+/// The ahead of these tests: 4 of the 10 seconds that an entry is fresh.
+const AHEAD: Duration = Duration::from_secs(4);
+
+/// Polled every five seconds, with an engine that takes one, no answer is ever stale.
+#[tokio::test(start_paused = true)]
+async fn a_refresh_ahead_keeps_what_is_asked_for_fresh() {
+    let rig = aged(Duration::ZERO).await;
+    for poll in 0..20 {
+        rig.clock.advance(5 * SECOND);
+        let fetch = rig.slow(poll);
+        let answer = rig
+            .cache
+            .get_or_fetch_ahead(&key("A"), WINDOWS, AHEAD, fetch)
+            .await
+            .unwrap();
+        assert_eq!(answer.freshness(), Freshness::Fresh, "poll {poll}");
+        assert!(answer.age() < 10 * SECOND);
+        rig.settle().await;
+    }
+    assert!(rig.fetches() >= 10);
+}
+
+/// Fifty readers at once start one refresh ahead, and each gets the entry that is there.
+#[tokio::test(start_paused = true)]
+async fn fifty_readers_start_one_refresh_ahead() {
+    let rig = aged(5 * SECOND).await;
+    let mut readers = JoinSet::new();
+    for _ in 0..50 {
+        let rig = rig.clone();
+        let fetch = rig.slow(2);
+        readers.spawn(async move {
+            let asked = rig
+                .cache
+                .get_or_fetch_ahead(&key("A"), WINDOWS, AHEAD, fetch);
+            let answer = asked.await.unwrap();
+            (*answer.value(), answer.freshness())
+        });
+    }
+    assert_eq!(readers.join_all().await, vec![(1, Freshness::Fresh); 50]);
+    rig.settle().await;
+    assert_eq!((rig.fetches(), rig.cache.stats().refreshes), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_asks_nothing_is_fetched() {
+    let rig = aged(3 * SECOND).await;
+    let young = rig
+        .cache
+        .get_or_fetch_ahead(&key("A"), WINDOWS, AHEAD, rig.quick(2));
+    assert_eq!(young.await.unwrap().age(), 3 * SECOND);
+    rig.clock.advance(5 * SECOND);
+    rig.settle().await;
+    assert_eq!(rig.fetches(), 1);
+}
+
+/// A refresh ahead that fails leaves the entry fresh until its time, and is not tried at once again.
+#[tokio::test(start_paused = true)]
+async fn a_failed_refresh_ahead_leaves_the_entry_fresh() {
+    let rig = aged(5 * SECOND).await;
+    let read = async || {
+        let asked = rig
+            .cache
+            .get_or_fetch_ahead(&key("A"), WINDOWS, AHEAD, rig.failing());
+        let answer = asked.await.unwrap();
+        rig.settle().await;
+        (answer.freshness(), rig.fetches())
+    };
+    assert_eq!(read().await, (Freshness::Fresh, 2));
+    assert_eq!(read().await, (Freshness::Fresh, 2));
+    rig.clock.advance(2 * SECOND);
+    assert_eq!(read().await, (Freshness::Fresh, 3));
+    rig.clock.advance(4 * SECOND);
+    assert_eq!(read().await.0, Freshness::Stale);
+}
+
 /// The same on threads that truly race.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn racing_stale_readers_refresh_once() {

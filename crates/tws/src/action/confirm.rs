@@ -330,7 +330,7 @@ impl ActionService {
 
     /// Looks at the target until it shows the effect, or the time to verify is over.
     async fn watch(&self, engine: &Engine, proposal: &StoredProposal, before: &Subject) -> Seen {
-        let deadline = Instant::now() + self.parts.verify;
+        let deadline = Instant::now() + engine.verify.unwrap_or(self.parts.verify);
         let mut pause = POLL_FIRST;
         let mut seen = Seen {
             state: None,

@@ -30,6 +30,8 @@ fn log(lines: &[&str]) -> LogView {
         truncated: false,
         redacted: 0,
         matches: None,
+        searched_lines: None,
+        search_complete: None,
     }
 }
 

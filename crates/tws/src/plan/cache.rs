@@ -151,6 +151,19 @@ impl CachePolicy {
     }
 }
 
+impl CachePolicy {
+    /// The age from which a fresh entry is refreshed while somebody asks for it. The board is asked for
+    /// every few seconds; with two fifths of its window behind it a refresh has time to end before the
+    /// entry would show as stale, at any poll of six tenths of the window or faster. What is asked for
+    /// once is left alone, so that no engine works for nobody.
+    pub(crate) fn ahead(&self, key: &PlanKey) -> Duration {
+        match key.what {
+            Question::Snapshot => self.job_status.fresh * 2 / 5,
+            _ => Duration::MAX,
+        }
+    }
+}
+
 /// A question to one engine: what the cache finds an answer by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PlanKey {

@@ -391,7 +391,9 @@ impl PlanService {
             what,
         };
         let windows = self.policy.windows(&key);
-        let cached = self.cache.get_or_fetch(&key, windows, fetch).await?;
+        let ahead = self.policy.ahead(&key);
+        let read = self.cache.get_or_fetch_ahead(&key, windows, ahead, fetch);
+        let cached = read.await?;
         if cached.freshness() == Freshness::Stale && cached.refresh_failed() {
             tracing::debug!(engine.name = %engine.name, key = %key, "served stale after a failure");
         }

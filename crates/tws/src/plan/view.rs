@@ -105,9 +105,15 @@ pub struct LogView {
     pub truncated: bool,
     /// How many secrets were taken out of these lines.
     pub redacted: usize,
-    /// The numbers of the lines that hold the text searched for.
+    /// The numbers of the lines that hold the text searched for, of the whole log; at most 1,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matches: Option<Vec<u32>>,
+    /// How many lines were searched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub searched_lines: Option<u32>,
+    /// Whether the search got to the end of the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search_complete: Option<bool>,
 }
 
 /// What is around a job.

@@ -71,6 +71,21 @@ pub enum AuditAction {
     /// The plan cache was invalidated by hand.
     #[serde(rename = "cache.invalidated")]
     CacheInvalidated,
+    /// An engine was added.
+    #[serde(rename = "engine.added")]
+    EngineAdded,
+    /// An engine was changed.
+    #[serde(rename = "engine.changed")]
+    EngineChanged,
+    /// An engine was removed.
+    #[serde(rename = "engine.removed")]
+    EngineRemoved,
+    /// A threshold was set.
+    #[serde(rename = "threshold.changed")]
+    ThresholdChanged,
+    /// A threshold was removed.
+    #[serde(rename = "threshold.removed")]
+    ThresholdRemoved,
 }
 
 impl AuditAction {
@@ -90,6 +105,11 @@ impl AuditAction {
             Self::KnowledgeAdded => "knowledge.added",
             Self::KnowledgeDeleted => "knowledge.deleted",
             Self::CacheInvalidated => "cache.invalidated",
+            Self::EngineAdded => "engine.added",
+            Self::EngineChanged => "engine.changed",
+            Self::EngineRemoved => "engine.removed",
+            Self::ThresholdChanged => "threshold.changed",
+            Self::ThresholdRemoved => "threshold.removed",
         }
     }
 }

@@ -2,6 +2,10 @@
 //!
 //! Invariants:
 //! - Secrets are taken out before the cache keeps a line, so none can be found by searching either.
+//! - A key of several lines is known also when a range begins inside it: some lines before the range are
+//!   read with it and not shown.
+//! - A search looks through the whole log, in reads of bounded size and number, and says when it did not
+//!   get to the end.
 //! - A run is read only by way of the job that it belongs to.
 
 use std::sync::Arc;
@@ -17,8 +21,22 @@ use crate::redact::redact_lines;
 
 /// How many lines of a log one gets who does not say.
 const DEFAULT_LINES: u32 = 500;
+/// How many lines before a range are read with it: more than a private key has.
+const LOOK_BACK: u32 = 120;
+/// How many ranges a search reads at most: 50,000 lines.
+const MAX_SEARCH_RANGES: u32 = 25;
+/// How many matches a search tells at most.
+const MAX_MATCHES: usize = 1_000;
 /// How many ranges of a log a diagnosis reads to find its end.
 const MAX_LOG_RANGES: u32 = 10;
+
+/// What a search found.
+#[derive(Default)]
+struct Found {
+    lines: Vec<u32>,
+    searched: u32,
+    complete: bool,
+}
 
 impl PlanService {
     /// Some lines of the log of a run, without secrets.
@@ -55,11 +73,55 @@ impl PlanService {
             return Ok(log);
         };
         let mut view = LogView::clone(&log.value);
-        let wanted = search.to_lowercase();
-        let numbered = (view.from_line..).zip(&view.lines);
-        let matching = numbered.filter(|(_, line)| line.to_lowercase().contains(&wanted));
-        view.matches = Some(matching.map(|(number, _)| number).collect());
-        Live::composed(view, log.meta)
+        let (found, meta) = self.search(engine, id, &run, &search, log.meta).await?;
+        view.matches = Some(found.lines);
+        view.searched_lines = Some(found.searched);
+        view.search_complete = Some(found.complete);
+        Live::composed(view, meta)
+    }
+
+    /// Looks through the whole log of a run, range by range.
+    async fn search(
+        &self,
+        engine: Option<&EngineName>,
+        id: &JobId,
+        run: &RunId,
+        text: &str,
+        mut meta: Meta,
+    ) -> Result<(Found, Meta), ReadError> {
+        let wanted = text.to_lowercase();
+        let mut found = Found::default();
+        let mut from = 1;
+        for _ in 0..MAX_SEARCH_RANGES {
+            let range = LineRange::clamped(from, LineRange::MAX_COUNT);
+            let part = match self.log_range(engine, id, run, range).await {
+                Ok(part) => part,
+                // A log may end where a range ends.
+                Err(ReadError::NoLog) if from > 1 => {
+                    found.complete = true;
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
+            meta = meta.oldest(&part.meta);
+            for (number, line) in (part.value.from_line..).zip(&part.value.lines) {
+                if !line.to_lowercase().contains(&wanted) {
+                    continue;
+                }
+                if found.lines.len() >= MAX_MATCHES {
+                    return Ok((found, meta));
+                }
+                found.lines.push(number);
+            }
+            let read = u32::try_from(part.value.lines.len()).unwrap_or(u32::MAX);
+            found.searched = found.searched.saturating_add(read);
+            from = part.value.from_line.saturating_add(read);
+            if !part.value.truncated || read == 0 {
+                found.complete = !part.value.truncated;
+                break;
+            }
+        }
+        Ok((found, meta))
     }
 
     async fn log_range(
@@ -73,22 +135,37 @@ impl PlanService {
         let (asked, job_id, run) = (Arc::clone(&engine), id.clone(), run.clone());
         let question = Question::Log(run.clone(), range);
         self.read(&engine, question, move || async move {
+            let back = LOOK_BACK.min(range.from - 1);
+            let wider = LineRange {
+                from: range.from - back,
+                count: range.count.saturating_add(back),
+            };
             let log = asked
                 .logs
-                .job_log(&run, range)
+                .job_log(&run, wider)
                 .await?
                 .ok_or(ReadError::NoLog)?;
-            let raw = log.lines;
+            let (raw, first) = (log.lines, log.from_line);
+            let skip = range.from.saturating_sub(first);
             // Some thousand lines against a dozen patterns must not hold up the answers of others.
-            let (lines, redacted) = off_the_workers(move || redact_lines(&raw)).await?;
+            let (lines, redacted) = off_the_workers(move || {
+                let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(raw.len());
+                let (mut lines, all) = redact_lines(&raw);
+                let (_, before) = redact_lines(raw.get(..skip).unwrap_or(&[]));
+                lines.drain(..skip);
+                (lines, all - before)
+            })
+            .await?;
             fetched(LogView {
                 job_id,
                 run: log.run,
-                from_line: log.from_line,
+                from_line: range.from.max(first),
                 lines,
                 truncated: log.truncated,
                 redacted,
                 matches: None,
+                searched_lines: None,
+                search_complete: None,
             })
         })
         .await
