@@ -12,9 +12,7 @@ use std::time::{Duration, Instant};
 use resync_kernel::ManualClock;
 use resync_memory::tws::ScriptedEngine;
 use resync_tws::model::{Dependency, DependencyKind, EngineName, Job, JobId, JobStatus, StreamId};
-use resync_tws::{
-    CacheLimits, CachePolicy, Engine, Engines, PlanParts, PlanService, Snapshot,
-};
+use resync_tws::{CacheLimits, CachePolicy, Engine, Engines, PlanParts, PlanService, Snapshot};
 use tokio_util::task::TaskTracker;
 
 /// How long the board of the large plan may take, and an answer from the cache.
@@ -38,7 +36,9 @@ impl Dice {
 }
 
 fn id(number: usize) -> Result<JobId, AnyError> {
-    Ok(JobId::parse(&format!("6dbe5bd8-fb1e-3f5c-9d2e-{number:012}"))?)
+    Ok(JobId::parse(&format!(
+        "6dbe5bd8-fb1e-3f5c-9d2e-{number:012}"
+    ))?)
 }
 
 /// A plan of `size` jobs with two dependencies each, on jobs up to a thousand places before, so that
@@ -57,7 +57,7 @@ fn plan(size: usize, failed: usize) -> Result<Vec<Job>, AnyError> {
         job.workstation = Some(format!("WS_{}", stream % 50));
         job.stream.id = Some(StreamId::parse(&format!("stream-{stream}"))?);
         job.stream.name = Some(format!("STREAM_{stream}"));
-        job.stream.workstation = job.workstation.clone();
+        job.stream.workstation.clone_from(&job.workstation);
         for _ in 0..2 {
             if number > 0 {
                 let before = number - 1 - dice.below(number.min(1_000));
@@ -99,7 +99,9 @@ fn cold(jobs: &[Job], rounds: usize) -> (Duration, Snapshot) {
 
 /// The median time of one board from the cache.
 fn cached(jobs: Vec<Job>) -> Result<Duration, AnyError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let scripted = Arc::new(ScriptedEngine::with_jobs(jobs));
         let engine = Engine::of(EngineName::parse("prod")?, scripted);

@@ -16,7 +16,7 @@ use std::time::Duration;
 use resync_api::routes::router;
 use resync_api::state::{App, Parts};
 use resync_api::ws::Sockets;
-use resync_auth::UserService;
+use resync_auth::{AuthKeys, UserService};
 use resync_chat::{ChatConfig, ChatParts, ChatService};
 use resync_kernel::{BoxError, Clock, IdGenerator, SecretString, SystemClock, SystemIds};
 use resync_rag::{KnowledgeConfig, KnowledgeParts, KnowledgeService};
@@ -28,14 +28,18 @@ use resync_sqlite::tws::{
 };
 use resync_tws::ports::{AuditLog, ProposalStore, RunHistory};
 use resync_tws::{
-    ActionParts, ActionService, AuditService, CacheLimits, CachePolicy, ConfirmationKey,
-    EngineAdminParts, EngineAdminService, HistoryService, PlanParts, PlanService, Windows,
+    ActionParts, ActionService, AuditService, CacheLimits, CachePolicy, ConfiguredEngine,
+    ConfirmationKey, EngineAdminParts, EngineAdminService, HistoryService, PlanParts, PlanService,
+    Windows,
 };
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{CacheConfig, Config, ConfigError};
+
+/// How often the plans are looked at for runs that have ended.
+const OBSERVE_EVERY: Duration = Duration::from_secs(30);
 
 /// Why the server did not start.
 #[derive(Debug, Error)]
@@ -147,20 +151,8 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         verify: Duration::from_secs(config.tws.verify_seconds),
     });
     complete_audit(&audit).await?;
-    let engine_admin = EngineAdminService::new(EngineAdminParts {
-        plan: plan.clone(),
-        configured,
-        repository: Arc::new(SqliteEngineRepository::new(database.clone())),
-        sealer: Arc::new(sealer::AesGcmSealer::new(&keys).map_err(|error| {
-            StartError::failed("the secrets of engines cannot be sealed", error)
-        })?),
-        connector: Arc::new(engines::HwaConnector),
-        audit: audit.clone(),
-        clock: clock.clone(),
-    });
+    let engine_admin = administration(&keys, configured, &plan, &audit, &database, &clock)?;
     take_in(&engine_admin).await?;
-    let run_history: Arc<dyn RunHistory> = Arc::new(SqliteRunHistory::new(database.clone()));
-    let history = HistoryService::new(plan.clone(), run_history, clock.clone());
     let knowledge = KnowledgeService::new(KnowledgeParts {
         documents: Arc::new(SqliteDocumentRepository::new(database.clone())),
         clock: clock.clone(),
@@ -197,6 +189,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     let users = UserService::new(ports.clone(), auth::password_policy(config)?);
     auth::first_admin(config, &users).await?;
 
+    observe(&plan, &database, &clock, &tracker, &background);
     let app = App::new(Parts {
         logins,
         sessions,
@@ -214,8 +207,6 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         tracker: tracker.clone(),
         shutdown: shutdown.clone(),
     });
-    let (observing, every) = (background.clone(), Duration::from_secs(30));
-    tracker.spawn(async move { history.run(every, observing).await });
     let maintenance = background.clone();
     tracker.spawn(async move { plan.run_maintenance(maintenance).await });
     tracker.spawn(auth::sweep_sessions(app.clone(), background.clone()));
@@ -229,6 +220,42 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         tracker,
         database,
     })
+}
+
+/// Keeps the runs that have ended, beside the requests.
+fn observe(
+    plan: &PlanService,
+    database: &SqliteDatabase,
+    clock: &Arc<dyn Clock>,
+    tracker: &TaskTracker,
+    background: &CancellationToken,
+) {
+    let runs: Arc<dyn RunHistory> = Arc::new(SqliteRunHistory::new(database.clone()));
+    let history = HistoryService::new(plan.clone(), runs, clock.clone());
+    let end = background.clone();
+    tracker.spawn(async move { history.run(OBSERVE_EVERY, end).await });
+}
+
+/// What adds, changes and removes engines.
+fn administration(
+    keys: &AuthKeys,
+    configured: Vec<ConfiguredEngine>,
+    plan: &PlanService,
+    audit: &AuditService,
+    database: &SqliteDatabase,
+    clock: &Arc<dyn Clock>,
+) -> Result<EngineAdminService, StartError> {
+    let sealer = sealer::AesGcmSealer::new(keys)
+        .map_err(|error| StartError::failed("the secrets of engines cannot be sealed", error))?;
+    Ok(EngineAdminService::new(EngineAdminParts {
+        plan: plan.clone(),
+        configured,
+        repository: Arc::new(SqliteEngineRepository::new(database.clone())),
+        sealer: Arc::new(sealer),
+        connector: Arc::new(engines::HwaConnector),
+        audit: audit.clone(),
+        clock: clock.clone(),
+    }))
 }
 
 /// Takes in the engines that an administrator added; one that cannot be used is named and left out.

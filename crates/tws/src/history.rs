@@ -219,7 +219,9 @@ impl HistoryService {
     /// Cancel safe.
     pub async fn run(&self, every: Duration, cancel: CancellationToken) {
         let mut seen: HashMap<EngineName, Weak<Snapshot>> = HashMap::new();
-        let mut ticks = tokio::time::interval(every.max(Duration::from_secs(1)));
+        let every = every.max(Duration::from_secs(1));
+        // The first look is for those who wait for an answer at the start.
+        let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + every, every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut purged = self.clock.monotonic();
         loop {

@@ -104,16 +104,16 @@ mod tests {
 
     #[test]
     fn a_secret_opens_for_its_engine_and_no_other() {
-        let sealer = sealer(NOW, &[]);
+        let today = sealer(NOW, &[]);
         let secret: SecretString = "geheim: é".to_owned().into();
-        let sealed = sealer.seal(&prod(), &secret).unwrap();
+        let sealed = today.seal(&prod(), &secret).unwrap();
         assert!(sealed.0.starts_with("v1.") && !sealed.0.contains("geheim"));
-        let opened = sealer.open(&prod(), &sealed).unwrap();
+        let opened = today.open(&prod(), &sealed).unwrap();
         assert_eq!(opened.secret.expose_secret(), "geheim: é");
         assert!(!opened.reseal);
         let test = EngineName::parse("test").unwrap();
-        assert!(sealer.open(&test, &sealed).is_err());
-        assert_ne!(sealer.seal(&prod(), &secret).unwrap(), sealed);
+        assert!(today.open(&test, &sealed).is_err());
+        assert_ne!(today.seal(&prod(), &secret).unwrap(), sealed);
     }
 
     #[test]
@@ -131,18 +131,18 @@ mod tests {
 
     #[test]
     fn a_changed_text_does_not_open() {
-        let sealer = sealer(NOW, &[]);
-        let sealed = sealer.seal(&prod(), &"geheim".to_owned().into()).unwrap();
+        let today = sealer(NOW, &[]);
+        let sealed = today.seal(&prod(), &"geheim".to_owned().into()).unwrap();
         let mut bytes = URL_SAFE_NO_PAD.decode(&sealed.0[3..]).unwrap();
         for at in 0..bytes.len() {
             bytes[at] ^= 1;
             let changed = SealedSecret(format!("v1.{}", URL_SAFE_NO_PAD.encode(&bytes)));
-            assert!(sealer.open(&prod(), &changed).is_err(), "byte {at}");
+            assert!(today.open(&prod(), &changed).is_err(), "byte {at}");
             bytes[at] ^= 1;
         }
         for text in ["", "v1.", "v2.AAAA", "v1.%%%"] {
             let garbage = SealedSecret(text.to_owned());
-            assert!(sealer.open(&prod(), &garbage).is_err(), "{text}");
+            assert!(today.open(&prod(), &garbage).is_err(), "{text}");
         }
     }
 }

@@ -110,9 +110,8 @@ async fn fifty_readers_start_one_refresh_ahead() {
         let rig = rig.clone();
         let fetch = rig.slow(2);
         readers.spawn(async move {
-            let asked = rig
-                .cache
-                .get_or_fetch_ahead(&key("A"), WINDOWS, AHEAD, fetch);
+            let asked = key("A");
+            let asked = rig.cache.get_or_fetch_ahead(&asked, WINDOWS, AHEAD, fetch);
             let answer = asked.await.unwrap();
             (*answer.value(), answer.freshness())
         });
@@ -125,9 +124,10 @@ async fn fifty_readers_start_one_refresh_ahead() {
 #[tokio::test(start_paused = true)]
 async fn nobody_asks_nothing_is_fetched() {
     let rig = aged(3 * SECOND).await;
+    let a = key("A");
     let young = rig
         .cache
-        .get_or_fetch_ahead(&key("A"), WINDOWS, AHEAD, rig.quick(2));
+        .get_or_fetch_ahead(&a, WINDOWS, AHEAD, rig.quick(2));
     assert_eq!(young.await.unwrap().age(), 3 * SECOND);
     rig.clock.advance(5 * SECOND);
     rig.settle().await;
@@ -138,10 +138,11 @@ async fn nobody_asks_nothing_is_fetched() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_refresh_ahead_leaves_the_entry_fresh() {
     let rig = aged(5 * SECOND).await;
+    let a = key("A");
     let read = async || {
         let asked = rig
             .cache
-            .get_or_fetch_ahead(&key("A"), WINDOWS, AHEAD, rig.failing());
+            .get_or_fetch_ahead(&a, WINDOWS, AHEAD, rig.failing());
         let answer = asked.await.unwrap();
         rig.settle().await;
         (answer.freshness(), rig.fetches())
