@@ -34,7 +34,7 @@ deny:
 loom:
     scripts/loom
 
-# the cache beside its peers; some minutes
+# the cache, sessions and logins beside their peers; some minutes
 bench *ARGS:
     cargo bench -p resync-benches --bench cache {{ARGS}}
     cargo bench -p resync-benches --bench auth {{ARGS}}
