@@ -302,9 +302,11 @@ pub(crate) enum Need {
 pub(crate) struct JobModel {
     pub(crate) name: String,
     pub(crate) station: StationKey,
-    pub(crate) description: String,
-    pub(crate) script: String,
-    pub(crate) user: String,
+    /// What is told of it, when that is not made of its name.
+    pub(crate) told: Option<Box<str>>,
+    /// What it runs, when that is not made of its name.
+    pub(crate) runs: Option<Box<str>>,
+    pub(crate) user: Cow<'static, str>,
     pub(crate) estimated: Secs,
     /// The highest return code that still counts as success.
     pub(crate) ok_to: i32,
@@ -331,6 +333,29 @@ pub(crate) struct JobModel {
 }
 
 impl JobModel {
+    /// Area and rest of its name, in lower case: `FIN_GL_POST` is `fin` and `gl_post`.
+    fn parts(&self) -> (String, String) {
+        let (area, verb) = self
+            .name
+            .split_once('_')
+            .unwrap_or((&self.name, &self.name));
+        (area.to_lowercase(), verb.to_lowercase())
+    }
+
+    /// A sentence about it.
+    pub(crate) fn description(&self) -> String {
+        let (area, verb) = self.parts();
+        let made = || format!("{} of area {}", verb.replace('_', " "), area.to_uppercase());
+        self.told.as_deref().map_or_else(made, str::to_owned)
+    }
+
+    /// The script or command it runs.
+    pub(crate) fn script(&self) -> String {
+        let (area, verb) = self.parts();
+        let made = || format!("/opt/{area}/bin/{verb}.sh");
+        self.runs.as_deref().map_or_else(made, str::to_owned)
+    }
+
     /// The id of its definition, which its folder and name determine.
     pub(crate) fn definition_id(&self, folder: &str) -> String {
         let named = || format!("{folder}{}", self.name);

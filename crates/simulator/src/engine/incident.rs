@@ -63,7 +63,7 @@ impl Engine {
             };
             let row = &self.plan.jobs[*job];
             let scope = match *codes {
-                ["F04"] => Scope::User(row.model.user.clone()),
+                ["F04"] => Scope::User(row.model.user.to_string()),
                 ["F14", ..] => Scope::Folder(self.folder_of(Waiter::Job(*job)).to_owned()),
                 _ => Scope::Station(row.model.station),
             };

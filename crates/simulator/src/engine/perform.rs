@@ -243,6 +243,9 @@ impl Engine {
             deadline: old.deadline,
             needs: old.needs.clone(),
             first_night: None,
+            // Made of the other's name, not of this one's.
+            told: Some(other.description().into()),
+            runs: Some(other.script().into()),
             defined_as: Some(old.defined_as.clone().unwrap_or(own_name)),
             ..other.clone()
         });

@@ -4,7 +4,7 @@
 //! streams fill up to exactly the number of jobs asked for. A plan smaller than the named streams
 //! holds the first of them, whole, and fewer numbered ones.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use super::{core, fill};
 use crate::{
@@ -169,16 +169,12 @@ pub(crate) fn job(name: &str, station: StationKey, minutes: i64) -> JobModel {
         "crm" => "crmsync",
         _ => "finbatch",
     };
-    let verb = name
-        .split_once('_')
-        .map_or(name, |(_, rest)| rest)
-        .to_lowercase();
     JobModel {
         name: name.to_owned(),
         station,
-        description: format!("{} of area {}", verb.replace('_', " "), area.to_uppercase()),
-        script: format!("/opt/{area}/bin/{verb}.sh"),
-        user: user.to_owned(),
+        told: None,
+        runs: None,
+        user: Cow::Borrowed(user),
         estimated: minutes * 60,
         ok_to: 0,
         recovery: Recovery::Stop,
@@ -223,7 +219,7 @@ impl JobModel {
     }
 
     pub(super) fn about(mut self, description: &str) -> Self {
-        description.clone_into(&mut self.description);
+        self.told = Some(description.into());
         self
     }
 

@@ -119,7 +119,7 @@ fn header(engine: &Engine, job: &Job, run: &Run, from: Secs, lines: &mut Vec<Str
         job.model.name
     ));
     lines.push(format!("= USER      : {}", job.model.user));
-    lines.push(format!("= JCLFILE   : {} {day}", job.model.script));
+    lines.push(format!("= JCLFILE   : {} {day}", job.model.script()));
     if job.model.ok_to > 0 {
         lines.push(format!("= TWSRCMAP  : (RC<={})", job.model.ok_to));
     }
@@ -142,13 +142,8 @@ fn content(
     lines: &mut Vec<String>,
 ) {
     let mut dice = Dice::new(engine.seed(), "log", &job.persistent_id, run.number);
-    let program = job
-        .model
-        .script
-        .rsplit('/')
-        .next()
-        .unwrap_or("run.sh")
-        .to_owned();
+    let script = job.model.script();
+    let program = script.rsplit('/').next().unwrap_or("run.sh").to_owned();
     let duration = run.fate.map_or(1, |fate| fate.duration).max(1);
     let until = run.ended.unwrap_or_else(|| engine.now());
     let failure = run.fate.and_then(|fate| fate.failure);

@@ -298,7 +298,7 @@ fn head(engine: &Engine, def: &Def) -> Head {
                 folder: stream.folder.clone(),
                 name: job.name.clone(),
                 workstation: Some(stations[job.station].path()),
-                description: Some(job.description.clone()),
+                description: Some(job.description()),
                 kind: Some("UNIX".to_owned()),
             }
         }
@@ -457,7 +457,7 @@ fn job_details(engine: &Engine, job: &JobModel, fields: &mut Fields) {
     fields.put(
         "task",
         json!({"UNIX": {
-            "taskString": format!("{} ^RUNDATE^", job.script),
+            "taskString": format!("{} ^RUNDATE^", job.script()),
             "isCommand": "false",
             "userName": job.user,
         }}),

@@ -124,7 +124,7 @@ fn jobs(
         [id, "successors"] => walk(id, graph::successors)?,
         [id, "model", "description"] => {
             let key = job(engine, request, id)?;
-            json!({"description": engine.plan.jobs[key].model.description})
+            json!({"description": engine.plan.jobs[key].model.description()})
         }
         _ => return Err(missing("there is no such path")),
     };

@@ -218,6 +218,8 @@ fn job(
     };
     if let Some(alias) = &options.alias {
         checked_name(alias, 40)?;
+        job.told = Some(definition.description().into());
+        job.runs = Some(definition.script().into());
         job.defined_as = Some(format!("{}{}", model.folder, job.name));
         job.name.clone_from(alias);
     }
@@ -247,10 +249,10 @@ fn ad_hoc(engine: &Engine, request: &Request) -> Result<Submission, Answer> {
         None => engine.fresh_name("ADHOC_"),
     };
     let mut job = bank::job(&name, station, 2);
-    "Submitted ad hoc".clone_into(&mut job.description);
-    job.script = script;
+    job.told = Some("Submitted ad hoc".into());
+    job.runs = Some(script.into());
     if let Some(user) = text("userName") {
-        user.clone_into(&mut job.user);
+        job.user = user.to_owned().into();
     }
     placed(engine, request, &options, job)
 }

@@ -172,9 +172,9 @@ fn definition_of(engine: &Engine, stream: &Stream, model: &JobModel, model_id: &
         "folder": folder,
         "name": model.name,
         "workstation": station.path(),
-        "description": model.description,
+        "description": model.description(),
         "task": {"UNIX": {
-            "taskString": format!("{} ^RUNDATE^", model.script),
+            "taskString": format!("{} ^RUNDATE^", model.script()),
             "isCommand": "false",
             "userName": model.user,
         }},
