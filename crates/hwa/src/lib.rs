@@ -42,6 +42,7 @@ mod message;
 mod objects;
 mod oql;
 mod plan;
+mod recorded;
 mod resilience;
 mod transport;
 mod wire;
@@ -54,6 +55,7 @@ use resync_kernel::Clock;
 
 pub use config::{Credentials, HwaConfig, HwaConfigError};
 pub use oql::{Direction, MAX_IN, Op, Oql, OqlError, OqlQuery, Value as OqlValue};
+pub use recorded::read_job_page;
 pub use resilience::{BreakerState, ClientHealth, Limits};
 
 use transport::Transport;

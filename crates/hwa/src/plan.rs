@@ -30,7 +30,8 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use self::filter::filter_error;
 use self::filter::{StatusFilter, behind, other_filters, status_filter};
-use self::page::{ListPage, page_of};
+use self::page::ListPage;
+pub(crate) use self::page::page_of;
 use crate::HwaClient;
 use crate::body::Json;
 use crate::encode::segment;

@@ -62,10 +62,7 @@ macro_rules! every_law {
         resync_tws::log_gateway_contract!($stage);
         resync_tws::action_gateway_contract!($stage);
         resync_tws::object_gateway_contract!($stage);
-        resync_tws::gateway_contract_tests! { $stage,
-            paging_covers_every_definition_once
-            a_name_finds_its_definitions_and_no_others
-        }
+        resync_tws::definition_gateway_contract!($stage);
         resync_tws::engine_monitor_contract!($stage);
         resync_tws::keyset_contract!($stage);
     };

@@ -9,5 +9,7 @@ mod acting;
 mod contract;
 mod faults;
 mod fixture;
+mod mutation;
 mod oql_laws;
 mod reading;
+mod sockets;

@@ -16,7 +16,7 @@ pub(crate) struct ListPage<T> {
     pub(crate) next_offset: Option<u64>,
 }
 
-pub(super) fn page_of<T>(
+pub(crate) fn page_of<T>(
     wire: WireList<T>,
     offset: u64,
     limit: u32,
