@@ -215,7 +215,9 @@ fn spoiled(
     let (huge, deep) = ("\"\\u0001huge\\u0001\"", "\"\\u0001deep\\u0001\"");
     let twin = text.replace(huge, "null").replace(deep, "[]");
     let lists = format!("{}{}", "[".repeat(200), "]".repeat(200));
-    let sent = text.replace(huge, "1e999999999999999999").replace(deep, &lists);
+    let sent = text
+        .replace(huge, "1e999999999999999999")
+        .replace(deep, &lists);
     let mut sent = sent.into_bytes();
     let mut twin = serde_json::from_str(&twin).ok();
     if let Some(cut) = cut {
