@@ -6,6 +6,7 @@
 )]
 
 mod acting;
+mod ambiguities;
 mod contract;
 mod faults;
 mod fixture;
