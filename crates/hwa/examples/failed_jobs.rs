@@ -15,13 +15,22 @@ async fn main() -> Result<(), BoxError> {
     let name = EngineName::parse("PROD")?;
     let engine = HwaClient::new(HwaConfig::new(name, url, Credentials::ApiKey(key.into())))?;
     let status = vec![JobStatus::Abend, JobStatus::Fail];
-    let failed = engine.jobs(&JobQuery { status, limit: 20, ..JobQuery::default() }).await?;
+    let failed = engine
+        .jobs(&JobQuery {
+            status,
+            limit: 20,
+            ..JobQuery::default()
+        })
+        .await?;
     for job in &failed.items {
         println!("{} {} {:?}", job.label(), job.state(), job.return_code());
     }
     if let Some(run) = failed.items.first().and_then(|job| job.latest_run()) {
         let log = engine.job_log(&run.id, LineRange::clamped(1, 40)).await?;
-        println!("{}", log.map_or_else(String::new, |log| log.lines.join("\n")));
+        println!(
+            "{}",
+            log.map_or_else(String::new, |log| log.lines.join("\n"))
+        );
     }
     println!("{:?}", engine.health());
     Ok(())
