@@ -416,6 +416,7 @@ mod tests {
                 (502, "upstream-auth"),
                 (502, "upstream-auth"),
                 (503, "upstream-busy"),
+                (503, "upstream-unavailable"),
                 (502, "upstream-rejected"),
                 (502, "upstream-unsupported"),
                 (502, "upstream-unreadable"),
