@@ -524,3 +524,38 @@ async fn debug_of_a_proposal_does_not_print_its_token() {
     let printed = format!("{proposal:?}");
     assert!(!printed.contains(token(proposal).expose_secret()));
 }
+
+/// A prompt is answered by the same two steps as a job is acted on: once, audited, verified by reading.
+#[tokio::test(start_paused = true)]
+async fn a_prompt_is_answered_once_in_two_steps_and_verified() {
+    use resync_tws::model::{PromptAnswer, PromptId, PromptStatus, Target};
+    let world = World::new(failed());
+    let asked = resync_memory::tws::ScriptedEngine::plain_prompt("p1", PromptStatus::Asked);
+    world.engine.set_prompts(vec![asked]);
+    let target = Target::Prompt(PromptId::parse("p1").unwrap());
+    let reply = Action::Reply {
+        answer: PromptAnswer::Yes,
+    };
+    let request = ProposeRequest {
+        target: target.clone(),
+        ..request("a", reply)
+    };
+    let proposal = world.actions.propose(request.clone()).await.unwrap();
+    assert_eq!(proposal.target.label, "P1");
+    let confirmation = ConfirmRequest {
+        target,
+        ..confirmation("a", reply, &token(proposal))
+    };
+    let done = world.actions.confirm(confirmation.clone()).await.unwrap();
+    assert!(done.verified);
+    assert_eq!(done.state.as_str(), "ANSWERED_YES");
+    let again = world.actions.confirm(confirmation).await;
+    assert!(matches!(again, Err(ConfirmError::Used)));
+    let refused = world.actions.propose(request).await;
+    assert!(matches!(refused, Err(ProposeError::NotAllowed(_))));
+    assert_eq!(
+        world.outcomes().await,
+        [AuditOutcome::Intended, AuditOutcome::Succeeded]
+    );
+    assert_eq!(world.engine.acted().len(), 1);
+}
