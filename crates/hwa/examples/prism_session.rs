@@ -14,10 +14,15 @@ use std::time::Duration;
 use resync_hwa::{Credentials, HwaClient, HwaConfig};
 use resync_kernel::{BoxError, SecretString};
 use resync_tws::model::{
-    Action, Command, ConfirmOutcome, EngineName, Job, JobId, JobQuery, JobSort, JobStatus,
-    Justification, LineRange, NamePattern, NeighbourDirection, Priority, RunId,
+    Action, Command, ConfirmOutcome, CountBy, Counted, DefinitionQuery, EngineName, Job, JobId,
+    JobQuery, JobSort, JobStatus, Justification, LineRange, NamePattern, NeighbourDirection,
+    Priority, PromptAnswer, PromptId, ResourceId, RunId, StreamId, Submission, SubmitOptions,
+    Target, WorkstationId,
 };
-use resync_tws::ports::{ActionError, ActionGateway, GatewayError, LogGateway, PlanGateway};
+use resync_tws::ports::{
+    ActionError, ActionGateway, DefinitionGateway, EngineMonitor, GatewayError, LogGateway,
+    ObjectGateway, PlanGateway, SubmitGateway,
+};
 
 /// What was tried, and how it went.
 #[derive(Default)]
@@ -75,6 +80,9 @@ fn client(base_url: &str) -> Result<HwaClient, BoxError> {
     let mut config = HwaConfig::new(EngineName::parse("PRISM")?, base_url, credentials);
     // The proxy compiles a validator at the first call of each operation.
     config.timeout = Duration::from_secs(30);
+    config.limits.attempt = config.timeout;
+    config.limits.retries = 0;
+    config.limits.breaker_failures = u32::MAX;
     Ok(HwaClient::new(config)?)
 }
 
@@ -273,6 +281,113 @@ fn on(job: &Job, action: Action) -> Command {
     }
 }
 
+/// What is in the plan beside jobs, definitions, discovery; then a write of each kind.
+async fn objects(client: &HwaClient, report: &mut Report) -> Result<(), BoxError> {
+    let some = DefinitionQuery {
+        limit: 20,
+        ..DefinitionQuery::default()
+    };
+    for what in [Counted::Jobs, Counted::Streams] {
+        for by in [None, Some(CountBy::Status), Some(CountBy::Workstation)] {
+            let counts = client.count(what, by).await;
+            report.right("a count", counts, |counts| counts.total > 0);
+        }
+    }
+    report.right("prompts", client.prompts().await, |all| !all.is_empty());
+    report.right("capabilities", client.capabilities().await, |known| {
+        !known.objects.is_empty()
+    });
+    let jobs = client.job_definitions(&some).await;
+    report.right("job definitions", jobs, |page| !page.items.is_empty());
+    let defined = client.stream_definitions(&some).await;
+    let defined = report.right("stream definitions", defined, |page| !page.items.is_empty());
+    let mut writes = Vec::new();
+    if let Some(resource) = report
+        .right("resources", client.resources().await, |all| !all.is_empty())
+        .and_then(|all| all.into_iter().next())
+    {
+        let one = client.resource(&resource.id).await;
+        report.right("a resource", one, Option::is_some);
+        writes.push((
+            Target::Resource(resource.id),
+            Action::Quantity { quantity: 9 },
+        ));
+    }
+    if let Some(stream) = client.streams(0, 1).await?.items.into_iter().next() {
+        let one = client.stream(&stream.id).await;
+        report.right("a stream", one, Option::is_some);
+    }
+    for station in client.workstations().await?.into_iter().take(1) {
+        let one = client.workstation(&station.id).await;
+        report.right("a workstation", one, Option::is_some);
+        let fence = Priority::new(0)?;
+        for action in [
+            Action::Limit { limit: 50 },
+            Action::Fence { fence },
+            Action::Link,
+        ] {
+            writes.push((Target::Workstation(station.id.clone()), action));
+        }
+    }
+    for (target, action) in writes {
+        let command = Command {
+            target,
+            run: None,
+            action,
+        };
+        let end = client.act(&command, &why()).await;
+        report.check(format!("{action:?}"), end == Ok(()), &end);
+    }
+    if let Some(definition) = defined.and_then(|page| page.items.into_iter().next()) {
+        let submission = Submission::Stream {
+            definition: definition.id,
+            options: SubmitOptions::default(),
+        };
+        let end = client.submit(&submission, &why()).await;
+        report.check("a submission", end.is_ok(), &end);
+    }
+    Ok(())
+}
+
+async fn objects_of_mock(client: &HwaClient, report: &mut Report) -> Result<(), BoxError> {
+    let id = "a788f98b-7064-3c3b-98b1-e20e97a076dc";
+    let (stream, station) = (StreamId::parse(id)?, WorkstationId::parse(id)?);
+    let (resource, prompt) = (ResourceId::parse(id)?, PromptId::parse(id)?);
+    let some = DefinitionQuery {
+        limit: 20,
+        ..DefinitionQuery::default()
+    };
+    report.any("stream", client.stream(&stream).await);
+    report.any("workstation", client.workstation(&station).await);
+    report.any("resources", client.resources().await);
+    report.any("resource", client.resource(&resource).await);
+    report.any(
+        "count",
+        client.count(Counted::Jobs, Some(CountBy::Status)).await,
+    );
+    report.any("stream definitions", client.stream_definitions(&some).await);
+    report.any("job definitions", client.job_definitions(&some).await);
+    report.any("capabilities", client.capabilities().await);
+    let answer = PromptAnswer::Yes;
+    for (target, action) in [
+        (Target::Stream(stream.clone()), Action::Hold),
+        (Target::Stream(stream), Action::ReleaseDependencies),
+        (Target::Workstation(station.clone()), Action::Link),
+        (Target::Workstation(station.clone()), Action::Stop),
+        (Target::Workstation(station), Action::Limit { limit: 3 }),
+        (Target::Resource(resource), Action::Quantity { quantity: 3 }),
+        (Target::Prompt(prompt), Action::Reply { answer }),
+    ] {
+        let command = Command {
+            target,
+            run: None,
+            action,
+        };
+        report.any(format!("{action:?}"), client.act(&command, &why()).await);
+    }
+    Ok(())
+}
+
 async fn against_mock(client: &HwaClient, report: &mut Report) -> Result<(), BoxError> {
     report.any("engine info", client.engine_info().await);
     for query in queries()? {
@@ -324,9 +439,11 @@ async fn session(kind: &str, url: &str) -> Result<Report, BoxError> {
         "proxy" => {
             let jobs = reads(&client, &mut report).await?;
             actions(&client, &jobs, &mut report).await?;
+            objects(&client, &mut report).await?;
         }
         "mock" => {
             against_mock(&client, &mut report).await?;
+            objects_of_mock(&client, &mut report).await?;
             let most = report.read * 2 > report.held;
             let (read, held) = (report.read, report.held);
             report.check(format!("most are read ({read} of {held})"), most, &read);
