@@ -2,9 +2,15 @@
 
 pub mod client_address;
 pub mod cookies;
+pub(crate) mod cors;
 pub mod extract;
 pub mod finish;
 pub mod guard;
+pub mod limit;
 pub mod origin;
 pub mod request_id;
+pub mod trace;
+pub mod trail;
 mod waiting;
+
+pub use finish::Edge;

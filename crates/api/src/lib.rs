@@ -11,6 +11,7 @@ mod auth;
 mod cache;
 mod chat;
 pub mod edge;
+pub mod metrics;
 pub mod openapi;
 mod page;
 pub mod problem;

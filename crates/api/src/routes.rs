@@ -5,21 +5,23 @@
 //!    router do another (I-01).
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::handler::Handler;
 use axum::http::{Method, StatusCode};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
-use resync_auth::Permission;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::limit::RequestBodyLimitLayer;
+use resync_auth::{Permission, RateClass};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
-use crate::edge::finish::{Finish, finish, on_panic};
-use crate::edge::guard::{Guard, guard};
+use crate::edge::finish::{Edge, Finish};
+use crate::edge::guard::{Gate, Guard, guard};
+use crate::edge::{cors, trail::Trail};
+use crate::metrics::{self, RouteMeter};
 use crate::problem::Problem;
 use crate::state::App;
 use crate::{audit, auth, cache, chat, openapi, rag, system, tws, ws};
@@ -50,6 +52,8 @@ pub struct Route {
     pub guard: Guard,
     /// What it does, in a few words.
     pub summary: &'static str,
+    /// Under which limit it is counted; `None` for what anybody may ask as often as they like.
+    pub class: Option<RateClass>,
     pub(crate) query: &'static [(&'static str, &'static str)],
     pub(crate) body: Option<SchemaOf>,
     pub(crate) answer: (u16, Option<SchemaOf>),
@@ -81,6 +85,7 @@ impl Route {
             path,
             guard,
             summary,
+            class: (guard != Guard::Public).then_some(RateClass::Api),
             query: &[],
             body: None,
             answer: (200, None),
@@ -109,9 +114,15 @@ impl Route {
         self
     }
 
+    /// Counted apart from the rest.
+    fn class(mut self, class: RateClass) -> Self {
+        self.class = Some(class);
+        self
+    }
+
     fn upload(mut self) -> Self {
         self.body_limit = BodyLimit::Upload;
-        self
+        self.class(RateClass::Uploads)
     }
 }
 
@@ -121,6 +132,7 @@ const CURSOR: (&str, &str) = ("cursor", "`next_cursor` of the page before.");
 
 /// Every route but the pages.
 #[must_use]
+#[expect(clippy::too_many_lines, reason = "one row a route, and nothing else")]
 pub fn table() -> Vec<Route> {
     use Guard::{Authenticated, Public, Socket};
     use Permission as P;
@@ -128,6 +140,7 @@ pub fn table() -> Vec<Route> {
     let can = Guard::Permission;
     vec![
         Route::new(Method::POST, "/api/v1/auth/login", Public, "Sign in", auth::login)
+            .class(RateClass::Login)
             .takes::<auth::LoginRequest>()
             .gives::<auth::LoginAnswer>(200),
         get("/api/v1/auth/verify", Authenticated, "Who is signed in")
@@ -174,12 +187,15 @@ pub fn table() -> Vec<Route> {
             "Propose an action, then confirm it: rerun, hold, release, cancel, kill, confirm, priority",
             tws::act::act,
         )
+        .class(RateClass::Actions)
         .takes::<tws::act::ActRequest>()
         .query(&[ENGINE, ("dry_run", "`true` stops at the impact.")])
         .status(202),
         Route::new(Method::POST, "/api/v1/chat", can(P::Chat), "Ask", chat::ask)
+            .class(RateClass::Chat)
             .takes::<chat::ChatRequest>(),
         Route::new(Method::POST, "/api/v1/chat/analyze", can(P::Chat), "How a question is understood", chat::analyze)
+            .class(RateClass::Chat)
             .takes::<chat::AnalyzeRequest>(),
         get("/api/v1/chat/sessions", can(P::Chat), "One's own conversations").by(chat::sessions).query(&[LIMIT, CURSOR]),
         get("/api/v1/chat/history", can(P::Chat), "What was said in a conversation of one's own").by(chat::history).query(&[
@@ -216,6 +232,8 @@ pub fn table() -> Vec<Route> {
         get("/healthz", Public, "Whether the process lives").by(system::health).gives::<system::HealthAnswer>(200),
         get("/livez", Public, "The same").by(system::health).gives::<system::HealthAnswer>(200),
         get("/readyz", Public, "Whether it can serve, and how the engines are").by(system::ready).gives::<system::ReadyAnswer>(200),
+        // Its own guard: a token of its own, or this machine.
+        get("/metrics", Public, "What is counted, in the text format of OpenMetrics").by(metrics::get),
         get("/openapi.json", Public, "This document").by(openapi::get),
     ]
 }
@@ -233,31 +251,68 @@ impl Get {
     }
 }
 
-/// The routes of the table and, beside them, the pages.
-pub fn router(app: App, pages: Router) -> Router {
+/// The routes of the table and, beside them, the pages, with the edge around it all.
+pub fn router(app: &App, pages: Router) -> Edge {
     let mut router = Router::new();
     for route in table() {
-        let limit = match route.body_limit {
+        let body_limit = match route.body_limit {
             BodyLimit::Json => MAX_BODY_BYTES,
             // The parts of a form around the file take some room, too.
             BodyLimit::Upload => app.edge.max_upload_bytes.saturating_add(64 * 1024),
         };
-        let handler = route
-            .handler
-            .layer::<_, Infallible>(from_fn_with_state((app.clone(), route.guard), guard))
-            .layer::<_, Infallible>(DefaultBodyLimit::disable())
-            .layer(RequestBodyLimitLayer::new(limit));
+        let gate = Arc::new(Gate {
+            app: app.clone(),
+            guard: route.guard,
+            class: route.class,
+            meter: Arc::new(app.metrics.route(word(&route.method), route.path)),
+            body_limit,
+        });
+        let mut handler = route.handler;
+        if matches!(route.body_limit, BodyLimit::Upload) {
+            // Axum's own limit would end a form earlier than ours.
+            handler = handler.layer::<_, Infallible>(DefaultBodyLimit::disable());
+        }
+        let handler = handler.layer::<_, Infallible>(from_fn_with_state(gate, guard));
         router = router.route(route.path, handler);
     }
-    let finish_with = Finish {
+    let page = Arc::new(app.metrics.route("GET", "page"));
+    let pages = pages.route_layer(from_fn_with_state(page, reached));
+    let mut router = with_fallbacks(router.with_state(app.clone()).merge(pages));
+    if let Some(cors) = cors::layer(&app.edge.cors_origins) {
+        router = router.layer(cors);
+    }
+    let set = Finish {
         ids: app.ids.clone(),
         handler_timeout: app.edge.handler_timeout,
+        max_requests: app.edge.max_requests,
+        hsts: app.edge.hsts,
+        metrics: app.metrics.clone(),
     };
-    finished(router.with_state(app).merge(pages), finish_with)
+    Edge::new(router, set)
 }
 
-/// Problems for what no route answers, panics caught, and the outermost layer around it all.
-fn finished(router: Router, finish_with: Finish) -> Router {
+/// The method as a word that lives for ever, for metrics.
+fn word(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
+}
+
+/// Notes that a page was asked for.
+async fn reached(State(meter): State<Arc<RouteMeter>>, request: Request, next: Next) -> Response {
+    if let Some(trail) = request.extensions().get::<Trail>() {
+        trail.reached(&meter);
+    }
+    next.run(request).await
+}
+
+/// Problems for what no route answers.
+fn with_fallbacks(router: Router) -> Router {
     router
         .fallback(|| async {
             Problem::not_found("no-such-route", "There is nothing at this address")
@@ -269,19 +324,14 @@ fn finished(router: Router, finish_with: Finish) -> Router {
                 "This address does not know that method",
             )
         })
-        .layer(CatchPanicLayer::custom(on_panic))
-        .layer(from_fn_with_state(finish_with, finish))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::sync::Arc;
     use std::time::Duration;
 
     use axum::body::Body;
-    use axum::http::Request;
-    use axum::response::Response;
     use axum::routing::get;
     use http_body_util::BodyExt;
     use resync_kernel::CountingIds;
@@ -296,7 +346,11 @@ mod tests {
         let table = table();
         let rows: Vec<String> = table
             .iter()
-            .map(|route| format!("{} {} | {}", route.method, route.path, route.guard.name()))
+            .map(|route| {
+                let class = route.class.map_or("-", RateClass::as_str);
+                let guard = route.guard.name();
+                format!("{} {} | {guard} | {class}", route.method, route.path)
+            })
             .collect();
         let unique: BTreeSet<_> = table
             .iter()
@@ -310,10 +364,17 @@ mod tests {
         Finish {
             ids: Arc::new(CountingIds::default()),
             handler_timeout: timeout,
+            max_requests: 2,
+            hsts: false,
+            metrics: crate::metrics::Metrics::new(Vec::new()),
         }
     }
 
-    async fn ask(router: Router, path: &str) -> Response {
+    fn finished(router: Router, set: Finish) -> Edge {
+        Edge::new(with_fallbacks(router), set)
+    }
+
+    async fn ask(router: Edge, path: &str) -> Response {
         router
             .oneshot(Request::get(path).body(Body::empty()).unwrap())
             .await
@@ -431,23 +492,111 @@ mod tests {
         fn exit(&self, _: &tracing::span::Id) {}
     }
 
+    /// The exact set, so that none is lost or loosened unseen.
     #[tokio::test]
     async fn every_answer_carries_the_headers_that_keep_a_browser_safe() {
+        let mut set = finishing(Duration::from_secs(5));
+        set.hsts = true;
         let router = Router::new().route("/", get(async || "fine"));
-        let router = finished(router, finishing(Duration::from_secs(5)));
+        let router = finished(router, set);
         for (path, status) in [("/", 200), ("/nothing", 404)] {
             let response = ask(router.clone(), path).await;
             assert_eq!(response.status(), status);
-            for name in [
-                "x-request-id",
-                "x-content-type-options",
-                "content-security-policy",
-                "x-frame-options",
-                "referrer-policy",
-                "cache-control",
-            ] {
-                assert!(response.headers().contains_key(name), "{name} on {path}");
-            }
+            let mut headers: Vec<String> = response
+                .headers()
+                .iter()
+                .filter(|(name, _)| *name != "content-type" && *name != "content-length")
+                .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+                .collect();
+            headers.sort();
+            let n = if status == 200 { 1 } else { 2 };
+            let expected = format!(
+                "cache-control: no-store\n\
+                 content-security-policy: default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\n\
+                 cross-origin-opener-policy: same-origin\n\
+                 cross-origin-resource-policy: same-origin\n\
+                 referrer-policy: no-referrer\n\
+                 strict-transport-security: max-age=63072000; includeSubDomains\n\
+                 traceparent: 00-0000000000007000800000000000000{n}-800000000000000{n}-00\n\
+                 x-content-type-options: nosniff\n\
+                 x-frame-options: DENY\n\
+                 x-request-id: 00000000-0000-7000-8000-00000000000{n}"
+            );
+            assert_eq!(headers.join("\n"), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_plain_listener_does_not_ask_for_https() {
+        let router = Router::new().route("/", get(async || "fine"));
+        let router = finished(router, finishing(Duration::from_secs(5)));
+        let response = ask(router, "/").await;
+        assert!(!response.headers().contains_key("strict-transport-security"));
+    }
+
+    #[tokio::test]
+    async fn a_problem_names_the_trace_that_the_client_began() {
+        let router = finished(Router::new(), finishing(Duration::from_secs(5)));
+        let request = Request::get("/")
+            .header(
+                "traceparent",
+                "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            )
+            .body(Body::empty())
+            .unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(
+            response.headers()["traceparent"],
+            "00-0af7651916cd43dd8448eb211c80319c-8000000000000001-01"
+        );
+        let problem = problem(response).await;
+        assert_eq!(problem["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+    }
+
+    /// L2: more than may be under way are turned away at once, and health is answered meanwhile.
+    #[tokio::test(start_paused = true)]
+    async fn overload_is_shed_at_once_and_health_is_exempt() {
+        let router = Router::new()
+            .route(
+                "/slow",
+                get(async || std::future::pending::<&'static str>().await),
+            )
+            .route("/healthz", get(system::health));
+        let set = finishing(Duration::from_secs(30));
+        let metrics = set.metrics.clone();
+        let router = finished(router, set);
+        let mut slow = tokio::task::JoinSet::new();
+        for _ in 0..2 {
+            slow.spawn(ask(router.clone(), "/slow"));
+        }
+        while router.under_way() < 2 {
+            tokio::task::yield_now().await;
+        }
+        let started = tokio::time::Instant::now();
+        let shed = ask(router.clone(), "/slow").await;
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        assert_eq!(shed.status(), 503);
+        assert_eq!(shed.headers()["retry-after"], "1");
+        assert_eq!(problem(shed).await["code"], "overloaded");
+        assert_eq!(ask(router.clone(), "/healthz").await.status(), 200);
+        assert!(
+            metrics
+                .text()
+                .unwrap()
+                .contains("resync_shed_total{reason=\"requests\"} 1")
+        );
+        // A dropped request gives its place back.
+        slow.shutdown().await;
+        assert_eq!(router.under_way(), 0);
+        assert_eq!(ask(router, "/nothing").await.status(), 404);
+    }
+
+    #[tokio::test]
+    async fn an_address_of_more_than_8_kib_is_a_414() {
+        let router = finished(Router::new(), finishing(Duration::from_secs(5)));
+        for (length, status) in [(8 * 1024, 404), (8 * 1024 + 1, 414)] {
+            let path = format!("/{}", "a".repeat(length - 1));
+            assert_eq!(ask(router.clone(), &path).await.status(), status);
         }
     }
 
@@ -455,6 +604,7 @@ mod tests {
     #[tokio::test]
     async fn livez_needs_nothing() {
         let router: Router = Router::new().route("/livez", get(system::health));
+        let router = finished(router, finishing(Duration::from_secs(5)));
         assert_eq!(ask(router, "/livez").await.status(), 200);
     }
 }

@@ -1,34 +1,47 @@
 //! The accept loop: HTTP/1.1 with the timers and bounds that `axum::serve` does not install.
 //!
-//! 1. `a_silent_client_is_let_go`: a head that is not complete within the header timeout ends its connection.
-//! 2. `connections_are_bounded`: over the limit a connection is closed at once, without a byte.
+//! 1. `a_silent_client_is_let_go`: a head that is not complete within the header timeout ends its
+//!    connection; so does a TLS handshake.
+//! 2. `over_the_limit_only_health_is_answered`: a connection over the limit gets a 503 and is closed,
+//!    but health, readiness and metrics are answered on it. Those connections are few, too: of one
+//!    too many the oldest is closed, so whoever asks at once is answered and whoever waits is not.
 //! 3. A client that asks and does not read is let go, see `patience`.
 //! 4. `shutdown_lets_a_request_finish`: after the token is cancelled nothing new is accepted, a
 //!    request in flight is answered, idle connections close, and what is left after the grace is cut.
 
 mod patience;
+mod reserve;
+pub mod tls;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::ConnectInfo;
+use axum::body::{Body, HttpBody};
+use axum::extract::{ConnectInfo, Request};
+use axum::response::Response;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
+use tower::Service;
 
+use crate::edge::finish::OverLimit;
+use crate::metrics::{Metrics, Shed};
 use patience::Patience;
+use reserve::Reserve;
+use tls::Tls;
 
 /// The bounds of the listener.
 #[derive(Debug, Clone)]
 pub struct ServeLimits {
-    /// How long a request's head may take, also on a kept-alive connection.
+    /// How long a request's head may take, also on a kept-alive connection, and a TLS handshake.
     pub header_timeout: Duration,
     /// How long a client may leave an answer unread before its connection is dropped.
     pub write_timeout: Duration,
@@ -38,55 +51,93 @@ pub struct ServeLimits {
     pub shutdown_grace: Duration,
 }
 
+/// What is served, and how.
+pub struct Serving<S> {
+    /// Bound already.
+    pub listener: TcpListener,
+    /// Answers the requests.
+    pub service: S,
+    /// The bounds.
+    pub limits: ServeLimits,
+    /// With it every connection is TLS.
+    pub tls: Option<Tls>,
+    /// Counts connections.
+    pub metrics: Metrics,
+}
+
 /// The greatest head of a request, in bytes.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// The most headers of a request.
 const MAX_HEADERS: usize = 100;
+/// Connections over the limit that are held to be told so.
+const RESERVED: usize = 64;
+/// How long the head may take there.
+const RESERVED_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Serves `router` until `shutdown` is cancelled and what was in flight has ended.
+/// Serves until `shutdown` is cancelled and what was in flight has ended.
 ///
-/// # Errors
-/// None after the listener is bound: an accept that fails (no descriptors left) is logged and tried
-/// again after a moment.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    limits: ServeLimits,
-    shutdown: CancellationToken,
-) {
+/// An accept that fails (no descriptors left) is logged and tried again after a moment.
+pub async fn serve<S>(serving: Serving<S>, shutdown: CancellationToken)
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    let Serving {
+        listener,
+        service,
+        limits,
+        tls,
+        metrics,
+    } = serving;
+    let grace = limits.shutdown_grace;
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
     let slots = Arc::new(Semaphore::new(limits.max_connections));
+    let reserve = Reserve::new(RESERVED);
+    let over = ServeLimits {
+        header_timeout: limits.header_timeout.min(RESERVED_TIMEOUT),
+        ..limits.clone()
+    };
+    let (limits, over) = (Arc::new(limits), Arc::new(over));
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        match accepted {
-            Ok((stream, peer)) => {
-                let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
-                    tracing::warn!("too many connections; one was closed");
-                    continue;
-                };
-                let (router, shutdown, cut) = (router.clone(), shutdown.clone(), cut.clone());
-                let limits = limits.clone();
-                connections.spawn(async move {
-                    tokio::select! {
-                        () = cut.cancelled() => {}
-                        () = connection(stream, peer, router, &limits, shutdown) => {}
-                    }
-                    drop(slot);
-                });
-            }
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(error = %error, "accepting a connection failed");
                 tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
             }
-        }
+        };
+        let slot = Arc::clone(&slots).try_acquire_owned().ok();
+        let place = slot.is_none().then(|| {
+            metrics.shed(Shed::Connections);
+            reserve.enter()
+        });
+        let evicted = place.as_ref().map(reserve::Place::evicted);
+        let connection = Connection {
+            peer,
+            service: service.clone(),
+            limits: Arc::clone(if slot.is_some() { &limits } else { &over }),
+            over_limit: slot.is_none(),
+        };
+        let (tls, shutdown, cut) = (tls.clone(), shutdown.clone(), cut.clone());
+        let counted = metrics.connection();
+        connections.spawn(async move {
+            tokio::select! {
+                () = cut.cancelled() => {}
+                () = reserve::until(evicted) => {}
+                () = connection.run(stream, tls, shutdown) => {}
+            }
+            drop((slot, place, counted));
+        });
     }
     drop(listener);
     connections.close();
-    if tokio::time::timeout(limits.shutdown_grace, connections.wait())
+    if tokio::time::timeout(grace, connections.wait())
         .await
         .is_err()
     {
@@ -99,75 +150,145 @@ pub async fn serve(
     }
 }
 
-async fn connection(
-    stream: TcpStream,
+struct Connection<S> {
     peer: SocketAddr,
-    router: Router,
-    limits: &ServeLimits,
-    shutdown: CancellationToken,
-) {
-    // Small answers must not wait for Nagle; where the option is refused, they are only slower.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(error = %error, "TCP_NODELAY was refused");
-    }
-    let service = router.map_request(
-        move |mut request: axum::http::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            request.map(axum::body::Body::new)
-        },
-    );
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .max_headers(MAX_HEADERS)
-        .serve_connection(
-            TokioIo::new(Patience::new(stream, limits.write_timeout)),
-            TowerToHyperService::new(service),
-        )
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    service: S,
+    limits: Arc<ServeLimits>,
+    over_limit: bool,
+}
+
+impl<S> Connection<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    async fn run(self, stream: TcpStream, tls: Option<Tls>, shutdown: CancellationToken) {
+        // Small answers must not wait for Nagle; where the option is refused, they are only slower.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(error = %error, "TCP_NODELAY was refused");
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(error = %error, peer = %peer, "the connection ended early");
+        let stream = Patience::new(stream, self.limits.write_timeout);
+        let Some(tls) = tls else {
+            return self.http(stream, shutdown).await;
+        };
+        let handshake = tokio::time::timeout(self.limits.header_timeout, tls.accept(stream));
+        let shaken = tokio::select! {
+            () = shutdown.cancelled() => return,
+            shaken = handshake => shaken,
+        };
+        match shaken {
+            Ok(Ok(stream)) => self.http(stream, shutdown).await,
+            Ok(Err(error)) => {
+                tracing::debug!(error = %error, peer = %self.peer, "the TLS handshake failed");
+            }
+            Err(_) => tracing::debug!(peer = %self.peer, "the TLS handshake took too long"),
+        }
     }
+
+    async fn http<I>(self, stream: I, shutdown: CancellationToken)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (peer, over_limit) = (self.peer, self.over_limit);
+        let service = self.service;
+        // The edge is ready at any time, so nobody is asked whether it is.
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            service.clone().call(ours(request, peer, over_limit))
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.header_timeout)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .max_headers(MAX_HEADERS)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = shutdown.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(error = %error, peer = %peer, "the connection ended early");
+        }
+    }
+}
+
+/// The request with its peer, and with the lane that it came by.
+fn ours(mut request: hyper::Request<Incoming>, peer: SocketAddr, over_limit: bool) -> Request {
+    request.extensions_mut().insert(ConnectInfo(peer));
+    if over_limit {
+        request.extensions_mut().insert(OverLimit);
+    }
+    request.map(|body| {
+        // An empty one takes no box.
+        if body.is_end_stream() {
+            Body::empty()
+        } else {
+            Body::new(body)
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::edge::finish::{Edge, Finish};
+    use axum::Router;
     use axum::routing::get;
+    use resync_kernel::CountingIds;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::Notify;
 
-    struct Running {
-        address: SocketAddr,
+    pub(super) struct Running {
+        pub(super) address: SocketAddr,
         shutdown: CancellationToken,
         ended: tokio::task::JoinHandle<()>,
+        metrics: Metrics,
     }
 
     async fn start(router: Router, header_timeout: Duration, max_connections: usize) -> Running {
+        start_with(router, header_timeout, max_connections, None).await
+    }
+
+    pub(super) async fn start_with(
+        router: Router,
+        header_timeout: Duration,
+        max_connections: usize,
+        tls: Option<Tls>,
+    ) -> Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let limits = ServeLimits {
-            header_timeout,
-            write_timeout: Duration::from_millis(200),
-            max_connections,
-            shutdown_grace: Duration::from_secs(5),
+        let metrics = Metrics::new(Vec::new());
+        let set = Finish {
+            ids: Arc::new(CountingIds::default()),
+            handler_timeout: Duration::from_secs(30),
+            max_requests: 10_000,
+            hsts: false,
+            metrics: metrics.clone(),
+        };
+        let serving = Serving {
+            listener,
+            service: Edge::new(router, set),
+            limits: ServeLimits {
+                header_timeout,
+                write_timeout: Duration::from_millis(200),
+                max_connections,
+                shutdown_grace: Duration::from_secs(5),
+            },
+            tls,
+            metrics: metrics.clone(),
         };
         let tasks = TaskTracker::new();
-        let ended = tasks.spawn(serve(listener, router, limits, shutdown.clone()));
+        let ended = tasks.spawn(serve(serving, shutdown.clone()));
         Running {
             address,
             shutdown,
             ended,
+            metrics,
         }
     }
 
@@ -203,8 +324,11 @@ mod tests {
         let served = async {
             loop {
                 let mut next = TcpStream::connect(running.address).await.unwrap();
-                let mut byte = [0; 1];
-                if next.write_all(ASK).await.is_ok() && next.read_exact(&mut byte).await.is_ok() {
+                let mut head = [0; 12];
+                if next.write_all(ASK).await.is_ok()
+                    && next.read_exact(&mut head).await.is_ok()
+                    && &head == b"HTTP/1.1 200"
+                {
                     return;
                 }
                 tokio::task::yield_now().await;
@@ -216,19 +340,41 @@ mod tests {
         drop(deaf);
     }
 
+    /// L2, L4
     #[tokio::test]
-    async fn connections_are_bounded() {
-        let running = start(Router::new(), Duration::from_secs(30), 1).await;
+    async fn over_the_limit_only_health_is_answered() {
+        let router = Router::new()
+            .route("/", get(async || "fine"))
+            .route("/healthz", get(async || "alive"));
+        let running = start(router, Duration::from_secs(30), 1).await;
         let mut first = TcpStream::connect(running.address).await.unwrap();
         first.write_all(ASK).await.unwrap();
         let mut byte = [0; 12];
         first.read_exact(&mut byte).await.unwrap();
-        assert_eq!(&byte, b"HTTP/1.1 404");
-        let mut second = TcpStream::connect(running.address).await.unwrap();
-        let mut text = Vec::new();
-        // Closed with unread bytes may show as a reset; either way nothing was answered.
-        let _closed = second.read_to_end(&mut text).await;
-        assert!(text.is_empty());
+        assert_eq!(&byte, b"HTTP/1.1 200");
+        // Many that say nothing wait in the reserve, and none of them keeps out who asks.
+        let mut silent = Vec::new();
+        for _ in 0..200 {
+            silent.push(TcpStream::connect(running.address).await.unwrap());
+        }
+        let ask = async |path: &str| {
+            let mut stream = TcpStream::connect(running.address).await.unwrap();
+            let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.unwrap();
+            read_all(&mut stream).await
+        };
+        let shed = ask("/").await;
+        assert!(shed.starts_with("HTTP/1.1 503"), "{shed}");
+        assert!(
+            shed.contains("retry-after: 1") && shed.contains("connection: close"),
+            "{shed}"
+        );
+        assert!(ask("/healthz").await.ends_with("alive"));
+        let text = running.metrics.text().unwrap();
+        assert!(
+            text.contains("resync_shed_total{reason=\"connections\"} 202"),
+            "{text}"
+        );
     }
 
     #[tokio::test]

@@ -7,14 +7,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use resync_auth::{CsrfTokens, LoginService, SessionService};
 use resync_chat::ChatService;
-use resync_kernel::{BoxError, Clock, IdGenerator};
+use resync_kernel::{BoxError, Clock, IdGenerator, SecretString};
 use resync_rag::KnowledgeService;
 use resync_tws::{ActionService, AuditService, PlanService};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::edge::cookies::CookieStyle;
+use crate::edge::limit::RateGate;
 use crate::edge::origin::Origins;
+use crate::metrics::Metrics;
 use crate::ws::Sockets;
 
 /// Everything a handler may use. Cheap to clone: all clones are the same one (P0-04).
@@ -64,6 +66,10 @@ pub struct Parts {
     pub store: Arc<dyn StoreProbe>,
     /// How the edge is set.
     pub edge: EdgeSettings,
+    /// How often one may ask.
+    pub limits: RateGate,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Open WebSockets.
     pub sockets: Sockets,
     /// The time.
@@ -81,6 +87,8 @@ pub struct Parts {
 pub struct EdgeSettings {
     /// The pages that may send requests.
     pub origins: Origins,
+    /// The pages of other origins that may also read the answers.
+    pub cors_origins: Vec<String>,
     /// How cookies are named and marked.
     pub cookies: CookieStyle,
     /// How many proxies stand in front.
@@ -89,6 +97,12 @@ pub struct EdgeSettings {
     pub max_upload_bytes: usize,
     /// The longest that a handler may take.
     pub handler_timeout: Duration,
+    /// Requests under way at once.
+    pub max_requests: usize,
+    /// Whether browsers are to come back by https only.
+    pub hsts: bool,
+    /// Who may read `/metrics` from elsewhere.
+    pub metrics_token: Option<SecretString>,
     /// How WebSockets are held.
     pub ws: WsSettings,
 }

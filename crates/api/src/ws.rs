@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::response::{IntoResponse, Response};
-use resync_auth::Permission;
+use resync_auth::{Permission, RateClass, RateKey};
 use resync_kernel::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -112,6 +112,10 @@ impl Conversation for Held {
             .app
             .sessions
             .authenticate(self.token.expose_secret())
+            .await?;
+        self.app
+            .limits
+            .pass(RateClass::Chat, RateKey::of(&principal))
             .await?;
         chat::answer_events(
             &self.app,

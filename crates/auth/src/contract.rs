@@ -12,6 +12,7 @@
 
 pub mod api_keys;
 pub mod lockout;
+pub mod rate_limit;
 pub mod sessions;
 pub mod setup;
 pub mod users;

@@ -51,6 +51,7 @@ mod lockout;
 mod memory;
 mod model;
 mod ports;
+mod rate_limit;
 mod service;
 mod token;
 mod workers;
@@ -65,6 +66,12 @@ pub use lockout::InProcessLockout;
 pub use memory::SessionMemory;
 pub use model::*;
 pub use ports::*;
+#[cfg(any(test, feature = "mocks"))]
+pub use rate_limit::MockRateLimiter;
+pub use rate_limit::{
+    InProcessRateLimiter, RateClass, RateDecision, RateKey, RateLimiter, RateLimiterError,
+    RateLimits,
+};
 pub use service::*;
 pub use token::{
     Claims, Minted, TokenConfig, TokenError, TokenMinter, TokenSetupError, TokenSubject,

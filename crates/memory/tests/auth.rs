@@ -80,3 +80,36 @@ mod lockout {
 
     resync_auth::lockout_store_contract!(make);
 }
+
+mod rate_limit {
+    use resync_auth::contract::rate_limit::RateLimiterHarness;
+    use resync_auth::{InProcessRateLimiter, RateLimiter, RateLimits};
+    use resync_kernel::Clock;
+
+    use super::*;
+
+    struct InProcess {
+        clock: Arc<ManualClock>,
+        limiter: Arc<InProcessRateLimiter>,
+    }
+
+    #[async_trait]
+    impl RateLimiterHarness for InProcess {
+        fn limiter(&self) -> Arc<dyn RateLimiter> {
+            self.limiter.clone()
+        }
+
+        async fn advance(&self, by: Duration) {
+            self.clock.advance(by);
+        }
+    }
+
+    fn make() -> Ready<InProcess> {
+        let clock = Arc::new(ManualClock::default());
+        let ours: Arc<dyn Clock> = clock.clone();
+        let limiter = Arc::new(InProcessRateLimiter::new(&RateLimits::default(), &ours));
+        ready(InProcess { clock, limiter })
+    }
+
+    resync_auth::rate_limiter_contract!(make);
+}

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use resync_api::serve::{ServeLimits, serve as serve_connections};
+use resync_api::serve::{ServeLimits, Serving, serve as serve_connections};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -62,12 +62,14 @@ pub async fn run(built: Built, listener: TcpListener, config: &Config) {
         built.shutdown.cancelled().await;
         Instant::now()
     };
-    let serving = serve_connections(
+    let serving = Serving {
         listener,
-        built.router.clone(),
+        service: built.edge.clone(),
         limits,
-        built.shutdown.clone(),
-    );
+        tls: built.tls.clone(),
+        metrics: built.app.metrics.clone(),
+    };
+    let serving = serve_connections(serving, built.shutdown.clone());
     let (began, ()) = tokio::join!(began, serving);
     built.close(grace.saturating_sub(began.elapsed())).await;
 }

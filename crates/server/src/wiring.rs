@@ -13,7 +13,9 @@ mod store;
 use std::sync::Arc;
 use std::time::Duration;
 
+use resync_api::edge::Edge;
 use resync_api::routes::router;
+use resync_api::serve::tls::{LOOK_EVERY, Tls};
 use resync_api::state::{App, Parts};
 use resync_api::ws::Sockets;
 use resync_auth::{AuthKeys, UserService};
@@ -71,8 +73,10 @@ impl StartError {
 pub struct Built {
     /// What the handlers share.
     pub app: App,
-    /// The routes and the pages.
-    pub router: axum::Router,
+    /// The routes and the pages, with the edge around them.
+    pub edge: Edge,
+    /// TLS, when the configuration has it.
+    pub tls: Option<Tls>,
     /// The users, for whoever makes some before the first request.
     pub users: UserService,
     /// Cancel it to end the server.
@@ -190,6 +194,9 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     auth::first_admin(config, &users).await?;
 
     observe(&plan, &database, &clock, &tracker, &background);
+    let sockets = Sockets::default();
+    let metrics = edge::metrics(&plan, &sockets);
+    let tls = edge::tls(config)?;
     let app = App::new(Parts {
         logins,
         sessions,
@@ -201,7 +208,9 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         knowledge,
         store: Arc::new(store::Probe(database.clone())),
         edge: edge::settings(config),
-        sockets: Sockets::default(),
+        limits: edge::limits(&config.limits, &clock, &metrics),
+        metrics,
+        sockets,
         clock,
         ids,
         tracker: tracker.clone(),
@@ -210,10 +219,14 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     let maintenance = background.clone();
     tracker.spawn(async move { plan.run_maintenance(maintenance).await });
     tracker.spawn(auth::sweep_sessions(app.clone(), background.clone()));
-    let router = router(app.clone(), resync_web::router());
+    if let Some(tls) = tls.clone() {
+        tracker.spawn(tls.watch(LOOK_EVERY, background.clone()));
+    }
+    let edge = router(&app, resync_web::router());
     Ok(Built {
         app,
-        router,
+        edge,
+        tls,
         users,
         shutdown,
         background,

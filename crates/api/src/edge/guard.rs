@@ -1,18 +1,26 @@
 //! Nobody reaches a handler that its guard does not let through.
 //!
-//! The order: who asks (401), whether a page of ours sends it (403), whether they may (403).
+//! The order: a body that says it is too large (413), who asks (401), whether a page of ours sends it
+//! (403), whether they may (403), how often (429).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
+use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use resync_auth::{Permission, Principal};
+use http_body_util::Limited;
+use resync_auth::{AddressKey, Permission, Principal, RateClass, RateKey};
 
 use super::client_address::client_address;
 use super::cookies::cookie;
+use super::limit::Counted;
+use super::trail::Trail;
+use crate::metrics::RouteMeter;
 use crate::problem::Problem;
 use crate::state::App;
 
@@ -42,22 +50,80 @@ impl Guard {
     }
 }
 
+/// What stands before one row of the table.
+pub(crate) struct Gate {
+    pub(crate) app: App,
+    pub(crate) guard: Guard,
+    pub(crate) class: Option<RateClass>,
+    pub(crate) meter: Arc<RouteMeter>,
+    /// Bytes of a body at most.
+    pub(crate) body_limit: usize,
+}
+
 /// The layer around every handler of the table.
-pub(crate) async fn guard(
-    State((app, guard)): State<(App, Guard)>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    match admit(&app, guard, &parts).await {
-        Ok(principal) => {
-            if let Some(principal) = principal {
-                parts.extensions.insert(principal);
-            }
-            next.run(Request::from_parts(parts, body)).await
-        }
-        Err(problem) => problem.into_response(),
+    if let Some(trail) = parts.extensions.get::<Trail>() {
+        trail.reached(&gate.meter);
     }
+    let body = match within(body, &parts.headers, gate.body_limit) {
+        Ok(body) => body,
+        Err(problem) => return problem.into_response(),
+    };
+    let principal = match admit(&gate.app, gate.guard, &parts).await {
+        Ok(principal) => principal,
+        Err(problem) => return problem.into_response(),
+    };
+    let counted = match count(&gate, principal.as_ref(), &parts).await {
+        Ok(counted) => counted,
+        Err(problem) => return problem.into_response(),
+    };
+    let mut response = if let Some(refused) = counted.as_ref().and_then(Counted::refused) {
+        refused.into_response()
+    } else {
+        if let Some(principal) = principal {
+            parts.extensions.insert(principal);
+        }
+        next.run(Request::from_parts(parts, body)).await
+    };
+    if let Some(counted) = counted {
+        counted.show(response.headers_mut());
+    }
+    response
+}
+
+/// The body, refused at once when it says that it is too large, and cut off when it turns out to be.
+fn within(body: Body, headers: &HeaderMap, limit: usize) -> Result<Body, Problem> {
+    if body.is_end_stream() {
+        return Ok(body);
+    }
+    let said = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if said.is_some_and(|said| said > u64::try_from(limit).unwrap_or(u64::MAX)) {
+        return Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-large",
+            "The body is larger than this address takes",
+        ));
+    }
+    Ok(Body::new(Limited::new(body, limit)))
+}
+
+/// Counts the request under the row's class: by who asks, or by address when nobody signed in.
+async fn count(
+    gate: &Gate,
+    principal: Option<&Principal>,
+    request: &Parts,
+) -> Result<Option<Counted>, Problem> {
+    let Some(class) = gate.class else {
+        return Ok(None);
+    };
+    let key = principal.map_or_else(
+        || RateKey::Address(AddressKey::of(address(request, &gate.app))),
+        RateKey::of,
+    );
+    gate.app.limits.count(class, key).await.map(Some)
 }
 
 async fn admit(app: &App, guard: Guard, request: &Parts) -> Result<Option<Principal>, Problem> {
@@ -136,23 +202,24 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
 /// From where they ask.
 #[derive(Debug, Clone, Copy)]
-pub struct From(pub std::net::IpAddr);
+pub struct From(pub IpAddr);
 
 impl FromRequestParts<App> for From {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let peer = parts
-            .extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map_or_else(
-                || SocketAddr::from(([0, 0, 0, 0], 0)),
-                |connection| connection.0,
-            );
-        Ok(Self(client_address(
-            &parts.headers,
-            peer,
-            app.edge.trusted_proxies,
-        )))
+        Ok(Self(address(parts, app)))
     }
+}
+
+/// The client's address, as far as our own proxies vouch for it.
+fn address(request: &Parts, app: &App) -> IpAddr {
+    let peer = request
+        .extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map_or_else(
+            || SocketAddr::from(([0, 0, 0, 0], 0)),
+            |connection| connection.0,
+        );
+    client_address(&request.headers, peer, app.edge.trusted_proxies)
 }

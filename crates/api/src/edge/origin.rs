@@ -67,7 +67,9 @@ enum Found {
     Foreign,
 }
 
-fn origin_of(url: &str) -> String {
+/// A URL's origin, as a browser writes it.
+#[must_use]
+pub fn origin_of(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let host = rest.split('/').next().unwrap_or("");
     let scheme = scheme.to_ascii_lowercase();

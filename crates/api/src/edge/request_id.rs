@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use resync_kernel::IdGenerator;
+use uuid::Uuid;
 
 /// The header in both directions.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -14,14 +14,17 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct RequestId(Arc<str>);
 
 impl RequestId {
-    /// The client's id if it is well formed, else a fresh one.
+    /// The client's id if it is well formed, else `own`.
     #[must_use]
-    pub fn of(headers: &HeaderMap, ids: &dyn IdGenerator) -> Self {
+    pub fn of(headers: &HeaderMap, own: Uuid) -> Self {
         headers
             .get(X_REQUEST_ID)
             .and_then(|value| value.to_str().ok())
             .and_then(Self::parse)
-            .unwrap_or_else(|| Self(ids.next().to_string().into()))
+            .unwrap_or_else(|| {
+                let mut text = Uuid::encode_buffer();
+                Self(Arc::from(&*own.hyphenated().encode_lower(&mut text)))
+            })
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -54,7 +57,6 @@ impl fmt::Display for RequestId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use resync_kernel::CountingIds;
 
     fn of(text: &str) -> RequestId {
         let mut headers = HeaderMap::new();
@@ -62,7 +64,7 @@ mod tests {
             X_REQUEST_ID,
             HeaderValue::from_bytes(text.as_bytes()).unwrap(),
         );
-        RequestId::of(&headers, &CountingIds::default())
+        RequestId::of(&headers, Uuid::from_u128(7))
     }
 
     #[test]

@@ -1,12 +1,22 @@
 //! How the edge is set: origins, cookies, limits.
 
+use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use resync_api::edge::cookies::CookieStyle;
-use resync_api::edge::origin::Origins;
+use resync_api::edge::limit::RateGate;
+use resync_api::edge::origin::{Origins, origin_of};
+use resync_api::metrics::{Metrics, Reading};
+use resync_api::serve::tls::{Tls, TlsFiles};
 use resync_api::state::{EdgeSettings, WsSettings};
+use resync_api::ws::Sockets;
+use resync_auth::{InProcessRateLimiter, RateLimits};
+use resync_kernel::Clock;
+use resync_tws::PlanService;
 
-use crate::config::Config;
+use super::StartError;
+use crate::config::{Config, LimitsConfig};
 
 /// How often an open WebSocket's session is looked at again.
 const SESSION_CHECK: Duration = Duration::from_secs(5);
@@ -14,17 +24,20 @@ const SESSION_CHECK: Duration = Duration::from_secs(5);
 pub(super) fn settings(config: &Config) -> EdgeSettings {
     let server = &config.server;
     // Plain names and no `Secure` only where nobody else can listen in, or where the operator says so.
+    let tls = server.tls_cert.is_some();
     let plain = server.insecure_cookies
         || (server.listen.ip().is_loopback()
+            && !tls
             && server
                 .public_url
                 .as_ref()
                 .is_none_or(|url| url.starts_with("http://")));
     let port = server.listen.port();
+    let scheme = if tls { "https" } else { "http" };
     let own = [
-        format!("http://{}", server.listen),
-        format!("http://localhost:{port}"),
-        format!("http://127.0.0.1:{port}"),
+        format!("{scheme}://{}", server.listen),
+        format!("{scheme}://localhost:{port}"),
+        format!("{scheme}://127.0.0.1:{port}"),
     ];
     let origins = own
         .into_iter()
@@ -32,6 +45,11 @@ pub(super) fn settings(config: &Config) -> EdgeSettings {
         .chain(server.allowed_origins.iter().cloned());
     EdgeSettings {
         origins: Origins::new(origins),
+        cors_origins: server
+            .allowed_origins
+            .iter()
+            .map(|url| origin_of(url))
+            .collect(),
         cookies: if plain {
             CookieStyle::Plain
         } else {
@@ -40,6 +58,14 @@ pub(super) fn settings(config: &Config) -> EdgeSettings {
         trusted_proxies: server.trusted_proxies,
         max_upload_bytes: config.rag.max_upload_bytes,
         handler_timeout: Duration::from_secs(server.body_timeout_seconds),
+        max_requests: server.max_requests,
+        // A browser ignores it over http, so a proxy with TLS may be told by `public_url`.
+        hsts: tls
+            || server
+                .public_url
+                .as_ref()
+                .is_some_and(|url| url.starts_with("https://")),
+        metrics_token: config.telemetry.metrics_token.clone(),
         ws: WsSettings {
             idle_timeout: Duration::from_secs(config.ws.idle_timeout_seconds),
             max_message_bytes: config.ws.max_message_bytes,
@@ -49,6 +75,93 @@ pub(super) fn settings(config: &Config) -> EdgeSettings {
             session_check: SESSION_CHECK,
         },
     }
+}
+
+/// The limits, and who counts.
+pub(super) fn limits(config: &LimitsConfig, clock: &Arc<dyn Clock>, metrics: &Metrics) -> RateGate {
+    // The configuration allows no zero.
+    let limit = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    let limits = RateLimits {
+        login: limit(config.login),
+        chat: limit(config.chat),
+        api: limit(config.api),
+        actions: limit(config.actions),
+        uploads: limit(config.uploads),
+    };
+    let limiter = Arc::new(InProcessRateLimiter::new(&limits, clock));
+    RateGate::new(limiter, limits, metrics.clone())
+}
+
+/// TLS, when the configuration has it.
+pub(super) fn tls(config: &Config) -> Result<Option<Tls>, StartError> {
+    let server = &config.server;
+    let (Some(cert), Some(key)) = (server.tls_cert.clone(), server.tls_key.clone()) else {
+        return Ok(None);
+    };
+    let client_ca = server.tls_client_ca.clone();
+    Tls::load(TlsFiles {
+        cert,
+        key,
+        client_ca,
+    })
+    .map(Some)
+    .map_err(|error| StartError::failed("server.tls_cert: TLS cannot be spoken", error))
+}
+
+/// The counters, and what is read out of the parts at each scrape.
+pub(super) fn metrics(plan: &PlanService, sockets: &Sockets) -> Metrics {
+    let (cache, reads, room, sockets) = (plan.clone(), plan.clone(), plan.clone(), sockets.clone());
+    let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+    Metrics::new(vec![
+        Reading::counters(
+            "cache_reads",
+            "Reads of the plan cache",
+            "kind",
+            move || {
+                let stats = reads.cache_stats();
+                named([
+                    ("hit", stats.hits),
+                    ("stale", stats.stale_hits),
+                    ("miss", stats.misses),
+                    ("coalesced", stats.coalesced),
+                ])
+            },
+        ),
+        Reading::counters(
+            "cache_events",
+            "What happened in the plan cache",
+            "kind",
+            move || {
+                let stats = cache.cache_stats();
+                named([
+                    ("refresh", stats.refreshes),
+                    ("fetch_error", stats.fetch_errors),
+                    ("eviction", stats.evictions),
+                    ("expired", stats.expired),
+                ])
+            },
+        ),
+        Reading::gauges(
+            "cache_held",
+            "What the plan cache holds",
+            "unit",
+            move || {
+                let stats = room.cache_stats();
+                named([
+                    ("entries", count(stats.entries)),
+                    ("bytes", count(stats.bytes)),
+                    ("in_flight", count(stats.in_flight)),
+                ])
+            },
+        ),
+        Reading::gauge("websockets", "WebSockets that are open", move || {
+            count(sockets.count())
+        }),
+    ])
+}
+
+fn named<const N: usize>(values: [(&str, u64); N]) -> Vec<(String, u64)> {
+    values.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
 #[cfg(test)]
@@ -62,6 +175,10 @@ mod tests {
             adjust(&mut config);
             settings(&config).cookies
         };
+        assert_eq!(
+            style(|config| config.server.tls_cert = Some("cert.pem".into())),
+            CookieStyle::Secure
+        );
         assert_eq!(style(|_| {}), CookieStyle::Plain);
         assert_eq!(
             style(|config| config.server.listen = ([0, 0, 0, 0], 8080).into()),
