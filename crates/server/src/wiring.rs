@@ -38,7 +38,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{CacheConfig, Config, ConfigError};
+use crate::config::{CacheConfig, Config, ConfigError, RagConfig};
 
 /// How often the plans are looked at for runs that have ended.
 const OBSERVE_EVERY: Duration = Duration::from_secs(30);
@@ -157,21 +157,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     complete_audit(&audit).await?;
     let engine_admin = administration(&keys, configured, &plan, &audit, &database, &clock)?;
     take_in(&engine_admin).await?;
-    let knowledge = KnowledgeService::new(KnowledgeParts {
-        documents: Arc::new(SqliteDocumentRepository::new(database.clone())),
-        clock: clock.clone(),
-        ids: ids.clone(),
-        tasks: tracker.clone(),
-        config: KnowledgeConfig {
-            max_upload_bytes: config.rag.max_upload_bytes,
-            chunk_chars: config.rag.chunk_chars,
-            ..KnowledgeConfig::default()
-        },
-    });
-    knowledge
-        .load()
-        .await
-        .map_err(|error| StartError::failed("the documents cannot be loaded", error))?;
+    let knowledge = knowledge(&config.rag, &database, &clock, &ids, &tracker).await?;
     let chat = ChatService::new(ChatParts {
         plan: Arc::new(plan.clone()),
         knowledge: Arc::new(knowledge.clone()),
@@ -281,6 +267,32 @@ async fn take_in(engines: &EngineAdminService) -> Result<(), StartError> {
         tracing::error!(engine.name = %name, why, "an engine that was added cannot be used");
     }
     Ok(())
+}
+
+/// The documents, loaded.
+async fn knowledge(
+    config: &RagConfig,
+    database: &SqliteDatabase,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<dyn IdGenerator>,
+    tracker: &TaskTracker,
+) -> Result<KnowledgeService, StartError> {
+    let knowledge = KnowledgeService::new(KnowledgeParts {
+        documents: Arc::new(SqliteDocumentRepository::new(database.clone())),
+        clock: clock.clone(),
+        ids: ids.clone(),
+        tasks: tracker.clone(),
+        config: KnowledgeConfig {
+            max_upload_bytes: config.max_upload_bytes,
+            chunk_chars: config.chunk_chars,
+            ..KnowledgeConfig::default()
+        },
+    });
+    knowledge
+        .load()
+        .await
+        .map_err(|error| StartError::failed("the documents cannot be loaded", error))?;
+    Ok(knowledge)
 }
 
 /// Actions that were under way when the last run ended get their outcome: unknown.
