@@ -361,9 +361,7 @@ impl fmt::Debug for Reading {
 
 impl Collector for Reading {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        // The registry's prefix is for its own metrics only.
-        let name = format!("resync_{}", self.name);
-        let mut metric = encoder.encode_descriptor(&name, self.help, None, self.kind)?;
+        let mut metric = encoder.encode_descriptor(self.name, self.help, None, self.kind)?;
         for (value, number) in (self.read)() {
             let number_f = i64::try_from(number).unwrap_or(i64::MAX);
             let labels: Vec<(&str, &str)> = self
