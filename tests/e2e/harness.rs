@@ -67,6 +67,11 @@ impl Resync {
         // The hash's cost is proved elsewhere; here it would only make each test wait.
         config.auth.bcrypt_cost = 4;
         config.tws.timeout_seconds = 2;
+        // Every user of a test comes from one address; the limits are proved in `edge`.
+        config.limits.login = 100_000;
+        config.limits.chat = 100_000;
+        config.limits.actions = 100_000;
+        config.limits.api = 100_000;
         (options.adjust)(&mut config);
         let engine = DemoEngine {
             name: "sim".to_owned(),
