@@ -38,7 +38,7 @@ async fn the_headers_of_the_page_are_exactly_these() {
         CSP,
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
          connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; \
-         frame-ancestors 'none'"
+         frame-ancestors 'none'; require-trusted-types-for 'script'"
     );
     let expected = [
         ("cache-control", "no-cache"),
