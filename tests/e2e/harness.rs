@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use reqwest::header::{COOKIE, HeaderMap, HeaderValue, ORIGIN, SET_COOKIE};
+use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue, ORIGIN, SET_COOKIE};
 use reqwest::{Client, Method, Response};
 use resync_auth::{NewUser, Role, Username};
 use resync_kernel::SecretString;
@@ -180,6 +180,18 @@ impl Resync {
         }
     }
 
+    /// Somebody who shows an API key, from nowhere in particular: no cookie, no origin, no CSRF token.
+    pub(crate) fn with_key(&self, key: &str) -> Session {
+        let mut headers = HeaderMap::new();
+        let value = HeaderValue::try_from(format!("Bearer {key}")).unwrap();
+        headers.insert(AUTHORIZATION, value);
+        Session {
+            client: self.client.clone(),
+            base: self.origin(),
+            headers,
+        }
+    }
+
     /// Takes the engine away, as if its machine died.
     pub(crate) async fn kill_engine(&mut self) {
         self.simulator.take().unwrap().stop().await;
@@ -222,6 +234,19 @@ impl Session {
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> (u16, Value) {
         read(self.send(Method::POST, path, Some(body)).await).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> (u16, Value) {
+        read(self.send(Method::DELETE, path, None).await).await
+    }
+
+    /// Makes an API key and returns its id and text.
+    pub(crate) async fn make_key(&self, scopes: &[&str]) -> (String, String) {
+        let body = json!({"name": "a robot", "scopes": scopes, "expires_in_days": 30});
+        let (status, made) = self.post("/api/v1/auth/api-keys", body).await;
+        assert_eq!(status, 201, "{made}");
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        (text(&made["api_key"]["id"]), text(&made["key"]))
     }
 
     pub(crate) async fn ask(&self, message: &str) -> Value {

@@ -6,7 +6,9 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod accounts;
 mod actions;
+mod apikeys;
 mod faults;
 mod harness;
 mod knowledge;

@@ -3,6 +3,7 @@
 pub mod client_address;
 pub mod cookies;
 pub(crate) mod cors;
+pub(crate) mod credential;
 pub mod extract;
 pub mod finish;
 pub mod guard;

@@ -6,6 +6,7 @@
 //! - [`serve::serve`] is our own accept loop, with the timers that `axum::serve` lacks.
 //! - Nothing here is a global; everything a handler needs is in [`state::App`], built once by the server.
 
+mod admin;
 mod audit;
 mod auth;
 mod cache;

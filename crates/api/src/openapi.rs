@@ -3,7 +3,9 @@
 use axum::Json;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder,
     PathItem, PathsBuilder, Ref, RefOr, Required, ResponseBuilder, Schema, Type,
@@ -39,6 +41,17 @@ pub fn document(routes: &[Route]) -> OpenApi {
                 "resync_session",
                 "Set by auth/login; named __Host-resync_session over https.",
             ))),
+        )
+        .security_scheme(
+            "api_key",
+            SecurityScheme::Http(
+                HttpBuilder::new()
+                    .scheme(HttpAuthScheme::Bearer)
+                    .description(Some(
+                        "An API key of auth/api-keys. With one, the cookie is not looked at.",
+                    ))
+                    .build(),
+            ),
         )
         .build();
     OpenApiBuilder::new()
@@ -99,10 +112,19 @@ fn operation(
                 .build(),
         ));
     }
-    if route.guard != Guard::Public {
-        operation = operation.security(SecurityRequirement::new("session", Vec::<String>::new()));
+    for scheme in security(route.guard) {
+        operation = operation.security(SecurityRequirement::new(*scheme, Vec::<String>::new()));
     }
     operation.build()
+}
+
+/// What proves who asks; any one of these is enough.
+fn security(guard: Guard) -> &'static [&'static str] {
+    match guard {
+        Guard::Public => &[],
+        Guard::Session | Guard::SessionWith(_) => &["session"],
+        Guard::Authenticated | Guard::Permission(_) | Guard::Socket(_) => &["session", "api_key"],
+    }
 }
 
 fn answer_of(

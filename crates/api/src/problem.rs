@@ -7,6 +7,7 @@
 //!
 //! A [`Problem`] becomes its body in [`crate::edge::finish`], which knows the request id.
 
+pub(crate) mod accounts;
 mod mapping;
 
 use std::sync::Arc;

@@ -4,6 +4,8 @@
 //! 2. The guard of a row is the layer around its handler, so the table cannot say one thing and the
 //!    router do another (I-01).
 
+mod accounts;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -24,13 +26,13 @@ use crate::edge::{cors, trail::Trail};
 use crate::metrics::{self, RouteMeter};
 use crate::problem::Problem;
 use crate::state::App;
-use crate::{audit, auth, cache, chat, openapi, rag, system, tws, ws};
+use crate::{audit, cache, chat, openapi, rag, system, tws, ws};
 
 /// Bytes of a body where the row says nothing else.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// The pages, which the crate `web` serves: public, and without a handler here.
-pub const PAGES: &[(&str, &str)] = &[("GET", "/"), ("GET", "/assets/{*path}")];
+pub const PAGES: &[(&str, &str)] = &[("GET", "/"), ("GET", "/setup"), ("GET", "/assets/{*path}")];
 
 /// A named schema, put into the list with all it refers to.
 pub(crate) type SchemaOf = fn(&mut Vec<(String, RefOr<Schema>)>) -> String;
@@ -132,24 +134,12 @@ const CURSOR: (&str, &str) = ("cursor", "`next_cursor` of the page before.");
 
 /// Every route but the pages.
 #[must_use]
-#[expect(clippy::too_many_lines, reason = "one row a route, and nothing else")]
 pub fn table() -> Vec<Route> {
-    use Guard::{Authenticated, Public, Socket};
+    use Guard::{Public, Socket};
     use Permission as P;
     let get = |path, guard, summary| Get(path, guard, summary);
     let can = Guard::Permission;
-    vec![
-        Route::new(Method::POST, "/api/v1/auth/login", Public, "Sign in", auth::login)
-            .class(RateClass::Login)
-            .takes::<auth::LoginRequest>()
-            .gives::<auth::LoginAnswer>(200),
-        get("/api/v1/auth/verify", Authenticated, "Who is signed in")
-            .by(auth::verify)
-            .gives::<auth::VerifyAnswer>(200),
-        Route::new(Method::POST, "/api/v1/auth/logout", Authenticated, "Sign out", auth::logout)
-            .gives::<auth::LogoutAnswer>(200),
-        Route::new(Method::POST, "/api/v1/auth/logout-all", Authenticated, "Sign out everywhere", auth::logout_all)
-            .gives::<auth::LogoutAnswer>(200),
+    let rest = vec![
         get("/api/v1/tws/engines", can(P::ReadPlan), "The engines and how they are").by(tws::reads::engines),
         get("/api/v1/tws/summary", can(P::ReadPlan), "The plan at a glance").by(tws::reads::summary).query(&[ENGINE]),
         get("/api/v1/tws/jobs", can(P::ReadPlan), "Jobs that match").by(tws::reads::jobs).query(&[
@@ -235,7 +225,11 @@ pub fn table() -> Vec<Route> {
         // Its own guard: a token of its own, or this machine.
         get("/metrics", Public, "What is counted, in the text format of OpenMetrics").by(metrics::get),
         get("/openapi.json", Public, "This document").by(openapi::get),
-    ]
+    ];
+    let mut table = accounts::own();
+    table.extend(accounts::administration());
+    table.extend(rest);
+    table
 }
 
 /// The first half of a GET row, so that the handler's type is inferred by [`Get::by`].

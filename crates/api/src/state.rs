@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use resync_auth::{CsrfTokens, LoginService, SessionService};
+use resync_auth::{
+    ApiKeyService, CsrfTokens, LoginService, SessionService, SetupService, UserService,
+};
 use resync_chat::ChatService;
 use resync_kernel::{BoxError, Clock, IdGenerator, SecretString};
 use resync_rag::KnowledgeService;
@@ -50,6 +52,12 @@ pub struct Parts {
     pub logins: LoginService,
     /// Who asks.
     pub sessions: SessionService,
+    /// Which machine asks.
+    pub keys: ApiKeyService,
+    /// The accounts.
+    pub users: Arc<UserService>,
+    /// The first administrator.
+    pub setup: SetupService,
     /// The proof that our page sent a request.
     pub csrf: CsrfTokens,
     /// Reads of the plan.

@@ -9,13 +9,12 @@ use async_trait::async_trait;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::response::{IntoResponse, Response};
-use resync_auth::{Permission, RateClass, RateKey};
-use resync_kernel::{ExposeSecret, SecretString};
+use resync_auth::{For, Permission, RateClass, RateKey};
 use serde_json::Value;
 
 use crate::chat;
-use crate::edge::cookies::cookie;
-use crate::edge::guard::Caller;
+use crate::edge::credential::Credential;
+use crate::edge::guard::{Caller, Shown};
 use crate::problem::Problem;
 use crate::state::App;
 use connection::{Conversation, Question, Timing, run};
@@ -30,9 +29,7 @@ const MAX_WRITE_BUFFER_BYTES: usize = 256 * 1024;
 pub(crate) async fn upgrade(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (mut parts, _) = request.into_parts();
     let Caller(principal) = Caller::from_request_parts(&mut parts, &app).await?;
-    let token: SecretString = cookie(&parts.headers, app.edge.cookies.session())
-        .ok_or_else(Problem::unauthenticated)?
-        .into();
+    let Shown(credential) = Shown::from_request_parts(&mut parts, &app).await?;
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app)
         .await
         .map_err(|_| {
@@ -64,7 +61,7 @@ pub(crate) async fn upgrade(State(app): State<App>, request: Request) -> Result<
             let shutdown = app.shutdown.clone();
             // The tracker waits for open sockets at shutdown.
             let tracker = app.tracker.clone();
-            let conversation = Held { app, token };
+            let conversation = Held { app, credential };
             tracker
                 .track_future(async move { run(socket, &conversation, timing, shutdown).await })
                 .await;
@@ -84,21 +81,16 @@ async fn refuse(mut socket: WebSocket, send_timeout: Duration) {
         tokio::time::timeout(send_timeout, socket.send(Message::Close(Some(close)))).await;
 }
 
-/// A socket and the session it was opened with.
+/// A socket and what it was opened with: a session that ends, or a key that is revoked, ends it.
 struct Held {
     app: App,
-    token: SecretString,
+    credential: Credential,
 }
 
 #[async_trait]
 impl Conversation for Held {
     async fn still_allowed(&self) -> Result<bool, Problem> {
-        match self
-            .app
-            .sessions
-            .authenticate(self.token.expose_secret())
-            .await
-        {
+        match self.credential.authenticate(&self.app, For::Change).await {
             Ok(principal) => Ok(principal.can(Permission::Chat)),
             Err(error) => match Problem::from(error) {
                 problem if problem.status().is_server_error() => Err(problem),
@@ -108,11 +100,13 @@ impl Conversation for Held {
     }
 
     async fn answer(&self, question: Question) -> Result<Vec<Value>, Problem> {
-        let principal = self
-            .app
-            .sessions
-            .authenticate(self.token.expose_secret())
-            .await?;
+        let principal = self.credential.authenticate(&self.app, For::Change).await?;
+        if !principal.can(Permission::Chat) {
+            return Err(Problem::forbidden(
+                "not-permitted",
+                "Your role does not allow this",
+            ));
+        }
         self.app
             .limits
             .pass(RateClass::Chat, RateKey::of(&principal))

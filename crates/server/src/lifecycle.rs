@@ -6,6 +6,7 @@
 //!    which begin at the signal.
 //! 3. A second signal ends the process at once.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use resync_api::serve::{ServeLimits, Serving, serve as serve_connections};
@@ -15,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::wiring::{Built, StartError, build};
+use crate::wiring::{Built, StartError, build, setup_notice};
 
 /// Runs the server of this configuration until a signal ends it.
 ///
@@ -25,6 +26,10 @@ pub async fn serve(config: &Config) -> Result<(), StartError> {
     let (config, listener) = bind(config.clone()).await?;
     let built = build(&config, None).await?;
     tracing::info!(address = %config.server.listen, "listening");
+    if let Some(notice) = setup_notice(&config, &built.app).await? {
+        // Where nobody reads it, the next start makes another one.
+        let _told = writeln!(std::io::stderr().lock(), "{notice}");
+    }
     let _watch = until_signal(built.shutdown.clone());
     run(built, listener, &config).await;
     tracing::info!("ended");

@@ -10,6 +10,8 @@ mod engines;
 mod sealer;
 mod store;
 
+pub(crate) use auth::setup_notice;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,7 +80,7 @@ pub struct Built {
     /// TLS, when the configuration has it.
     pub tls: Option<Tls>,
     /// The users, for whoever makes some before the first request.
-    pub users: UserService,
+    pub users: Arc<UserService>,
     /// Cancel it to end the server.
     pub shutdown: CancellationToken,
     background: CancellationToken,
@@ -175,18 +177,19 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         tracker.clone(),
         background.clone(),
     )?;
-    let (logins, sessions, csrf) = auth::services(config, &keys, &ports)?;
-    let users = UserService::new(ports.clone(), auth::password_policy(config)?);
-    auth::first_admin(config, &users).await?;
+    let accounts = auth::accounts(config, &keys, &ports, &database).await?;
 
     observe(&plan, &database, &clock, &tracker, &background);
     let sockets = Sockets::default();
     let metrics = edge::metrics(&plan, &sockets);
     let tls = edge::tls(config)?;
     let app = App::new(Parts {
-        logins,
-        sessions,
-        csrf,
+        logins: accounts.logins,
+        sessions: accounts.sessions,
+        keys: accounts.keys,
+        users: accounts.users.clone(),
+        setup: accounts.setup,
+        csrf: accounts.csrf,
         plan: plan.clone(),
         actions,
         audit,
@@ -213,7 +216,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         app,
         edge,
         tls,
-        users,
+        users: accounts.users,
         shutdown,
         background,
         tracker,

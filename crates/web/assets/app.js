@@ -1,5 +1,6 @@
 // The page as a whole: who is signed in, which engine, what is open.
 import { html, Page, useCallback, useEffect, useMemo, useRef, useState } from "./lib.js";
+import { AccountSheet } from "./account.js";
 import { ActionDialog } from "./action.js";
 import { call, onUnauthenticated } from "./api.js";
 import { Board } from "./board.js";
@@ -10,6 +11,7 @@ import { JobsSheet } from "./jobs.js";
 import { useLanguage, useTexts } from "./language.js";
 import { useRoute } from "./location.js";
 import { Note, ProblemNote } from "./parts.js";
+import { SETUP, Setup, takeToken } from "./setup.js";
 import { SignIn } from "./signin.js";
 
 /** How long before the end of the session we say so, in milliseconds. */
@@ -23,8 +25,13 @@ export function App() {
   const [problem, setProblem] = useState(null);
   const [reason, setReason] = useState(null);
   const [fresh, setFresh] = useState(false);
+  const [setup, setSetup] = useState(() => (window.location.pathname === SETUP ? { token: takeToken() } : null));
 
   const start = useCallback(async () => {
+    if (setup) {
+      setStarting(false);
+      return;
+    }
     setStarting(true);
     setProblem(null);
     try {
@@ -46,6 +53,16 @@ export function App() {
   const words = { t, tn, language };
   let view;
   if (starting) view = html`<p class="starting" role="status">${t("starting")}</p>`;
+  else if (setup)
+    view = html`<${Setup}
+      token=${setup.token}
+      switcher=${switcher}
+      onDone=${() => {
+        window.history.replaceState(null, "", "/");
+        setReason("setup_done");
+        setSetup(null);
+      }}
+    />`;
   else if (problem)
     view = html`<main class="starting" id="main"><h1>Resync</h1><${ProblemNote} problem=${problem} again=${start} /></main>`;
   else if (!user)
@@ -65,6 +82,7 @@ export function App() {
       user=${user}
       switcher=${switcher}
       fresh=${fresh}
+      renew=${(expiresAt) => setUser((old) => ({ ...old, expires_at: expiresAt }))}
       onSignedOut=${(why) => {
         setUser(null);
         setReason(why);
@@ -74,7 +92,7 @@ export function App() {
 }
 
 /** The page of someone who is signed in. */
-function Desk({ words, user, switcher, fresh, onSignedOut }) {
+function Desk({ words, user, switcher, fresh, renew, onSignedOut }) {
   const { t } = words;
   const [route, go] = useRoute();
   const [engines, setEngines] = useState(null);
@@ -100,7 +118,7 @@ function Desk({ words, user, switcher, fresh, onSignedOut }) {
 
   const engine = engines?.find((one) => one.name === chosen) ?? engines?.[0] ?? null;
   const shared = useMemo(
-    () => ({ ...words, user, engine, go, act: setTarget, changes }),
+    () => ({ ...words, user, renew, engine, go, act: setTarget, changes }),
     [words.t, user, engine, go, changes],
   );
 
@@ -143,7 +161,9 @@ function Desk({ words, user, switcher, fresh, onSignedOut }) {
         <div class="top-tools">
           <a class="narrow-only" href="#message" onClick=${jump("message")}>${t("chat")}</a>
           ${switcher}
-          <span class="who">${user.username}</span>
+          <button type="button" class="quiet" onClick=${() => go({ page: "account" })}>
+            <span class="sr-only">${t("account")}: </span>${user.username}
+          </button>
           <button type="button" class="quiet" onClick=${signOut}>${t("sign_out")}</button>
         </div>
       </header>
@@ -164,6 +184,7 @@ function Desk({ words, user, switcher, fresh, onSignedOut }) {
       <//>`}
       ${route.page === "jobs" && html`<${JobsSheet} key=${route.status} status=${route.status} onClose=${closePanel} />`}
       ${route.page === "document" && html`<${DocumentSheet} key=${route.id} route=${route} onClose=${closePanel} />`}
+      ${route.page === "account" && html`<${AccountSheet} onClose=${closePanel} />`}
       ${target &&
       html`<${ActionDialog}
         target=${target}

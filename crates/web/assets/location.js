@@ -1,11 +1,11 @@
 // Where the page stands, as the hash of its address: `#job/<id>/run/<run>/L12-L14` opens a job at
 // lines of a log, `#job/<id>/engine/<name>` one of another engine than the chosen one,
-// `#document/<id>/L3-L9` a document, `#jobs/<status>` a list. Anything else is the board.
+// `#document/<id>/L3-L9` a document, `#jobs/<status>` a list, `#account` one's own account. Anything else is the board.
 import { useCallback, useEffect, useState } from "./lib.js";
 
 /**
  * @typedef {{from: number, to: number}} Lines
- * @typedef {{page: "board"} | {page: "jobs", status: string} | {page: "job", id: string, engine?: string, run?: string, lines?: Lines}
+ * @typedef {{page: "board"} | {page: "account"} | {page: "jobs", status: string} | {page: "job", id: string, engine?: string, run?: string, lines?: Lines}
  *   | {page: "document", id: string, lines?: Lines}} Route
  */
 
@@ -13,6 +13,7 @@ import { useCallback, useEffect, useState } from "./lib.js";
 export function parse(hash) {
   const parts = hash.replace(/^#/, "").split("/").map(decode);
   const [page, id, ...rest] = parts;
+  if (page === "account") return { page };
   if (!id) return { page: "board" };
   if (page === "jobs") return { page, status: id };
   if (page === "document") return { page, id, lines: linesOf(rest[0]) };
@@ -27,6 +28,7 @@ export function parse(hash) {
 
 /** @param {Route} route */
 export function hashOf(route) {
+  if (route.page === "account") return "#account";
   const parts = [route.page, route.status ?? route.id];
   if (route.engine) parts.push("engine", route.engine);
   if (route.run) parts.push("run", route.run);

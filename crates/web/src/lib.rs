@@ -1,6 +1,6 @@
 //! The operator's page and its assets, inside the binary.
 //!
-//! 1. One page at `/`, its files under `/assets/`; anything else is not ours and answers 404.
+//! 1. One page at `/` and `/setup`, its files under `/assets/`; anything else is not ours and answers 404.
 //! 2. Every answer carries the whole set of [`SECURITY_HEADERS`]; [`CSP`] lets nothing run or load
 //!    that is not a file of ours, so text from a log, a document or a model stays inert (B6).
 //! 3. The page asks only what [`API_CALLS`] lists (I-02).

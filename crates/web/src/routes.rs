@@ -1,4 +1,4 @@
-//! The two routes of the pages.
+//! The routes of the pages.
 //!
 //! Names of files carry no hash, so a browser asks again each time and mostly gets a 304: a new
 //! binary never meets an old script.
@@ -15,9 +15,9 @@ use crate::assets::{Asset, asset, page};
 use crate::headers::SECURITY_HEADERS;
 
 /// Method and path of the routes of [`router`], all open to everyone: the page holds no data.
-pub const ROUTES: &[(&str, &str)] = &[("GET", "/"), ("GET", "/assets/{*path}")];
+pub const ROUTES: &[(&str, &str)] = &[("GET", "/"), ("GET", "/setup"), ("GET", "/assets/{*path}")];
 
-/// The page at `/` and its files under `/assets/`, to be merged into the server's router.
+/// The page at `/` and, for the one-time link of the first start, at `/setup`; its files under `/assets/`, to be merged into the server's router.
 ///
 /// Answers 200 with the file, 304 when `If-None-Match` names its `ETag`, 404 for anything that is
 /// not a file of ours, and 405 for any method but GET and HEAD.
@@ -27,6 +27,7 @@ where
 {
     Router::new()
         .route("/", get(index))
+        .route("/setup", get(index))
         .route("/assets/{*path}", get(file))
 }
 

@@ -1,7 +1,11 @@
 //! Nobody reaches a handler that its guard does not let through.
 //!
-//! The order: a body that says it is too large (413), who asks (401), whether a page of ours sends it
-//! (403), whether they may (403), how often (429).
+//! 1. The order: a body that says it is too large (413), who asks (401), whether a page of ours sends it
+//!    (403), whether they may (403), how often (429).
+//! 2. What comes with a session's cookie and changes something needs the proof that our page sent it;
+//!    what comes with an API key does not (see [`super::credential`]).
+//! 3. An API key reaches nothing that outlives it: accounts, sessions, passwords and keys are changed
+//!    by somebody who signed in.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -14,14 +18,16 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::Limited;
-use resync_auth::{AddressKey, Permission, Principal, RateClass, RateKey};
+use resync_auth::{AddressKey, For, Permission, Principal, RateClass, RateKey};
 
 use super::client_address::client_address;
 use super::cookies::cookie;
+use super::credential::Credential;
 use super::limit::Counted;
 use super::trail::Trail;
 use crate::metrics::RouteMeter;
 use crate::problem::Problem;
+use crate::problem::accounts::session_required;
 use crate::state::App;
 
 /// Who may ask.
@@ -29,10 +35,14 @@ use crate::state::App;
 pub enum Guard {
     /// Anybody, but no page of a foreign origin.
     Public,
-    /// Anybody who signed in.
+    /// Anybody who is proven, by a session or an API key.
     Authenticated,
-    /// Who signed in and has this permission.
+    /// Anybody who signed in; an API key is refused.
+    Session,
+    /// Who is proven, by a session or an API key, and has this permission.
     Permission(Permission),
+    /// Who signed in and has this permission; an API key is refused.
+    SessionWith(Permission),
     /// The same for a WebSocket, whose `Origin` must be ours.
     Socket(Permission),
 }
@@ -44,7 +54,9 @@ impl Guard {
         match self {
             Self::Public => "public".to_owned(),
             Self::Authenticated => "authenticated".to_owned(),
+            Self::Session => "session".to_owned(),
             Self::Permission(permission) => permission.as_str().to_owned(),
+            Self::SessionWith(permission) => format!("{} (session)", permission.as_str()),
             Self::Socket(permission) => format!("{} (socket)", permission.as_str()),
         }
     }
@@ -70,18 +82,25 @@ pub(crate) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next:
         Ok(body) => body,
         Err(problem) => return problem.into_response(),
     };
-    let principal = match admit(&gate.app, gate.guard, &parts).await {
-        Ok(principal) => principal,
+    let admitted = match admit(&gate.app, gate.guard, &parts).await {
+        Ok(admitted) => admitted,
         Err(problem) => return problem.into_response(),
     };
-    let counted = match count(&gate, principal.as_ref(), &parts).await {
+    let counted = match count(
+        &gate,
+        admitted.as_ref().map(|(_, principal)| principal),
+        &parts,
+    )
+    .await
+    {
         Ok(counted) => counted,
         Err(problem) => return problem.into_response(),
     };
     let mut response = if let Some(refused) = counted.as_ref().and_then(Counted::refused) {
         refused.into_response()
     } else {
-        if let Some(principal) = principal {
+        if let Some((credential, principal)) = admitted {
+            parts.extensions.insert(credential);
             parts.extensions.insert(principal);
         }
         next.run(Request::from_parts(parts, body)).await
@@ -126,7 +145,11 @@ async fn count(
     gate.app.limits.count(class, key).await.map(Some)
 }
 
-async fn admit(app: &App, guard: Guard, request: &Parts) -> Result<Option<Principal>, Problem> {
+async fn admit(
+    app: &App,
+    guard: Guard,
+    request: &Parts,
+) -> Result<Option<(Credential, Principal)>, Problem> {
     let headers = &request.headers;
     let changes = !matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS);
     let permission = match guard {
@@ -136,15 +159,28 @@ async fn admit(app: &App, guard: Guard, request: &Parts) -> Result<Option<Princi
             }
             return Ok(None);
         }
-        Guard::Authenticated => None,
-        Guard::Permission(permission) | Guard::Socket(permission) => Some(permission),
+        Guard::Authenticated | Guard::Session => None,
+        Guard::Permission(permission)
+        | Guard::SessionWith(permission)
+        | Guard::Socket(permission) => Some(permission),
     };
-    let token = cookie(headers, app.edge.cookies.session()).ok_or_else(Problem::unauthenticated)?;
-    let principal = app.sessions.authenticate(token).await?;
-    if matches!(guard, Guard::Socket(_)) && !app.edge.origins.allow_socket(headers) {
+    let credential =
+        Credential::of(headers, app.edge.cookies).ok_or_else(Problem::unauthenticated)?;
+    // A socket asks questions, which are kept: more than reading.
+    let purpose = if changes || matches!(guard, Guard::Socket(_)) {
+        For::Change
+    } else {
+        For::Read
+    };
+    let principal = credential.authenticate(app, purpose).await?;
+    if matches!(guard, Guard::Socket(_)) && !may_open(app, &credential, headers) {
         return Err(foreign_origin());
     }
-    if changes {
+    if credential.is_key() {
+        if matches!(guard, Guard::Session | Guard::SessionWith(_)) {
+            return Err(session_required());
+        }
+    } else if changes {
         check_change(app, &principal, headers)?;
     }
     if permission.is_some_and(|permission| !principal.can(permission)) {
@@ -153,7 +189,17 @@ async fn admit(app: &App, guard: Guard, request: &Parts) -> Result<Option<Princi
             "Your role does not allow this",
         ));
     }
-    Ok(Some(principal))
+    Ok(Some((credential, principal)))
+}
+
+/// A socket that a cookie opens must come from our page; a key is no page's, but what names a foreign
+/// one is refused all the same.
+fn may_open(app: &App, credential: &Credential, headers: &HeaderMap) -> bool {
+    if credential.is_key() {
+        app.edge.origins.allow_anonymous(headers)
+    } else {
+        app.edge.origins.allow_socket(headers)
+    }
 }
 
 /// A change that comes with a cookie must come from our page, which can read the CSRF cookie.
@@ -194,6 +240,23 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
         parts
             .extensions
             .get::<Principal>()
+            .cloned()
+            .map(Self)
+            .ok_or_else(Problem::unauthenticated)
+    }
+}
+
+/// What they proved it with.
+#[derive(Debug, Clone)]
+pub(crate) struct Shown(pub(crate) Credential);
+
+impl<S: Send + Sync> FromRequestParts<S> for Shown {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts
+            .extensions
+            .get::<Credential>()
             .cloned()
             .map(Self)
             .ok_or_else(Problem::unauthenticated)

@@ -1,7 +1,6 @@
-//! Every error of the domains, matched without `_` (P2-01).
+//! Every error of the domains but `auth`, matched without `_` (P2-01).
 
 use axum::http::StatusCode;
-use resync_auth::{AuthenticateError, LoginError};
 use resync_chat::ChatError;
 use resync_kernel::CursorError;
 use resync_rag::{KnowledgeError, SearchError, UploadError};
@@ -9,40 +8,6 @@ use resync_tws::ports::{AuditError, GatewayError, ProposalError};
 use resync_tws::{ConfirmError, NotAllowed, ProposeError, ReadError, UnknownEngine};
 
 use super::Problem;
-
-impl From<LoginError> for Problem {
-    fn from(error: LoginError) -> Self {
-        match error {
-            LoginError::BadCredentials => Self::new(
-                StatusCode::UNAUTHORIZED,
-                "bad-credentials",
-                "User name or password is wrong",
-            ),
-            LoginError::Locked { retry_after } => Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "locked-out",
-                "Too many attempts; wait and try again",
-            )
-            .retry_after(retry_after),
-            LoginError::Overloaded { retry_after } => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "overloaded",
-                "Too many people sign in at once",
-            )
-            .retry_after(retry_after),
-            LoginError::Unavailable(source) => Self::unavailable(source),
-        }
-    }
-}
-
-impl From<AuthenticateError> for Problem {
-    fn from(error: AuthenticateError) -> Self {
-        match error {
-            AuthenticateError::Invalid => Self::unauthenticated(),
-            AuthenticateError::Unavailable(source) => Self::unavailable(source),
-        }
-    }
-}
 
 impl From<CursorError> for Problem {
     fn from(error: CursorError) -> Self {
@@ -487,15 +452,5 @@ mod tests {
             let problem = Problem::from(error);
             assert_eq!((problem.status().as_u16(), problem.code()), (status, code));
         }
-    }
-
-    #[test]
-    fn a_wrong_password_a_lock_and_a_full_queue_are_told_apart_and_nothing_else_is() {
-        let retry_after = Duration::from_secs(30);
-        let status = |error: LoginError| Problem::from(error).status().as_u16();
-        assert_eq!(status(LoginError::BadCredentials), 401);
-        assert_eq!(status(LoginError::Locked { retry_after }), 429);
-        assert_eq!(status(LoginError::Overloaded { retry_after }), 503);
-        assert_eq!(status(LoginError::Unavailable("store".into())), 503);
     }
 }

@@ -57,11 +57,11 @@ impl AuthEvents for AuditOfAuth {
                 format!("{sessions} sessions of user {}", user_id.0),
             ),
             AuthEventKind::ApiKeyCreated { user_id, key_id } => done(
-                AuditAction::UserChanged,
+                AuditAction::ApiKeyCreated,
                 format!("{}, API key {key_id} made", user_id.0),
             ),
             AuthEventKind::ApiKeyRevoked { user_id, key_id } => done(
-                AuditAction::UserChanged,
+                AuditAction::ApiKeyRevoked,
                 format!("{}, API key {key_id} ended", user_id.0),
             ),
             AuthEventKind::UserCreated {

@@ -6,13 +6,17 @@ use std::time::Duration;
 
 use resync_api::state::App;
 use resync_auth::{
-    AuthKeys, AuthKeysError, AuthPorts, BcryptConfig, BcryptPool, BreachList, CsrfTokens,
-    FirstAdmin, InProcessLockout, LockoutLimits, LoginService, PasswordPolicy, SessionMemory,
-    SessionPolicy, SessionService, TokenConfig, TokenMinter, TokenVerifier, UserService, Username,
+    ApiKeyService, AuthKeys, AuthKeysError, AuthPorts, BcryptConfig, BcryptPool, BreachList,
+    CsrfTokens, FirstAdmin, InProcessLockout, LockoutLimits, LoginService, PasswordPolicy,
+    SessionMemory, SessionPolicy, SessionService, SetupService, TokenConfig, TokenMinter,
+    TokenVerifier, UserService, Username,
 };
-use resync_kernel::{BoxError, Clock, IdGenerator};
+use resync_kernel::{BoxError, Clock, ExposeSecret, IdGenerator};
 use resync_sqlite::SqliteDatabase;
-use resync_sqlite::auth::{SqliteSessionFeed, SqliteSessionStore, SqliteUserRepository};
+use resync_sqlite::auth::{
+    SqliteApiKeyRepository, SqliteSessionFeed, SqliteSessionStore, SqliteSetupTokenStore,
+    SqliteUserRepository,
+};
 use resync_tws::AuditService;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -44,7 +48,7 @@ pub(super) fn keys(config: &Config) -> Result<AuthKeys, StartError> {
 }
 
 /// The rule for new passwords, with the list of leaked ones if the configuration names its file.
-pub(super) fn password_policy(config: &Config) -> Result<PasswordPolicy, StartError> {
+fn password_policy(config: &Config) -> Result<PasswordPolicy, StartError> {
     let policy = PasswordPolicy::default();
     let Some(path) = &config.auth.breach_list else {
         return Ok(policy);
@@ -97,7 +101,37 @@ pub(super) fn ports(
     })
 }
 
-pub(super) fn services(
+/// The use cases of accounts, each built once.
+pub(super) struct Accounts {
+    pub(super) logins: LoginService,
+    pub(super) sessions: SessionService,
+    pub(super) csrf: CsrfTokens,
+    pub(super) keys: ApiKeyService,
+    pub(super) users: Arc<UserService>,
+    pub(super) setup: SetupService,
+}
+
+/// Builds them, and the administrator of the configuration when there is none yet.
+pub(super) async fn accounts(
+    config: &Config,
+    keys: &AuthKeys,
+    ports: &AuthPorts,
+    database: &SqliteDatabase,
+) -> Result<Accounts, StartError> {
+    let (logins, sessions, csrf) = services(config, keys, ports)?;
+    let users = Arc::new(UserService::new(ports.clone(), password_policy(config)?));
+    first_admin(config, &users).await?;
+    Ok(Accounts {
+        logins,
+        sessions,
+        csrf,
+        keys: api_keys(keys, ports, database)?,
+        users,
+        setup: setup(ports, database),
+    })
+}
+
+fn services(
     config: &Config,
     keys: &AuthKeys,
     ports: &AuthPorts,
@@ -123,9 +157,52 @@ pub(super) fn services(
     ))
 }
 
+fn api_keys(
+    keys: &AuthKeys,
+    ports: &AuthPorts,
+    database: &SqliteDatabase,
+) -> Result<ApiKeyService, StartError> {
+    ApiKeyService::new(
+        ports.clone(),
+        Arc::new(SqliteApiKeyRepository::new(database.clone())),
+        keys,
+    )
+    .map_err(|error| StartError::failed("API keys cannot be checked", error))
+}
+
+fn setup(ports: &AuthPorts, database: &SqliteDatabase) -> SetupService {
+    SetupService::new(
+        ports.clone(),
+        Arc::new(SqliteSetupTokenStore::new(database.clone())),
+    )
+}
+
+/// While there is no administrator: one line for a person, with a link that makes one and works once.
+/// It is no log line, for logs are kept and read by many. The token stands behind the `#`, which a
+/// browser sends to nobody.
+///
+/// # Errors
+/// [`StartError`] when the store does not answer.
+pub(crate) async fn setup_notice(config: &Config, app: &App) -> Result<Option<String>, StartError> {
+    let ticket = app
+        .setup
+        .open()
+        .await
+        .map_err(|error| StartError::failed("no setup link could be made", error))?;
+    let own = format!("http://{}", config.server.listen);
+    let url = config.server.public_url.as_deref().unwrap_or(&own);
+    Ok(ticket.map(|ticket| {
+        format!(
+            "There is no administrator yet. Make one within 24 hours, with this link, which works once:\n  {}/setup#token={}",
+            url.trim_end_matches('/'),
+            ticket.token.expose_secret()
+        )
+    }))
+}
+
 /// The administrator of the first start. Without one in the configuration the server starts all the
 /// same, and says how to make one.
-pub(super) async fn first_admin(config: &Config, users: &UserService) -> Result<(), StartError> {
+async fn first_admin(config: &Config, users: &UserService) -> Result<(), StartError> {
     let (Some(name), Some(password)) = (&config.auth.admin_username, &config.auth.admin_password)
     else {
         return Ok(());

@@ -62,6 +62,12 @@ pub enum AuditAction {
     /// A password was changed.
     #[serde(rename = "user.password")]
     PasswordChanged,
+    /// An API key was made.
+    #[serde(rename = "api_key.created")]
+    ApiKeyCreated,
+    /// An API key was ended.
+    #[serde(rename = "api_key.revoked")]
+    ApiKeyRevoked,
     /// A document was added.
     #[serde(rename = "knowledge.added")]
     KnowledgeAdded,
@@ -102,6 +108,8 @@ impl AuditAction {
             Self::UserDeleted => "user.deleted",
             Self::UserUnlocked => "user.unlocked",
             Self::PasswordChanged => "user.password",
+            Self::ApiKeyCreated => "api_key.created",
+            Self::ApiKeyRevoked => "api_key.revoked",
             Self::KnowledgeAdded => "knowledge.added",
             Self::KnowledgeDeleted => "knowledge.deleted",
             Self::CacheInvalidated => "cache.invalidated",

@@ -101,7 +101,7 @@ async fn an_unknown_file_is_404_and_still_guarded() {
         }
         assert_eq!(headers.get(CACHE_CONTROL).unwrap(), "no-store");
     }
-    // Outside of our two routes the server answers, not we.
+    // Outside of our routes the server answers, not we.
     assert_eq!(get("/nothing").await.0, StatusCode::NOT_FOUND);
 }
 
@@ -147,5 +147,5 @@ async fn every_listed_route_answers() {
         let (status, ..) = send(method.parse().unwrap(), &path, None).await;
         assert_eq!(status, StatusCode::OK, "{path}");
     }
-    assert_eq!(ROUTES.len(), 2);
+    assert_eq!(ROUTES.len(), 3);
 }

@@ -1,0 +1,173 @@
+//! Accounts: one's own password and sessions, and what an administrator does with those of others.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::harness::{Options, PASSWORD, Resync, read};
+
+const NEW_PASSWORD: &str = "seven otters cross the ferry";
+
+/// ASVS 7.2.4, 7.4.1: another password ends every session but the one that takes this one's place.
+#[tokio::test]
+async fn another_password_ends_the_other_sessions_and_keeps_this_browser_signed_in() {
+    let resync = Resync::start(Options::default()).await;
+    let (one, other) = (resync.sign_in("olga").await, resync.sign_in("olga").await);
+    let (_, key) = other.make_key(&["plan.read"]).await;
+    let path = "/api/v1/auth/password";
+    let wrong = json!({"current_password": "not this one at all", "new_password": NEW_PASSWORD});
+    let (status, problem) = one.post(path, wrong).await;
+    assert_eq!((status, &problem["code"]), (403, &json!("wrong-password")));
+    let weak = json!({"current_password": PASSWORD, "new_password": "olga-olga-olga"});
+    let (status, problem) = one.post(path, weak).await;
+    assert_eq!((status, &problem["code"]), (422, &json!("weak-password")));
+    assert_eq!(other.get("/api/v1/auth/verify").await.0, 200);
+
+    let right = json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD});
+    let answer = one.send(Method::POST, path, Some(right)).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers().get_all("set-cookie").iter().count(), 2);
+    for ended in [&one, &other] {
+        assert_eq!(ended.get("/api/v1/auth/verify").await.0, 401);
+    }
+    assert_eq!(
+        resync.with_key(&key).get("/api/v1/auth/verify").await.0,
+        401
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_current_password_counts_as_a_failed_login_does() {
+    let resync = Resync::start(Options::default()).await;
+    let olga = resync.sign_in("olga").await;
+    let wrong = json!({"current_password": "not this one at all", "new_password": NEW_PASSWORD});
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        let (status, _) = olga.post("/api/v1/auth/password", wrong.clone()).await;
+        statuses.push(status);
+    }
+    assert_eq!(statuses, [403, 403, 403, 403, 403, 429]);
+}
+
+#[tokio::test]
+async fn one_sees_and_ends_ones_own_sessions_and_nobody_elses() {
+    let resync = Resync::start(Options::default()).await;
+    let (one, other) = (resync.sign_in("olga").await, resync.sign_in("olga").await);
+    let otto = resync.sign_in("otto").await;
+    let (_, listed) = one.get("/api/v1/auth/sessions").await;
+    let items = listed["items"].as_array().unwrap();
+    assert_eq!(items.len(), 2);
+    let id = items.iter().find(|item| item["current"] == false).unwrap()["id"].clone();
+    let path = format!("/api/v1/auth/sessions/{}", id.as_str().unwrap());
+    assert_eq!(otto.delete(&path).await.0, 404);
+    assert_eq!(one.delete(&path).await.0, 200);
+    assert_eq!(other.get("/api/v1/auth/verify").await.0, 401);
+    assert_eq!(one.get("/api/v1/auth/verify").await.0, 200);
+    assert_eq!(one.delete("/api/v1/auth/sessions/x").await.0, 404);
+}
+
+/// ASVS 7.4.5: what an administrator does to an account, and that the last one cannot go.
+#[tokio::test]
+async fn an_administrator_looks_after_accounts_and_the_last_one_cannot_go() {
+    let resync = Resync::start(Options::default()).await;
+    let adam = resync.sign_in("adam").await;
+    let body = json!({"username": "Rita", "role": "viewer", "password": NEW_PASSWORD});
+    let (status, rita) = adam.post("/api/v1/admin/users", body.clone()).await;
+    assert_eq!((status, &rita["username"]), (201, &json!("rita")));
+    assert_eq!(
+        adam.post("/api/v1/admin/users", body).await.1["code"],
+        "username-taken"
+    );
+    let (_, found) = adam.get("/api/v1/admin/users?q=RIT").await;
+    assert_eq!(found["items"].as_array().unwrap().len(), 1);
+    let (_, page) = adam.get("/api/v1/admin/users?limit=2").await;
+    let next = page["next_cursor"].as_str().unwrap();
+    let (_, rest) = adam
+        .get(&format!("/api/v1/admin/users?limit=500&cursor={next}"))
+        .await;
+    assert_eq!(rest["items"].as_array().unwrap().len(), 3);
+
+    let path = format!("/api/v1/admin/users/{}", rita["id"].as_str().unwrap());
+    let change = adam
+        .send(Method::PATCH, &path, Some(json!({"role": "operator"})))
+        .await;
+    assert_eq!(read(change).await.1["role"], "operator");
+    let nothing = adam.send(Method::PATCH, &path, Some(json!({}))).await;
+    assert_eq!(nothing.status(), 400);
+    assert_eq!(adam.post(&format!("{path}/unlock"), json!({})).await.0, 200);
+    assert_eq!(adam.delete(&path).await.0, 200);
+    assert_eq!(adam.get(&path).await.1["code"], "unknown-user");
+
+    let (_, me) = adam.get("/api/v1/auth/verify").await;
+    let own = format!("/api/v1/admin/users/{}", me["id"].as_str().unwrap());
+    let (status, problem) = adam.delete(&own).await;
+    assert_eq!(
+        (status, &problem["code"]),
+        (409, &json!("last-administrator"))
+    );
+    let demote = adam
+        .send(Method::PATCH, &own, Some(json!({"role": "viewer"})))
+        .await;
+    assert_eq!(demote.status(), 409);
+    let olga = resync.sign_in("olga").await;
+    assert_eq!(olga.get("/api/v1/admin/users").await.0, 403);
+}
+
+#[tokio::test]
+async fn an_administrator_ends_the_sessions_of_others() {
+    let resync = Resync::start(Options::default()).await;
+    let (adam, olga) = (resync.sign_in("adam").await, resync.sign_in("olga").await);
+    let (_, found) = adam.get("/api/v1/admin/users?q=olga").await;
+    let path = format!(
+        "/api/v1/admin/users/{}/sessions",
+        found["items"][0]["id"].as_str().unwrap()
+    );
+    let (_, sessions) = adam.get(&path).await;
+    assert_eq!(sessions["items"].as_array().unwrap().len(), 1);
+    assert_eq!(adam.delete(&path).await, (200, json!({"revoked": 1})));
+    assert_eq!(olga.get("/api/v1/auth/verify").await.0, 401);
+}
+
+/// ASVS 7.2.4: a login ends the session that came with it; one that fails ends nothing.
+#[tokio::test]
+async fn a_login_ends_the_session_that_came_with_it() {
+    let resync = Resync::start(Options::default()).await;
+    let old = resync.sign_in("olga").await;
+    let path = "/api/v1/auth/login";
+    let wrong = json!({"username": "olga", "password": "not this one at all"});
+    assert_eq!(old.post(path, wrong).await.0, 401);
+    assert_eq!(old.get("/api/v1/auth/verify").await.0, 200);
+    let right = json!({"username": "otto", "password": PASSWORD});
+    assert_eq!(old.post(path, right).await.0, 200);
+    assert_eq!(old.get("/api/v1/auth/verify").await.0, 401);
+}
+
+#[tokio::test]
+async fn the_strength_of_a_password_is_told_in_both_languages_and_without_it() {
+    let resync = Resync::start(Options::default()).await;
+    let path = "/api/v1/auth/password/strength";
+    let ask = async |password: &str| {
+        let body = json!({"password": password, "username": "olga"});
+        read(resync.anonymous(Method::POST, path, Some(body)).await).await
+    };
+    let (status, weak) = ask("qwertyuiop12").await;
+    assert_eq!((status, &weak["acceptable"]), (200, &json!(false)));
+    assert!(
+        weak["warning"]["en"].is_string() && weak["warning"]["pt"].is_string(),
+        "{weak}"
+    );
+    assert!(!weak.to_string().contains("qwerty"));
+    assert_eq!(ask(NEW_PASSWORD).await.1["acceptable"], true);
+    assert_eq!(ask(&"x".repeat(1025)).await.0, 400);
+}
+
+/// With an administrator in place no token makes another one.
+#[tokio::test]
+async fn the_setup_link_is_dead_once_there_is_an_administrator() {
+    let resync = Resync::start(Options::default()).await;
+    assert!(resync.app.setup.open().await.unwrap().is_none());
+    let body = json!({"token": "x".repeat(43), "username": "eve", "password": NEW_PASSWORD});
+    let answer = resync
+        .anonymous(Method::POST, "/api/v1/auth/setup", Some(body))
+        .await;
+    assert_eq!(read(answer).await.1["code"], "setup-refused");
+}
