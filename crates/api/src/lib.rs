@@ -21,5 +21,5 @@ pub mod routes;
 pub mod serve;
 pub mod state;
 mod system;
-mod tws;
+pub mod tws;
 pub mod ws;

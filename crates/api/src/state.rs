@@ -11,7 +11,9 @@ use resync_auth::{
 use resync_chat::ChatService;
 use resync_kernel::{BoxError, Clock, IdGenerator, SecretString};
 use resync_rag::KnowledgeService;
-use resync_tws::{ActionService, AuditService, PlanService};
+use resync_tws::{
+    ActionService, AttentionService, AuditService, EngineAdminService, HistoryService, PlanService,
+};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,6 +21,7 @@ use crate::edge::cookies::CookieStyle;
 use crate::edge::limit::RateGate;
 use crate::edge::origin::Origins;
 use crate::metrics::Metrics;
+use crate::tws::idempotency::Answers;
 use crate::ws::Sockets;
 
 /// Everything a handler may use. Cheap to clone: all clones are the same one (P0-04).
@@ -64,6 +67,14 @@ pub struct Parts {
     pub plan: PlanService,
     /// Writes to the plan.
     pub actions: ActionService,
+    /// What was answered under an `Idempotency-Key`.
+    pub answers: Answers,
+    /// Runs that were seen to have ended.
+    pub history: HistoryService,
+    /// What is late, stuck or runs too long.
+    pub attention: AttentionService,
+    /// Changes to the set of engines.
+    pub engines: EngineAdminService,
     /// What was done.
     pub audit: AuditService,
     /// Questions in words.

@@ -19,6 +19,7 @@ use resync_api::edge::Edge;
 use resync_api::routes::router;
 use resync_api::serve::tls::{LOOK_EVERY, Tls};
 use resync_api::state::{App, Parts};
+use resync_api::tws::idempotency::{self, Answers};
 use resync_api::ws::Sockets;
 use resync_auth::{AuthKeys, UserService};
 use resync_chat::{ChatConfig, ChatParts, ChatService};
@@ -29,12 +30,13 @@ use resync_sqlite::chat::SqliteConversationStore;
 use resync_sqlite::rag::SqliteDocumentRepository;
 use resync_sqlite::tws::{
     SqliteAuditLog, SqliteEngineRepository, SqliteProposalStore, SqliteRunHistory,
+    SqliteThresholdRepository,
 };
 use resync_tws::ports::{AuditLog, ProposalStore, RunHistory};
 use resync_tws::{
-    ActionParts, ActionService, AuditService, CacheLimits, CachePolicy, ConfiguredEngine,
-    ConfirmationKey, EngineAdminParts, EngineAdminService, HistoryService, PlanParts, PlanService,
-    Windows,
+    ActionParts, ActionService, AttentionParts, AttentionService, AuditService, CacheLimits,
+    CachePolicy, ConfiguredEngine, ConfirmationKey, EngineAdminParts, EngineAdminService,
+    HistoryService, PlanParts, PlanService, Windows,
 };
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -179,7 +181,15 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     )?;
     let accounts = auth::accounts(config, &keys, &ports, &database).await?;
 
-    observe(&plan, &database, &clock, &tracker, &background);
+    let history = observe(&plan, &database, &clock, &tracker, &background);
+    let attention = AttentionService::new(AttentionParts {
+        plan: plan.clone(),
+        history: history.clone(),
+        thresholds: Arc::new(SqliteThresholdRepository::new(database.clone())),
+        audit: audit.clone(),
+        clock: clock.clone(),
+        ids: ids.clone(),
+    });
     let sockets = Sockets::default();
     let metrics = edge::metrics(&plan, &sockets);
     let tls = edge::tls(config)?;
@@ -192,6 +202,10 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         csrf: accounts.csrf,
         plan: plan.clone(),
         actions,
+        answers: Answers::new(clock.clone(), idempotency::KEEP, idempotency::MOST),
+        history,
+        attention,
+        engines: engine_admin,
         audit,
         chat,
         knowledge,
@@ -231,11 +245,12 @@ fn observe(
     clock: &Arc<dyn Clock>,
     tracker: &TaskTracker,
     background: &CancellationToken,
-) {
+) -> HistoryService {
     let runs: Arc<dyn RunHistory> = Arc::new(SqliteRunHistory::new(database.clone()));
     let history = HistoryService::new(plan.clone(), runs, clock.clone());
-    let end = background.clone();
-    tracker.spawn(async move { history.run(OBSERVE_EVERY, end).await });
+    let (observed, end) = (history.clone(), background.clone());
+    tracker.spawn(async move { observed.run(OBSERVE_EVERY, end).await });
+    history
 }
 
 /// What adds, changes and removes engines.

@@ -58,6 +58,7 @@ mod cached;
 mod counters;
 mod entry;
 mod flight;
+mod ledger;
 mod once;
 mod state;
 mod store;
@@ -70,6 +71,7 @@ mod tests;
 pub use cache::{Cache, CacheKey, CacheLimits, CacheParts, FetchLost, Fetched, Windows};
 pub use cached::{Cached, ETag, Freshness};
 pub use counters::CacheStats;
+pub use ledger::{Begun, Claim, Fingerprint, Ledger};
 pub use once::OnceInit;
 /// Ends [`Cache::run_maintenance`]; re-exported so that a caller need not name its crate.
 pub use tokio_util::sync::CancellationToken;

@@ -25,6 +25,19 @@ where
 {
     type Rejection = Problem;
 
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let JsonBytes(bytes) = JsonBytes::from_request(request, state).await?;
+        parse_json(&bytes).map(Self)
+    }
+}
+
+/// The bytes of a body that says it is JSON, for who needs them as they came.
+#[derive(Debug)]
+pub(crate) struct JsonBytes(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for JsonBytes {
+    type Rejection = Problem;
+
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
             return Err(Problem::new(
@@ -34,7 +47,7 @@ where
             )
             .detail("send a JSON body as Content-Type: application/json"));
         }
-        parse_json(&read_body(request).await?).map(Self)
+        read_body(request).await.map(Self)
     }
 }
 

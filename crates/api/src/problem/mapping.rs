@@ -4,8 +4,11 @@ use axum::http::StatusCode;
 use resync_chat::ChatError;
 use resync_kernel::CursorError;
 use resync_rag::{KnowledgeError, SearchError, UploadError};
-use resync_tws::ports::{AuditError, GatewayError, ProposalError};
-use resync_tws::{ConfirmError, NotAllowed, ProposeError, ReadError, UnknownEngine};
+use resync_tws::ports::{AuditError, GatewayError, ProposalError, ThresholdError};
+use resync_tws::{
+    AttentionError, ConfirmError, EngineAdminError, HistoryReadError, NotAllowed, ProposeError,
+    ReadError, ThresholdChangeError, UnknownEngine,
+};
 
 use super::Problem;
 
@@ -113,6 +116,80 @@ impl From<GatewayError> for Problem {
         };
         problem.detail(detail)
     }
+}
+
+impl From<HistoryReadError> for Problem {
+    fn from(error: HistoryReadError) -> Self {
+        match error {
+            HistoryReadError::Read(error) => error.into(),
+            error @ HistoryReadError::Store(_) => Self::unavailable(error),
+        }
+    }
+}
+
+impl From<AttentionError> for Problem {
+    fn from(error: AttentionError) -> Self {
+        match error {
+            AttentionError::Read(error) => error.into(),
+            error @ (AttentionError::Thresholds(_) | AttentionError::History(_)) => {
+                Self::unavailable(error)
+            }
+        }
+    }
+}
+
+impl From<ThresholdError> for Problem {
+    fn from(error: ThresholdError) -> Self {
+        Self::unavailable(error)
+    }
+}
+
+impl From<ThresholdChangeError> for Problem {
+    fn from(error: ThresholdChangeError) -> Self {
+        match error {
+            ThresholdChangeError::Empty => Self::invalid("", error.to_string()),
+            ThresholdChangeError::OutOfRange(field) => {
+                Self::invalid(&format!("/{field}"), "must be 1 to 527040")
+            }
+            ThresholdChangeError::Unknown => {
+                Self::not_found("unknown-threshold", "There is no such threshold")
+            }
+            ThresholdChangeError::Store(error) => error.into(),
+            error @ ThresholdChangeError::NotAudited(_) => not_audited(error),
+        }
+    }
+}
+
+impl From<EngineAdminError> for Problem {
+    fn from(error: EngineAdminError) -> Self {
+        match error {
+            EngineAdminError::NameTaken => Self::new(
+                StatusCode::CONFLICT,
+                "engine-exists",
+                "There is an engine of that name",
+            ),
+            EngineAdminError::Unknown => {
+                Self::not_found("unknown-engine", "There is no such engine")
+            }
+            EngineAdminError::Configured => Self::new(
+                StatusCode::CONFLICT,
+                "engine-configured",
+                "The engine comes from the configuration and is changed there",
+            ),
+            EngineAdminError::Invalid { field, problem } => {
+                Self::invalid(&format!("/{field}"), problem)
+            }
+            error @ EngineAdminError::Seal(_) => Self::internal().caused_by(error),
+            error @ EngineAdminError::Unavailable(_) => Self::unavailable(error),
+            error @ EngineAdminError::NotAudited(_) => not_audited(error),
+        }
+    }
+}
+
+/// A change that was made, and lacks its row.
+fn not_audited(error: impl std::error::Error + Send + Sync + 'static) -> Problem {
+    Problem::unavailable(error)
+        .detail("the change was made, but the audit log could not be written")
 }
 
 impl From<NotAllowed> for Problem {

@@ -1,14 +1,15 @@
-//! Actions on a job, in two calls on one path: propose, then confirm.
+//! Actions on a job or a prompt, in two calls on one path: propose, then confirm.
 
 use axum::Json;
 use axum::extract::{Extension, Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use resync_auth::{Permission, Principal};
 use resync_kernel::{ExposeSecret, SecretString};
 use resync_tws::model::{
-    Action, ActionKind, ConfirmOutcome, ObjectKind, Priority, StateWord, Target,
+    Action, ActionKind, ConfirmOutcome, ObjectKind, Priority, PromptAnswer, PromptId, RerunOptions,
+    StateWord, Target,
 };
 use resync_tws::ports::AuditId;
 use resync_tws::{
@@ -18,8 +19,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::idempotency::{fingerprint, once};
 use super::reads::{engine, job_id};
-use crate::edge::extract::{JsonBody, Query, parsed};
+use crate::edge::extract::{JsonBytes, Query, parse_json, parsed};
 use crate::edge::guard::Caller;
 use crate::edge::request_id::RequestId;
 use crate::problem::Problem;
@@ -33,8 +35,15 @@ pub(crate) struct ActRequest {
     pub(crate) reason: Option<String>,
     /// A ticket number, 1 to 64 visible ASCII characters.
     pub(crate) ticket: Option<String>,
-    /// For `priority`: 0 to 101.
+    /// For `priority`, and for `rerun` if its priority is to be another: 0 to 101.
     pub(crate) priority: Option<u8>,
+    /// For `rerun`: not before this time.
+    pub(crate) start_at: Option<DateTime<Utc>>,
+    /// For `rerun`: on the workstation that it ran on.
+    pub(crate) same_workstation: Option<bool>,
+    /// For `reply`: `yes` or `no`.
+    #[schema(value_type = Option<String>)]
+    pub(crate) answer: Option<PromptAnswer>,
     /// For `confirm`: `succ` or `abend`.
     #[schema(value_type = Option<String>)]
     pub(crate) status: Option<ConfirmOutcome>,
@@ -76,21 +85,84 @@ struct ConfirmedAnswer {
     audit_id: AuditId,
 }
 
+/// What both calls of an action come with, beside its target.
+struct Asked {
+    principal: Principal,
+    request_id: String,
+    query: ActQuery,
+    body: ActRequest,
+}
+
 /// `POST tws/jobs/{id}/actions/{action}`
+#[expect(clippy::too_many_arguments, reason = "each is an extractor of axum")]
 pub(crate) async fn act(
     State(app): State<App>,
     Caller(principal): Caller,
     Extension(request_id): Extension<RequestId>,
     Path((id, action)): Path<(String, String)>,
+    uri: Uri,
+    headers: HeaderMap,
     Query(query): Query<ActQuery>,
-    JsonBody(mut body): JsonBody<ActRequest>,
+    JsonBytes(body): JsonBytes,
 ) -> Result<Response, Problem> {
     let kind = ActionKind::parse(&action)
         .filter(|kind| kind.goes_with(ObjectKind::Job))
-        .ok_or_else(|| Problem::not_found("unknown-action", "There is no such action"))?;
-    let (engine, target) = (engine(query.engine.as_deref())?, Target::Job(job_id(&id)?));
+        .ok_or_else(unknown_action)?;
+    let (target, user) = (Target::Job(job_id(&id)?), principal.user_id);
+    let asked = Asked {
+        principal,
+        request_id: request_id.as_str().to_owned(),
+        query,
+        body: parse_json(&body)?,
+    };
+    let digest = fingerprint(&uri.to_string(), &body);
+    let work = two_steps(&app, kind, target, asked);
+    once(&app.answers, user, &headers, digest, work).await
+}
+
+/// `POST tws/prompts/{id}/actions/reply`
+pub(crate) async fn reply(
+    State(app): State<App>,
+    Caller(principal): Caller,
+    Extension(request_id): Extension<RequestId>,
+    Path(id): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    Query(query): Query<ActQuery>,
+    JsonBytes(body): JsonBytes,
+) -> Result<Response, Problem> {
+    let target = Target::Prompt(parsed("/{id}", PromptId::parse(&id))?);
+    let user = principal.user_id;
+    let asked = Asked {
+        principal,
+        request_id: request_id.as_str().to_owned(),
+        query,
+        body: parse_json(&body)?,
+    };
+    let digest = fingerprint(&uri.to_string(), &body);
+    let work = two_steps(&app, ActionKind::Reply, target, asked);
+    once(&app.answers, user, &headers, digest, work).await
+}
+
+fn unknown_action() -> Problem {
+    Problem::not_found("unknown-action", "There is no such action")
+}
+
+async fn two_steps(
+    app: &App,
+    kind: ActionKind,
+    target: Target,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let Asked {
+        principal,
+        request_id,
+        query,
+        mut body,
+    } = asked;
+    let engine = engine(query.engine.as_deref())?;
     let actor = actor_of(&principal);
-    let request_id = Some(request_id.as_str().to_owned());
+    let request_id = Some(request_id);
     if let Some(token) = body.confirmation_token.take() {
         if !principal.can(Permission::ConfirmActions) {
             return Err(Problem::forbidden(
@@ -102,6 +174,9 @@ pub(crate) async fn act(
             body.reason.is_some(),
             body.ticket.is_some(),
             body.priority.is_some(),
+            body.start_at.is_some(),
+            body.same_workstation.is_some(),
+            body.answer.is_some(),
             body.status.is_some(),
         ];
         if beside.contains(&true) || query.dry_run {
@@ -163,50 +238,59 @@ fn actor_of(principal: &Principal) -> ActionActor {
 
 /// The action of a path with the parameters of a body; a parameter that does not belong is refused.
 fn action_of(kind: ActionKind, body: &ActRequest) -> Result<Action, Problem> {
-    if body.priority.is_some() && kind != ActionKind::Priority {
-        return Err(Problem::invalid(
+    use ActionKind as K;
+    let belongs: [(&str, bool, &[ActionKind]); 5] = [
+        (
             "/priority",
-            "belongs to the action priority only",
-        ));
+            body.priority.is_some(),
+            &[K::Priority, K::Rerun],
+        ),
+        ("/start_at", body.start_at.is_some(), &[K::Rerun]),
+        (
+            "/same_workstation",
+            body.same_workstation.is_some(),
+            &[K::Rerun],
+        ),
+        ("/answer", body.answer.is_some(), &[K::Reply]),
+        ("/status", body.status.is_some(), &[K::Confirm]),
+    ];
+    for (place, given, kinds) in belongs {
+        if given && !kinds.contains(&kind) {
+            return Err(Problem::invalid(place, "does not belong to this action"));
+        }
     }
-    if body.status.is_some() && kind != ActionKind::Confirm {
-        return Err(Problem::invalid(
-            "/status",
-            "belongs to the action confirm only",
-        ));
-    }
+    let priority = body
+        .priority
+        .map(|number| parsed("/priority", Priority::new(number)))
+        .transpose()?;
     Ok(match kind {
-        ActionKind::Rerun => Action::RERUN,
-        ActionKind::Hold => Action::Hold,
-        ActionKind::Release => Action::Release,
-        ActionKind::Cancel => Action::Cancel,
-        ActionKind::Kill => Action::Kill,
-        ActionKind::Confirm => Action::Confirm {
+        K::Rerun => Action::Rerun(RerunOptions {
+            priority,
+            start_at: body.start_at,
+            same_workstation: body.same_workstation.unwrap_or(false),
+        }),
+        K::Hold => Action::Hold,
+        K::Release => Action::Release,
+        K::Cancel => Action::Cancel,
+        K::Kill => Action::Kill,
+        K::Confirm => Action::Confirm {
             status: body
                 .status
                 .ok_or_else(|| Problem::invalid("/status", "is missing: succ or abend"))?,
         },
-        ActionKind::Priority => {
-            let number = body
-                .priority
-                .ok_or_else(|| Problem::invalid("/priority", "is missing: 0 to 101"))?;
-            Action::Priority {
-                priority: parsed("/priority", Priority::new(number))?,
-            }
-        }
-        ActionKind::ReleaseDependencies => Action::ReleaseDependencies,
-        ActionKind::Reply
-        | ActionKind::Link
-        | ActionKind::Unlink
-        | ActionKind::Start
-        | ActionKind::Stop
-        | ActionKind::Limit
-        | ActionKind::Fence
-        | ActionKind::Quantity => {
-            return Err(Problem::not_found(
-                "unknown-action",
-                "There is no such action",
-            ));
+        K::Priority => Action::Priority {
+            priority: priority
+                .ok_or_else(|| Problem::invalid("/priority", "is missing: 0 to 101"))?,
+        },
+        K::ReleaseDependencies => Action::ReleaseDependencies,
+        K::Reply => Action::Reply {
+            answer: body
+                .answer
+                .ok_or_else(|| Problem::invalid("/answer", "is missing: yes or no"))?,
+        },
+        // Of workstations and resources, which have no address here.
+        K::Link | K::Unlink | K::Start | K::Stop | K::Limit | K::Fence | K::Quantity => {
+            return Err(unknown_action());
         }
     })
 }

@@ -1,4 +1,4 @@
-//! Reads of the plan. The bytes come from the cache as they are; only `meta` is put in front.
+//! Reads of one engine's jobs. The bytes come from the cache as they are; only `meta` is put in front.
 
 use axum::Json;
 use axum::body::Body;
@@ -6,10 +6,11 @@ use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use resync_tws::model::{
-    EngineName, JobId, JobQuery, JobSort, JobStatus, NamePattern, NeighbourDirection, RunId,
+use chrono::{DateTime, Utc};
+use resync_tws::model::{EngineName, JobId, JobStatus, NamePattern, RunId};
+use resync_tws::{
+    EngineHealth, GraphDirection, JobListQuery, ListCursor, ListSort, Live, LogRequest,
 };
-use resync_tws::{EngineHealth, Live, LogRequest, offset_of_cursor};
 use serde::{Deserialize, Serialize};
 
 use crate::edge::extract::{Query, parsed};
@@ -29,7 +30,7 @@ pub(crate) struct EnginesAnswer {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EngineQuery {
-    engine: Option<String>,
+    pub(super) engine: Option<String>,
 }
 
 /// The query of `GET tws/jobs`.
@@ -42,8 +43,9 @@ pub(crate) struct JobsQuery {
     stream: Option<String>,
     workstation: Option<String>,
     folder: Option<String>,
-    #[serde(default)]
-    sort: JobSort,
+    since: Option<String>,
+    until: Option<String>,
+    sort: Option<String>,
     limit: Option<u32>,
     cursor: Option<String>,
 }
@@ -65,16 +67,16 @@ pub(crate) struct LogQuery {
 pub(crate) struct DependenciesQuery {
     engine: Option<String>,
     depth: Option<u8>,
-    direction: Option<NeighbourDirection>,
+    #[serde(default)]
+    direction: GraphDirection,
 }
 
-/// The query of `GET tws/job-streams`.
+/// The query of `GET tws/jobs/{id}/history`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct StreamsQuery {
+pub(crate) struct HistoryQuery {
     engine: Option<String>,
     limit: Option<u32>,
-    cursor: Option<String>,
 }
 
 /// The engine that a query names.
@@ -93,15 +95,37 @@ fn pattern(place: &str, text: Option<&String>) -> Result<Option<NamePattern>, Pr
         .transpose()
 }
 
-fn offset(cursor: Option<&String>) -> Result<u64, Problem> {
-    cursor.map_or(Ok(0), |cursor| {
-        offset_of_cursor(cursor)
-            .map_err(|_| Problem::invalid("?cursor", "is not a cursor that we gave"))
+/// An instant of a query, RFC 3339. A `+` that was sent as it is has become a blank.
+fn instant(place: &str, text: Option<&String>) -> Result<Option<DateTime<Utc>>, Problem> {
+    text.map(|text| {
+        let read = DateTime::parse_from_rfc3339(&text.replace(' ', "+"));
+        read.map(|at| at.to_utc())
+            .map_err(|_| Problem::invalid(place, "is not a time such as 2026-03-02T22:00:00Z"))
+    })
+    .transpose()
+}
+
+/// The order of a list; `plan` is the older name of the planned time.
+fn sort_of(text: Option<&String>) -> Result<ListSort, Problem> {
+    Ok(match text.map(String::as_str) {
+        None | Some("name") => ListSort::Name,
+        Some("plan" | "scheduled") => ListSort::Scheduled,
+        Some("priority") => ListSort::Priority,
+        Some("deadline") => ListSort::Deadline,
+        Some("status") => ListSort::Status,
+        Some("workstation") => ListSort::Workstation,
+        Some("started") => ListSort::Started,
+        Some(_) => {
+            return Err(Problem::invalid(
+                "?sort",
+                "must be name, scheduled, priority, deadline, status, workstation or started",
+            ));
+        }
     })
 }
 
 /// Sends what the cache holds, or 304 when the client holds it already.
-fn answer<T>(headers: &HeaderMap, live: &Live<T>) -> Result<Response, Problem> {
+pub(super) fn answer<T>(headers: &HeaderMap, live: &Live<T>) -> Result<Response, Problem> {
     // Weak: `meta` differs between two answers of the same data.
     let tag = format!("W/{}", live.etag);
     let same = headers.get_all(IF_NONE_MATCH).iter().any(|value| {
@@ -165,19 +189,35 @@ pub(crate) async fn jobs(
             None => return Err(Problem::invalid("?status", "is not a status of a job")),
         }
     }
-    let wanted = JobQuery {
+    let (since, until) = (
+        instant("?since", query.since.as_ref())?,
+        instant("?until", query.until.as_ref())?,
+    );
+    if since
+        .zip(until)
+        .is_some_and(|(since, until)| until <= since)
+    {
+        return Err(Problem::invalid("?until", "must be later than since"));
+    }
+    let sort = sort_of(query.sort.as_ref())?;
+    let cursor = query.cursor.as_deref().map(|cursor| {
+        ListCursor::parse(cursor, sort)
+            .map_err(|_| Problem::invalid("?cursor", "is not a cursor that we gave for this order"))
+    });
+    let wanted = JobListQuery {
         status,
         name: pattern("?job", query.job.as_ref())?,
         stream: pattern("?stream", query.stream.as_ref())?,
+        stream_id: None,
         workstation: pattern("?workstation", query.workstation.as_ref())?,
         folder: pattern("?folder", query.folder.as_ref())?,
-        sort: query.sort,
-        with_dependencies: false,
-        after: None,
-        offset: offset(query.cursor.as_ref())?,
+        since,
+        until,
+        sort,
+        cursor: cursor.transpose()?,
         limit: limit_of(query.limit)?.get(),
     };
-    let live = app.plan.jobs(engine.as_ref(), wanted).await?;
+    let live = app.plan.job_list(engine.as_ref(), wanted).await?;
     let mut response = answer(&headers, &live)?;
     link_next(
         response.headers_mut(),
@@ -248,12 +288,40 @@ pub(crate) async fn dependencies(
     if !(1..=10).contains(&depth) {
         return Err(Problem::invalid("?depth", "must be 1 to 10"));
     }
-    let direction = query.direction.unwrap_or(NeighbourDirection::Predecessors);
     let live = app
         .plan
-        .dependencies(engine.as_ref(), &job_id(&id)?, direction, depth)
+        .graph(engine.as_ref(), &job_id(&id)?, query.direction, depth)
         .await?;
     answer(&headers, &live)
+}
+
+/// `GET tws/jobs/{id}/impact`
+pub(crate) async fn impact(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Query(query): Query<EngineQuery>,
+) -> Result<Response, Problem> {
+    let engine = engine(query.engine.as_deref())?;
+    answer(
+        &headers,
+        &app.plan.impact(engine.as_ref(), &job_id(&id)?).await?,
+    )
+}
+
+/// `GET tws/jobs/{id}/history`
+pub(crate) async fn history(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Query(query): Query<HistoryQuery>,
+) -> Result<Response, Problem> {
+    let engine = engine(query.engine.as_deref())?;
+    let (id, limit) = (job_id(&id)?, limit_of(query.limit)?.get());
+    answer(
+        &headers,
+        &app.history.history(engine.as_ref(), &id, limit).await?,
+    )
 }
 
 /// `GET tws/jobs/{id}/diagnosis`
@@ -267,51 +335,5 @@ pub(crate) async fn diagnosis(
     answer(
         &headers,
         &app.plan.diagnosis(engine.as_ref(), &job_id(&id)?).await?,
-    )
-}
-
-/// `GET tws/job-streams`
-pub(crate) async fn streams(
-    State(app): State<App>,
-    headers: HeaderMap,
-    uri: Uri,
-    Query(query): Query<StreamsQuery>,
-) -> Result<Response, Problem> {
-    let engine = engine(query.engine.as_deref())?;
-    let limit = limit_of(query.limit)?.get();
-    let live = app
-        .plan
-        .streams(engine.as_ref(), offset(query.cursor.as_ref())?, limit)
-        .await?;
-    let mut response = answer(&headers, &live)?;
-    link_next(
-        response.headers_mut(),
-        &uri,
-        live.value.next_cursor.as_deref(),
-    );
-    Ok(response)
-}
-
-/// `GET tws/workstations`
-pub(crate) async fn workstations(
-    State(app): State<App>,
-    headers: HeaderMap,
-    Query(query): Query<EngineQuery>,
-) -> Result<Response, Problem> {
-    let engine = engine(query.engine.as_deref())?;
-    answer(&headers, &app.plan.workstations(engine.as_ref()).await?)
-}
-
-/// `GET tws/workstations/{name}`
-pub(crate) async fn workstation(
-    State(app): State<App>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-    Query(query): Query<EngineQuery>,
-) -> Result<Response, Problem> {
-    let engine = engine(query.engine.as_deref())?;
-    answer(
-        &headers,
-        &app.plan.workstation(engine.as_ref(), &name).await?,
     )
 }

@@ -407,7 +407,10 @@ impl<T> Live<T> {
 
 impl<T: Serialize> Live<T> {
     /// An answer made of others, which no entry of the cache holds.
-    pub(crate) fn composed(value: T, meta: Meta) -> Result<Self, ReadError> {
+    ///
+    /// # Errors
+    /// [`ReadError::Unwritable`] when it is no JSON.
+    pub fn composed(value: T, meta: Meta) -> Result<Self, ReadError> {
         let bytes: Bytes = serde_json::to_vec(&value)
             .map_err(|_| ReadError::Unwritable)?
             .into();

@@ -1,0 +1,141 @@
+//! Reads of what stands around the jobs: streams, workstations, resources, prompts, and what needs a look.
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
+use resync_tws::model::StreamId;
+use resync_tws::{AttentionList, AttentionView, Live, offset_of_cursor};
+use serde::Deserialize;
+
+use super::reads::{EngineQuery, answer, engine};
+use crate::edge::extract::{Query, parsed};
+use crate::page::{limit_of, link_next};
+use crate::problem::Problem;
+use crate::state::App;
+
+/// The query of `GET tws/job-streams`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StreamsQuery {
+    engine: Option<String>,
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+/// `GET tws/job-streams`
+pub(crate) async fn streams(
+    State(app): State<App>,
+    headers: HeaderMap,
+    uri: Uri,
+    Query(query): Query<StreamsQuery>,
+) -> Result<Response, Problem> {
+    let engine = engine(query.engine.as_deref())?;
+    let limit = limit_of(query.limit)?.get();
+    let offset = query.cursor.as_deref().map_or(Ok(0), |cursor| {
+        offset_of_cursor(cursor)
+            .map_err(|_| Problem::invalid("?cursor", "is not a cursor that we gave"))
+    })?;
+    let live = app.plan.streams(engine.as_ref(), offset, limit).await?;
+    let mut response = answer(&headers, &live)?;
+    link_next(
+        response.headers_mut(),
+        &uri,
+        live.value.next_cursor.as_deref(),
+    );
+    Ok(response)
+}
+
+/// `GET tws/job-streams/{id}`
+pub(crate) async fn stream(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Query(query): Query<EngineQuery>,
+) -> Result<Response, Problem> {
+    let engine = engine(query.engine.as_deref())?;
+    let id = parsed("/{id}", StreamId::parse(&id))?;
+    answer(&headers, &app.plan.stream(engine.as_ref(), &id).await?)
+}
+
+/// `GET tws/workstations`
+pub(crate) async fn workstations(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Query(query): Query<EngineQuery>,
+) -> Result<Response, Problem> {
+    let engine = engine(query.engine.as_deref())?;
+    answer(&headers, &app.plan.workstations(engine.as_ref()).await?)
+}
+
+/// `GET tws/workstations/{name}`
+pub(crate) async fn workstation(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    Query(query): Query<EngineQuery>,
+) -> Result<Response, Problem> {
+    let engine = engine(query.engine.as_deref())?;
+    answer(
+        &headers,
+        &app.plan.workstation(engine.as_ref(), &name).await?,
+    )
+}
+
+/// `GET tws/resources`
+pub(crate) async fn resources(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Query(query): Query<EngineQuery>,
+) -> Result<Response, Problem> {
+    let engine = engine(query.engine.as_deref())?;
+    answer(&headers, &app.plan.resources(engine.as_ref()).await?)
+}
+
+/// `GET tws/prompts`
+pub(crate) async fn prompts(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Query(query): Query<EngineQuery>,
+) -> Result<Response, Problem> {
+    let engine = engine(query.engine.as_deref())?;
+    answer(&headers, &app.plan.prompts(engine.as_ref()).await?)
+}
+
+/// `GET tws/late`
+pub(crate) async fn late(
+    app: State<App>,
+    headers: HeaderMap,
+    query: Query<EngineQuery>,
+) -> Result<Response, Problem> {
+    attention(app, headers, query, |view| &view.late).await
+}
+
+/// `GET tws/stuck`
+pub(crate) async fn stuck(
+    app: State<App>,
+    headers: HeaderMap,
+    query: Query<EngineQuery>,
+) -> Result<Response, Problem> {
+    attention(app, headers, query, |view| &view.stuck).await
+}
+
+/// `GET tws/long-running`
+pub(crate) async fn long_running(
+    app: State<App>,
+    headers: HeaderMap,
+    query: Query<EngineQuery>,
+) -> Result<Response, Problem> {
+    attention(app, headers, query, |view| &view.long_running).await
+}
+
+async fn attention(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Query(query): Query<EngineQuery>,
+    which: fn(&AttentionView) -> &AttentionList,
+) -> Result<Response, Problem> {
+    let engine = engine(query.engine.as_deref())?;
+    let live = app.attention.lists(engine.as_ref()).await?;
+    let list = which(&live.value).clone();
+    answer(&headers, &Live::composed(list, live.meta.clone())?)
+}
