@@ -5,6 +5,7 @@
 //!    router do another (I-01).
 
 mod accounts;
+mod plan;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use crate::edge::{cors, trail::Trail};
 use crate::metrics::{self, RouteMeter};
 use crate::problem::Problem;
 use crate::state::App;
-use crate::{audit, cache, chat, openapi, rag, system, tws, ws};
+use crate::{audit, cache, chat, openapi, rag, system, ws};
 
 /// Bytes of a body where the row says nothing else.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -128,146 +129,176 @@ impl Route {
     }
 }
 
-const ENGINE: (&str, &str) = ("engine", "The engine's name; the first one when absent.");
 const LIMIT: (&str, &str) = ("limit", "Items at most, 1 to 500; 50 when absent.");
 const CURSOR: (&str, &str) = ("cursor", "`next_cursor` of the page before.");
 
 /// Every route but the pages.
 #[must_use]
+#[expect(clippy::too_many_lines, reason = "one row a route, and nothing else")]
 pub fn table() -> Vec<Route> {
     use Guard::{Public, Socket};
     use Permission as P;
     let get = |path, guard, summary| Get(path, guard, summary);
     let can = Guard::Permission;
     let rest = vec![
-        get("/api/v1/tws/engines", can(P::ReadPlan), "The engines and how they are").by(tws::reads::engines),
-        get("/api/v1/tws/summary", can(P::ReadPlan), "The plan at a glance").by(tws::reads::summary).query(&[ENGINE]),
-        get("/api/v1/tws/jobs", can(P::ReadPlan), "Jobs that match").by(tws::reads::jobs).query(&[
-            ENGINE,
-            ("status", "One or more of the engine's words, with commas between them."),
-            ("job", "The job's name; `*` and `?` are wildcards."),
-            ("stream", "The stream's name; `*` and `?` are wildcards."),
-            ("workstation", "The workstation's name; `*` and `?` are wildcards."),
-            ("folder", "The folder."),
-            ("since", "Planned at this time or later, RFC 3339."),
-            ("until", "Planned before this time, RFC 3339."),
-            ("sort", "`name`, `scheduled`, `priority`, `deadline`, `status`, `workstation` or `started`; `name` when absent."),
-            LIMIT,
-            CURSOR,
-        ]),
-        get("/api/v1/tws/jobs/{id}", can(P::ReadPlan), "A job, its runs and why it waits").by(tws::reads::job).query(&[ENGINE]),
-        get("/api/v1/tws/jobs/{id}/log", can(P::ReadPlan), "Lines of a run's log").by(tws::reads::log).query(&[
-            ENGINE,
-            ("run", "The run's id; the latest when absent."),
-            ("from", "The first line, from 1."),
-            ("lines", "Lines at most, 1 to 2000; 500 when absent."),
-            ("search", "Text to look for in the whole log; the numbers of matching lines are in `matches`."),
-        ]),
-        get("/api/v1/tws/jobs/{id}/dependencies", can(P::ReadPlan), "What is around a job").by(tws::reads::dependencies).query(&[
-            ENGINE,
-            ("depth", "1 to 10; 1 when absent."),
-            ("direction", "`predecessors`, `successors` or `both`; predecessors when absent."),
-        ]),
-        get("/api/v1/tws/jobs/{id}/impact", can(P::ReadPlan), "Who is held up by a job, and which deadlines fall").by(tws::reads::impact).query(&[ENGINE]),
-        get("/api/v1/tws/jobs/{id}/history", can(P::ReadPlan), "The runs of a job that were seen, and how long they took").by(tws::reads::history).query(&[ENGINE, LIMIT]),
-        get("/api/v1/tws/jobs/{id}/diagnosis", can(P::ReadPlan), "Why a job failed").by(tws::reads::diagnosis).query(&[ENGINE]),
-        get("/api/v1/tws/late", can(P::ReadPlan), "Jobs that have not ended or begun when they should, with why").by(tws::lists::late).query(&[ENGINE]),
-        get("/api/v1/tws/stuck", can(P::ReadPlan), "Jobs that cannot go on by themselves, with why").by(tws::lists::stuck).query(&[ENGINE]),
-        get("/api/v1/tws/long-running", can(P::ReadPlan), "Jobs that run longer than they should, with why").by(tws::lists::long_running).query(&[ENGINE]),
-        get("/api/v1/tws/job-streams", can(P::ReadPlan), "Job streams of the plan").by(tws::lists::streams).query(&[ENGINE, LIMIT, CURSOR]),
-        get("/api/v1/tws/job-streams/{id}", can(P::ReadPlan), "A job stream and its jobs").by(tws::lists::stream).query(&[ENGINE]),
-        get("/api/v1/tws/workstations", can(P::ReadPlan), "Workstations of the plan").by(tws::lists::workstations).query(&[ENGINE]),
-        get("/api/v1/tws/workstations/{name}", can(P::ReadPlan), "A workstation").by(tws::lists::workstation).query(&[ENGINE]),
-        get("/api/v1/tws/resources", can(P::ReadPlan), "Resources of the plan").by(tws::lists::resources).query(&[ENGINE]),
-        get("/api/v1/tws/prompts", can(P::ReadPlan), "Prompts of the plan").by(tws::lists::prompts).query(&[ENGINE]),
-        Route::new(
-            Method::POST,
-            "/api/v1/tws/jobs/{id}/actions/{action}",
-            can(P::ProposeActions),
-            "Propose an action, then confirm it: rerun, hold, release, cancel, kill, confirm, priority",
-            tws::act::act,
-        )
-        .class(RateClass::Actions)
-        .takes::<tws::act::ActRequest>()
-        .query(&[ENGINE, ("dry_run", "`true` stops at the impact.")])
-        .status(202),
-        Route::new(
-            Method::POST,
-            "/api/v1/tws/prompts/{id}/actions/reply",
-            can(P::ProposeActions),
-            "Propose an answer to a prompt, then confirm it",
-            tws::act::reply,
-        )
-        .class(RateClass::Actions)
-        .takes::<tws::act::ActRequest>()
-        .query(&[ENGINE, ("dry_run", "`true` stops at the impact.")])
-        .status(202),
-        get("/api/v1/admin/engines", can(P::ManageEngines), "The engines and how they are reached").by(tws::engines::list),
-        Route::new(Method::POST, "/api/v1/admin/engines", can(P::ManageEngines), "Add an engine", tws::engines::add)
-            .takes::<tws::engines::EngineRequest>()
-            .status(201),
-        Route::new(Method::PUT, "/api/v1/admin/engines/{name}", can(P::ManageEngines), "Change an engine", tws::engines::change)
-            .takes::<tws::engines::EngineRequest>(),
-        Route::new(Method::DELETE, "/api/v1/admin/engines/{name}", can(P::ManageEngines), "Remove an engine", tws::engines::remove)
-            .gives::<tws::engines::Removed>(200),
-        Route::new(Method::POST, "/api/v1/admin/engines/test", can(P::ManageEngines), "Try an engine before it is added", tws::engines::test)
-            .takes::<tws::engines::EngineRequest>(),
-        Route::new(Method::POST, "/api/v1/admin/engines/{name}/test", can(P::ManageEngines), "Try an engine as it is", tws::engines::test_running),
-        get("/api/v1/admin/thresholds", can(P::ManageEngines), "How long jobs may run and how late they may start").by(tws::thresholds::list),
-        Route::new(Method::POST, "/api/v1/admin/thresholds", can(P::ManageEngines), "Add a threshold", tws::thresholds::add)
-            .takes::<tws::thresholds::ThresholdRequest>()
-            .status(201),
-        Route::new(Method::PUT, "/api/v1/admin/thresholds/{id}", can(P::ManageEngines), "Change a threshold", tws::thresholds::change)
-            .takes::<tws::thresholds::ThresholdRequest>(),
-        Route::new(Method::DELETE, "/api/v1/admin/thresholds/{id}", can(P::ManageEngines), "Remove a threshold", tws::thresholds::remove)
-            .gives::<tws::engines::Removed>(200),
         Route::new(Method::POST, "/api/v1/chat", can(P::Chat), "Ask", chat::ask)
             .class(RateClass::Chat)
             .takes::<chat::ChatRequest>(),
-        Route::new(Method::POST, "/api/v1/chat/analyze", can(P::Chat), "How a question is understood", chat::analyze)
-            .class(RateClass::Chat)
-            .takes::<chat::AnalyzeRequest>(),
-        get("/api/v1/chat/sessions", can(P::Chat), "One's own conversations").by(chat::sessions).query(&[LIMIT, CURSOR]),
-        get("/api/v1/chat/history", can(P::Chat), "What was said in a conversation of one's own").by(chat::history).query(&[
-            ("session_id", "The conversation."),
-            LIMIT,
-            CURSOR,
-        ]),
-        Route::new(Method::DELETE, "/api/v1/chat/history", can(P::Chat), "Forget a conversation of one's own", chat::forget)
-            .query(&[("session_id", "The conversation.")])
-            .gives::<chat::ForgetAnswer>(200),
-        get("/api/v1/ws/chat", Socket(P::Chat), "Ask over a WebSocket").by(ws::upgrade).status(101),
-        get("/ws/{agent_id}", Socket(P::Chat), "The same, at the address of older clients").by(ws::upgrade).status(101),
-        Route::new(Method::POST, "/api/v1/rag/documents", can(P::ManageKnowledge), "Upload a document", rag::upload)
-            .upload()
-            .gives::<rag::UploadAnswer>(202),
-        get("/api/v1/rag/documents", can(P::ReadKnowledge), "Documents, newest first").by(rag::list).query(&[LIMIT, CURSOR]).gives::<rag::DocumentPage>(200),
-        get("/api/v1/rag/documents/{id}", can(P::ReadKnowledge), "A document").by(rag::get).gives::<rag::DocumentDto>(200),
-        get("/api/v1/rag/documents/{id}/text", can(P::ReadKnowledge), "A document's text").by(rag::text).gives::<rag::TextAnswer>(200),
-        Route::new(Method::DELETE, "/api/v1/rag/documents/{id}", can(P::ManageKnowledge), "Delete a document", rag::delete)
-            .gives::<rag::DeleteAnswer>(200),
-        get("/api/v1/rag/search", can(P::ReadKnowledge), "Search the documents").by(rag::search).gives::<rag::SearchAnswer>(200).query(&[
+        Route::new(
+            Method::POST,
+            "/api/v1/chat/analyze",
+            can(P::Chat),
+            "How a question is understood",
+            chat::analyze,
+        )
+        .class(RateClass::Chat)
+        .takes::<chat::AnalyzeRequest>(),
+        get(
+            "/api/v1/chat/sessions",
+            can(P::Chat),
+            "One's own conversations",
+        )
+        .by(chat::sessions)
+        .query(&[LIMIT, CURSOR]),
+        get(
+            "/api/v1/chat/history",
+            can(P::Chat),
+            "What was said in a conversation of one's own",
+        )
+        .by(chat::history)
+        .query(&[("session_id", "The conversation."), LIMIT, CURSOR]),
+        Route::new(
+            Method::DELETE,
+            "/api/v1/chat/history",
+            can(P::Chat),
+            "Forget a conversation of one's own",
+            chat::forget,
+        )
+        .query(&[("session_id", "The conversation.")])
+        .gives::<chat::ForgetAnswer>(200),
+        get("/api/v1/ws/chat", Socket(P::Chat), "Ask over a WebSocket")
+            .by(ws::upgrade)
+            .status(101),
+        get(
+            "/ws/{agent_id}",
+            Socket(P::Chat),
+            "The same, at the address of older clients",
+        )
+        .by(ws::upgrade)
+        .status(101),
+        Route::new(
+            Method::POST,
+            "/api/v1/rag/documents",
+            can(P::ManageKnowledge),
+            "Upload a document",
+            rag::upload,
+        )
+        .upload()
+        .gives::<rag::UploadAnswer>(202),
+        get(
+            "/api/v1/rag/documents",
+            can(P::ReadKnowledge),
+            "Documents, newest first",
+        )
+        .by(rag::list)
+        .query(&[LIMIT, CURSOR])
+        .gives::<rag::DocumentPage>(200),
+        get(
+            "/api/v1/rag/documents/{id}",
+            can(P::ReadKnowledge),
+            "A document",
+        )
+        .by(rag::get)
+        .gives::<rag::DocumentDto>(200),
+        get(
+            "/api/v1/rag/documents/{id}/text",
+            can(P::ReadKnowledge),
+            "A document's text",
+        )
+        .by(rag::text)
+        .gives::<rag::TextAnswer>(200),
+        Route::new(
+            Method::DELETE,
+            "/api/v1/rag/documents/{id}",
+            can(P::ManageKnowledge),
+            "Delete a document",
+            rag::delete,
+        )
+        .gives::<rag::DeleteAnswer>(200),
+        get(
+            "/api/v1/rag/search",
+            can(P::ReadKnowledge),
+            "Search the documents",
+        )
+        .by(rag::search)
+        .gives::<rag::SearchAnswer>(200)
+        .query(&[
             ("q", "The question."),
             ("k", "Hits at most, 1 to 50; 5 when absent."),
             ("collection", "Only documents of this collection."),
             ("explain", "`true` adds why each hit was found."),
         ]),
-        get("/api/v1/rag/stats", can(P::ReadKnowledge), "How much there is to search").by(rag::stats).gives::<rag::StatsAnswer>(200),
-        get("/api/v1/audit", can(P::ReadAudit), "What was done, newest first").by(audit::list).query(&[LIMIT, CURSOR]),
-        get("/api/v1/audit/verify", can(P::ReadAudit), "Whether the audit log is whole").by(audit::verify),
-        get("/api/v1/cache/stats", can(P::ManageCache), "Counters of the plan cache").by(cache::stats),
-        Route::new(Method::POST, "/api/v1/cache/invalidate", can(P::ManageCache), "Drop what was read from engines", cache::invalidate)
-            .takes::<cache::InvalidateRequest>()
-            .gives::<cache::InvalidateAnswer>(200),
-        get("/healthz", Public, "Whether the process lives").by(system::health).gives::<system::HealthAnswer>(200),
-        get("/livez", Public, "The same").by(system::health).gives::<system::HealthAnswer>(200),
-        get("/readyz", Public, "Whether it can serve, and how the engines are").by(system::ready).gives::<system::ReadyAnswer>(200),
+        get(
+            "/api/v1/rag/stats",
+            can(P::ReadKnowledge),
+            "How much there is to search",
+        )
+        .by(rag::stats)
+        .gives::<rag::StatsAnswer>(200),
+        get(
+            "/api/v1/audit",
+            can(P::ReadAudit),
+            "What was done, newest first",
+        )
+        .by(audit::list)
+        .query(&[LIMIT, CURSOR]),
+        get(
+            "/api/v1/audit/verify",
+            can(P::ReadAudit),
+            "Whether the audit log is whole",
+        )
+        .by(audit::verify),
+        get(
+            "/api/v1/cache/stats",
+            can(P::ManageCache),
+            "Counters of the plan cache",
+        )
+        .by(cache::stats),
+        Route::new(
+            Method::POST,
+            "/api/v1/cache/invalidate",
+            can(P::ManageCache),
+            "Drop what was read from engines",
+            cache::invalidate,
+        )
+        .takes::<cache::InvalidateRequest>()
+        .gives::<cache::InvalidateAnswer>(200),
+        get("/healthz", Public, "Whether the process lives")
+            .by(system::health)
+            .gives::<system::HealthAnswer>(200),
+        get("/livez", Public, "The same")
+            .by(system::health)
+            .gives::<system::HealthAnswer>(200),
+        get(
+            "/readyz",
+            Public,
+            "Whether it can serve, and how the engines are",
+        )
+        .by(system::ready)
+        .gives::<system::ReadyAnswer>(200),
         // Its own guard: a token of its own, or this machine.
-        get("/metrics", Public, "What is counted, in the text format of OpenMetrics").by(metrics::get),
+        get(
+            "/metrics",
+            Public,
+            "What is counted, in the text format of OpenMetrics",
+        )
+        .by(metrics::get),
         get("/openapi.json", Public, "This document").by(openapi::get),
     ];
     let mut table = accounts::own();
     table.extend(accounts::administration());
+    table.extend(plan::plan());
+    table.extend(plan::administration());
     table.extend(rest);
     table
 }

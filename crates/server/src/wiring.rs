@@ -7,6 +7,7 @@ mod audit_of_auth;
 mod auth;
 mod edge;
 mod engines;
+mod plan;
 mod sealer;
 mod store;
 
@@ -21,28 +22,21 @@ use resync_api::serve::tls::{LOOK_EVERY, Tls};
 use resync_api::state::{App, Parts};
 use resync_api::tws::idempotency::{self, Answers};
 use resync_api::ws::Sockets;
-use resync_auth::{AuthKeys, UserService};
+use resync_auth::UserService;
 use resync_chat::{ChatConfig, ChatParts, ChatService};
 use resync_kernel::{BoxError, Clock, IdGenerator, SecretString, SystemClock, SystemIds};
 use resync_rag::{KnowledgeConfig, KnowledgeParts, KnowledgeService};
 use resync_sqlite::SqliteDatabase;
 use resync_sqlite::chat::SqliteConversationStore;
 use resync_sqlite::rag::SqliteDocumentRepository;
-use resync_sqlite::tws::{
-    SqliteAuditLog, SqliteEngineRepository, SqliteProposalStore, SqliteRunHistory,
-    SqliteThresholdRepository,
-};
-use resync_tws::ports::{AuditLog, ProposalStore, RunHistory};
-use resync_tws::{
-    ActionParts, ActionService, AttentionParts, AttentionService, AuditService, CacheLimits,
-    CachePolicy, ConfiguredEngine, ConfirmationKey, EngineAdminParts, EngineAdminService,
-    HistoryService, PlanParts, PlanService, Windows,
-};
+use resync_sqlite::tws::SqliteAuditLog;
+use resync_tws::AuditService;
+use resync_tws::ports::AuditLog;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{CacheConfig, Config, ConfigError, RagConfig};
+use crate::config::{Config, ConfigError, RagConfig};
 
 /// How often the plans are looked at for runs that have ended.
 const OBSERVE_EVERY: Duration = Duration::from_secs(30);
@@ -136,31 +130,25 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
 
     let audit_log: Arc<dyn AuditLog> = Arc::new(SqliteAuditLog::new(database.clone()));
     let audit = AuditService::new(audit_log.clone(), clock.clone(), ids.clone());
-    let configured = engines::configured(&config.tws, demo.as_ref())?;
-    let engines = engines::build(&config.tws, demo.as_ref())?;
-    let plan = PlanService::new(PlanParts {
-        engines,
-        clock: clock.clone(),
-        tracker: tracker.clone(),
-        policy: policy(&config.cache),
-        limits: CacheLimits {
-            max_entries: config.cache.max_entries,
-            max_bytes: config.cache.max_bytes,
-        },
-    });
-    let actions = ActionService::new(ActionParts {
-        plan: plan.clone(),
-        proposals: Arc::new(SqliteProposalStore::new(database.clone())) as Arc<dyn ProposalStore>,
-        audit: audit_log,
-        key: ConfirmationKey::new(*keys.confirmation().expose()),
-        clock: clock.clone(),
-        ids: ids.clone(),
-        tracker: tracker.clone(),
-        verify: Duration::from_secs(config.tws.verify_seconds),
-    });
     complete_audit(&audit).await?;
-    let engine_admin = administration(&keys, configured, &plan, &audit, &database, &clock)?;
-    take_in(&engine_admin).await?;
+    let plan::Services {
+        plan,
+        actions,
+        history,
+        attention,
+        engines: engine_admin,
+    } = plan::services(plan::Parts {
+        config,
+        demo,
+        keys: &keys,
+        database: &database,
+        audit: &audit,
+        audit_log,
+        clock: &clock,
+        ids: &ids,
+        tracker: &tracker,
+    })
+    .await?;
     let knowledge = knowledge(&config.rag, &database, &clock, &ids, &tracker).await?;
     let chat = ChatService::new(ChatParts {
         plan: Arc::new(plan.clone()),
@@ -181,15 +169,8 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     )?;
     let accounts = auth::accounts(config, &keys, &ports, &database).await?;
 
-    let history = observe(&plan, &database, &clock, &tracker, &background);
-    let attention = AttentionService::new(AttentionParts {
-        plan: plan.clone(),
-        history: history.clone(),
-        thresholds: Arc::new(SqliteThresholdRepository::new(database.clone())),
-        audit: audit.clone(),
-        clock: clock.clone(),
-        ids: ids.clone(),
-    });
+    let (observed, end) = (history.clone(), background.clone());
+    tracker.spawn(async move { observed.run(OBSERVE_EVERY, end).await });
     let sockets = Sockets::default();
     let metrics = edge::metrics(&plan, &sockets);
     let tls = edge::tls(config)?;
@@ -238,55 +219,6 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     })
 }
 
-/// Keeps the runs that have ended, beside the requests.
-fn observe(
-    plan: &PlanService,
-    database: &SqliteDatabase,
-    clock: &Arc<dyn Clock>,
-    tracker: &TaskTracker,
-    background: &CancellationToken,
-) -> HistoryService {
-    let runs: Arc<dyn RunHistory> = Arc::new(SqliteRunHistory::new(database.clone()));
-    let history = HistoryService::new(plan.clone(), runs, clock.clone());
-    let (observed, end) = (history.clone(), background.clone());
-    tracker.spawn(async move { observed.run(OBSERVE_EVERY, end).await });
-    history
-}
-
-/// What adds, changes and removes engines.
-fn administration(
-    keys: &AuthKeys,
-    configured: Vec<ConfiguredEngine>,
-    plan: &PlanService,
-    audit: &AuditService,
-    database: &SqliteDatabase,
-    clock: &Arc<dyn Clock>,
-) -> Result<EngineAdminService, StartError> {
-    let sealer = sealer::AesGcmSealer::new(keys)
-        .map_err(|error| StartError::failed("the secrets of engines cannot be sealed", error))?;
-    Ok(EngineAdminService::new(EngineAdminParts {
-        plan: plan.clone(),
-        configured,
-        repository: Arc::new(SqliteEngineRepository::new(database.clone())),
-        sealer: Arc::new(sealer),
-        connector: Arc::new(engines::HwaConnector),
-        audit: audit.clone(),
-        clock: clock.clone(),
-    }))
-}
-
-/// Takes in the engines that an administrator added; one that cannot be used is named and left out.
-async fn take_in(engines: &EngineAdminService) -> Result<(), StartError> {
-    let loaded = engines
-        .load()
-        .await
-        .map_err(|error| StartError::failed("the engines that were added cannot be read", error))?;
-    for (name, why) in loaded.broken {
-        tracing::error!(engine.name = %name, why, "an engine that was added cannot be used");
-    }
-    Ok(())
-}
-
 /// The documents, loaded.
 async fn knowledge(
     config: &RagConfig,
@@ -328,23 +260,6 @@ async fn complete_audit(audit: &AuditService) -> Result<(), StartError> {
         );
     }
     Ok(())
-}
-
-fn policy(cache: &CacheConfig) -> CachePolicy {
-    let windows = |fresh, stale| Windows {
-        fresh: Duration::from_secs(fresh),
-        stale: Duration::from_secs(stale),
-    };
-    CachePolicy {
-        job_status: windows(
-            cache.job_status_fresh_seconds,
-            cache.job_status_stale_seconds,
-        ),
-        job_logs: windows(cache.job_logs_fresh_seconds, cache.job_logs_stale_seconds),
-        graph: windows(cache.graph_fresh_seconds, cache.graph_stale_seconds),
-        statics: windows(cache.static_fresh_seconds, cache.static_stale_seconds),
-        default: windows(cache.default_fresh_seconds, cache.default_stale_seconds),
-    }
 }
 
 #[cfg(test)]

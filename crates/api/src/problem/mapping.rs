@@ -149,7 +149,7 @@ impl From<ThresholdChangeError> for Problem {
         match error {
             ThresholdChangeError::Empty => Self::invalid("", error.to_string()),
             ThresholdChangeError::OutOfRange(field) => {
-                Self::invalid(&format!("/{field}"), "must be 1 to 527040")
+                Self::invalid(format!("/{field}"), "must be 1 to 527040")
             }
             ThresholdChangeError::Unknown => {
                 Self::not_found("unknown-threshold", "There is no such threshold")
@@ -177,7 +177,7 @@ impl From<EngineAdminError> for Problem {
                 "The engine comes from the configuration and is changed there",
             ),
             EngineAdminError::Invalid { field, problem } => {
-                Self::invalid(&format!("/{field}"), problem)
+                Self::invalid(format!("/{field}"), problem)
             }
             error @ EngineAdminError::Seal(_) => Self::internal().caused_by(error),
             error @ EngineAdminError::Unavailable(_) => Self::unavailable(error),

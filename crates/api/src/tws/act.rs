@@ -1,8 +1,9 @@
 //! Actions on a job or a prompt, in two calls on one path: propose, then confirm.
 
 use axum::Json;
-use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use resync_auth::{Permission, Principal};
@@ -85,63 +86,86 @@ struct ConfirmedAnswer {
     audit_id: AuditId,
 }
 
-/// What both calls of an action come with, beside its target.
-struct Asked {
+/// Who acts, and by which request.
+pub(crate) struct Acting {
     principal: Principal,
     request_id: String,
-    query: ActQuery,
-    body: ActRequest,
+    address: String,
+    headers: HeaderMap,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Acting {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Caller(principal) = Caller::from_request_parts(parts, state).await?;
+        let request_id = parts.extensions.get::<RequestId>();
+        Ok(Self {
+            principal,
+            request_id: request_id.map_or_else(String::new, |id| id.as_str().to_owned()),
+            address: parts.uri.to_string(),
+            headers: parts.headers.clone(),
+        })
+    }
 }
 
 /// `POST tws/jobs/{id}/actions/{action}`
-#[expect(clippy::too_many_arguments, reason = "each is an extractor of axum")]
 pub(crate) async fn act(
     State(app): State<App>,
-    Caller(principal): Caller,
-    Extension(request_id): Extension<RequestId>,
+    acting: Acting,
     Path((id, action)): Path<(String, String)>,
-    uri: Uri,
-    headers: HeaderMap,
     Query(query): Query<ActQuery>,
     JsonBytes(body): JsonBytes,
 ) -> Result<Response, Problem> {
     let kind = ActionKind::parse(&action)
         .filter(|kind| kind.goes_with(ObjectKind::Job))
         .ok_or_else(unknown_action)?;
-    let (target, user) = (Target::Job(job_id(&id)?), principal.user_id);
-    let asked = Asked {
-        principal,
-        request_id: request_id.as_str().to_owned(),
-        query,
-        body: parse_json(&body)?,
-    };
-    let digest = fingerprint(&uri.to_string(), &body);
-    let work = two_steps(&app, kind, target, asked);
-    once(&app.answers, user, &headers, digest, work).await
+    acted_once(&app, acting, kind, Target::Job(job_id(&id)?), query, &body).await
 }
 
 /// `POST tws/prompts/{id}/actions/reply`
 pub(crate) async fn reply(
     State(app): State<App>,
-    Caller(principal): Caller,
-    Extension(request_id): Extension<RequestId>,
+    acting: Acting,
     Path(id): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
     Query(query): Query<ActQuery>,
     JsonBytes(body): JsonBytes,
 ) -> Result<Response, Problem> {
     let target = Target::Prompt(parsed("/{id}", PromptId::parse(&id))?);
-    let user = principal.user_id;
+    acted_once(&app, acting, ActionKind::Reply, target, query, &body).await
+}
+
+async fn acted_once(
+    app: &App,
+    acting: Acting,
+    kind: ActionKind,
+    target: Target,
+    query: ActQuery,
+    body: &[u8],
+) -> Result<Response, Problem> {
+    let Acting {
+        principal,
+        request_id,
+        address,
+        headers,
+    } = acting;
+    let (user, digest) = (principal.user_id, fingerprint(&address, body));
     let asked = Asked {
         principal,
-        request_id: request_id.as_str().to_owned(),
+        request_id,
         query,
-        body: parse_json(&body)?,
+        body: parse_json(body)?,
     };
-    let digest = fingerprint(&uri.to_string(), &body);
-    let work = two_steps(&app, ActionKind::Reply, target, asked);
+    let work = two_steps(app, kind, target, asked);
     once(&app.answers, user, &headers, digest, work).await
+}
+
+/// What either call comes with, beside its target.
+struct Asked {
+    principal: Principal,
+    request_id: String,
+    query: ActQuery,
+    body: ActRequest,
 }
 
 fn unknown_action() -> Problem {

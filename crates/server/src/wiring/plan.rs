@@ -1,0 +1,149 @@
+//! What reads and changes the plan.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use resync_auth::AuthKeys;
+use resync_kernel::{Clock, IdGenerator};
+use resync_sqlite::SqliteDatabase;
+use resync_sqlite::tws::{
+    SqliteEngineRepository, SqliteProposalStore, SqliteRunHistory, SqliteThresholdRepository,
+};
+use resync_tws::ports::{AuditLog, ProposalStore, RunHistory};
+use resync_tws::{
+    ActionParts, ActionService, AttentionParts, AttentionService, AuditService, CacheLimits,
+    CachePolicy, ConfiguredEngine, ConfirmationKey, EngineAdminParts, EngineAdminService,
+    HistoryService, PlanParts, PlanService, Windows,
+};
+use tokio_util::task::TaskTracker;
+
+use super::{DemoEngine, StartError, engines, sealer};
+use crate::config::{CacheConfig, Config};
+
+/// What the services are made of.
+pub(super) struct Parts<'a> {
+    pub(super) config: &'a Config,
+    pub(super) demo: Option<DemoEngine>,
+    pub(super) keys: &'a AuthKeys,
+    pub(super) database: &'a SqliteDatabase,
+    pub(super) audit: &'a AuditService,
+    pub(super) audit_log: Arc<dyn AuditLog>,
+    pub(super) clock: &'a Arc<dyn Clock>,
+    pub(super) ids: &'a Arc<dyn IdGenerator>,
+    pub(super) tracker: &'a TaskTracker,
+}
+
+/// The services of the plan.
+pub(super) struct Services {
+    pub(super) plan: PlanService,
+    pub(super) actions: ActionService,
+    pub(super) history: HistoryService,
+    pub(super) attention: AttentionService,
+    pub(super) engines: EngineAdminService,
+}
+
+/// Makes them, with the engines that were added.
+pub(super) async fn services(parts: Parts<'_>) -> Result<Services, StartError> {
+    let Parts {
+        config,
+        demo,
+        keys,
+        database,
+        audit,
+        audit_log,
+        clock,
+        ids,
+        tracker,
+    } = parts;
+    let configured = engines::configured(&config.tws, demo.as_ref())?;
+    let plan = PlanService::new(PlanParts {
+        engines: engines::build(&config.tws, demo.as_ref())?,
+        clock: clock.clone(),
+        tracker: tracker.clone(),
+        policy: policy(&config.cache),
+        limits: CacheLimits {
+            max_entries: config.cache.max_entries,
+            max_bytes: config.cache.max_bytes,
+        },
+    });
+    let actions = ActionService::new(ActionParts {
+        plan: plan.clone(),
+        proposals: Arc::new(SqliteProposalStore::new(database.clone())) as Arc<dyn ProposalStore>,
+        audit: audit_log,
+        key: ConfirmationKey::new(*keys.confirmation().expose()),
+        clock: clock.clone(),
+        ids: ids.clone(),
+        tracker: tracker.clone(),
+        verify: Duration::from_secs(config.tws.verify_seconds),
+    });
+    let engines = administration(keys, configured, &plan, audit, database, clock)?;
+    take_in(&engines).await?;
+    let runs: Arc<dyn RunHistory> = Arc::new(SqliteRunHistory::new(database.clone()));
+    let history = HistoryService::new(plan.clone(), runs, clock.clone());
+    let attention = AttentionService::new(AttentionParts {
+        plan: plan.clone(),
+        history: history.clone(),
+        thresholds: Arc::new(SqliteThresholdRepository::new(database.clone())),
+        audit: audit.clone(),
+        clock: clock.clone(),
+        ids: ids.clone(),
+    });
+    Ok(Services {
+        plan,
+        actions,
+        history,
+        attention,
+        engines,
+    })
+}
+
+/// What adds, changes and removes engines.
+fn administration(
+    keys: &AuthKeys,
+    configured: Vec<ConfiguredEngine>,
+    plan: &PlanService,
+    audit: &AuditService,
+    database: &SqliteDatabase,
+    clock: &Arc<dyn Clock>,
+) -> Result<EngineAdminService, StartError> {
+    let sealer = sealer::AesGcmSealer::new(keys)
+        .map_err(|error| StartError::failed("the secrets of engines cannot be sealed", error))?;
+    Ok(EngineAdminService::new(EngineAdminParts {
+        plan: plan.clone(),
+        configured,
+        repository: Arc::new(SqliteEngineRepository::new(database.clone())),
+        sealer: Arc::new(sealer),
+        connector: Arc::new(engines::HwaConnector),
+        audit: audit.clone(),
+        clock: clock.clone(),
+    }))
+}
+
+/// Takes in the engines that an administrator added; one that cannot be used is named and left out.
+async fn take_in(engines: &EngineAdminService) -> Result<(), StartError> {
+    let loaded = engines
+        .load()
+        .await
+        .map_err(|error| StartError::failed("the engines that were added cannot be read", error))?;
+    for (name, why) in loaded.broken {
+        tracing::error!(engine.name = %name, why, "an engine that was added cannot be used");
+    }
+    Ok(())
+}
+
+fn policy(cache: &CacheConfig) -> CachePolicy {
+    let windows = |fresh, stale| Windows {
+        fresh: Duration::from_secs(fresh),
+        stale: Duration::from_secs(stale),
+    };
+    CachePolicy {
+        job_status: windows(
+            cache.job_status_fresh_seconds,
+            cache.job_status_stale_seconds,
+        ),
+        job_logs: windows(cache.job_logs_fresh_seconds, cache.job_logs_stale_seconds),
+        graph: windows(cache.graph_fresh_seconds, cache.graph_stale_seconds),
+        statics: windows(cache.static_fresh_seconds, cache.static_stale_seconds),
+        default: windows(cache.default_fresh_seconds, cache.default_stale_seconds),
+    }
+}
