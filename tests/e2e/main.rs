@@ -9,8 +9,10 @@
 mod accounts;
 mod actions;
 mod apikeys;
+mod engines;
 mod faults;
 mod harness;
+mod jobs;
 mod knowledge;
 mod plan;
 mod privacy;
