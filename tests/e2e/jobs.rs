@@ -270,6 +270,11 @@ async fn a_prompt_is_answered_once_also_when_the_confirmation_is_sent_again() {
     let confirmation = json!({"confirmation_token": proposal["confirmation_token"]});
     let (status, done) = session.post(&path, confirmation.clone()).await;
     assert_eq!((status, &done["executed"]), (200, &json!(true)), "{done}");
+    // This release lists prompts only while something waits for them.
+    assert_eq!(
+        (&done["verified"], &done["state"]),
+        (&json!(true), &json!("GONE"))
+    );
     let again = session
         .send(Method::POST, &path, Some(confirmation.clone()))
         .await;

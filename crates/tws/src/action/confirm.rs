@@ -342,9 +342,18 @@ impl ActionService {
             let read = AssertUnwindSafe(look).catch_unwind();
             // At least one look, also when no time was given to verify.
             // A look that fails tells nothing; the next one may.
-            if let Ok(Ok(Ok(now))) = timeout(left.max(POLL_FIRST), read).await {
-                seen.state = Some(now.state());
-                seen.effect = rules::shows(proposal.action, before, &now);
+            match timeout(left.max(POLL_FIRST), read).await {
+                Ok(Ok(Ok(now))) => {
+                    seen.state = Some(now.state());
+                    seen.effect = rules::shows(proposal.action, before, &now);
+                }
+                Ok(Ok(Err(ReadError::UnknownObject(_))))
+                    if rules::goes_with_its_effect(proposal.action) =>
+                {
+                    seen.state = Some(StateWord::new(rules::GONE));
+                    seen.effect = true;
+                }
+                _ => {}
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if seen.effect || left.is_zero() {

@@ -229,6 +229,16 @@ fn job_fingerprint(job: &Job) -> String {
     hex::encode(Sha256::digest(facts))
 }
 
+/// The state of what the engine no longer lists.
+pub(super) const GONE: &str = "GONE";
+
+/// Whether the engine may stop listing the target because of the action. Engines without a list of
+/// prompts show one only as a dependency that is not met: answered yes, it is met.
+pub(super) fn goes_with_its_effect(action: Action) -> bool {
+    let yes = PromptAnswer::Yes;
+    action == Action::Reply { answer: yes }
+}
+
 /// Whether `now` shows the effect of the action on the target that was `before`.
 pub(super) fn shows(action: Action, before: &Subject, now: &Subject) -> bool {
     match (before, now) {
