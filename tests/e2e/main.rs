@@ -9,6 +9,7 @@
 mod accounts;
 mod actions;
 mod apikeys;
+mod check;
 mod engines;
 mod faults;
 mod harness;

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use resync_kernel::BoxError;
 use resync_tws::EngineState;
+use resync_tws::model::BreakerState;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -51,6 +52,9 @@ pub(crate) struct EngineCheck {
     /// As in `tws/engines`.
     #[schema(value_type = String)]
     pub(crate) status: EngineState,
+    /// Whether calls go out to it: `closed`, `half_open` or `open`.
+    #[schema(value_type = String)]
+    pub(crate) breaker: BreakerState,
 }
 
 /// `GET /healthz`: knows nothing of any dependency (I-17).
@@ -66,6 +70,7 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<Json<ReadyAnswer>, P
         .map(|engine| EngineCheck {
             name: engine.name.to_string(),
             status: engine.state,
+            breaker: engine.breaker.state,
         })
         .collect();
     judged(store, app.shutdown.is_cancelled(), engines).map(Json)

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use resync_kernel::{BoxError, error_chain};
+use resync_tws::model::EngineName;
 
+use crate::check::{self, CheckError};
 use crate::config::{Loaded, Sources, rows};
 use crate::demo::{self, DemoOptions};
 use crate::{lifecycle, logging, wiring};
@@ -21,6 +23,8 @@ const OK: u8 = 0;
 const FAILURE: u8 = 1;
 /// The configuration is wrong.
 const CONFIGURATION: u8 = 3;
+/// What was named does not exist.
+const NOT_FOUND: u8 = 4;
 
 /// Ask HCL Workload Automation questions and act on it safely.
 #[derive(Debug, Parser)]
@@ -39,6 +43,8 @@ enum Command {
     Demo(DemoArgs),
     /// The server, on the engines of the configuration.
     Serve(ServeArgs),
+    /// Whether the configuration is whole, the store opens, and what each engine can do.
+    Check(CheckArgs),
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -72,6 +78,16 @@ struct ServeArgs {
     /// Address and port; beats the configuration.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// Only this engine.
+    #[arg(long, value_name = "NAME")]
+    engine: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -128,6 +144,7 @@ async fn run(cli: Cli) -> ExitCode {
             .await
         }
         Command::Serve(args) => serve(cli.config, &args).await,
+        Command::Check(args) => check(cli.config, &args).await,
         Command::Config(ConfigCommand::Show { json }) => show(cli.config, json),
         Command::Openapi => openapi(),
         Command::Healthcheck(args) => healthcheck(&args).await,
@@ -160,8 +177,42 @@ async fn serve(file: Option<PathBuf>, args: &ServeArgs) -> ExitCode {
     }
     match lifecycle::serve(&loaded.config).await {
         Ok(()) => ExitCode::from(OK),
-        Err(wiring::StartError::Config(error)) => fail(CONFIGURATION, &error.to_string()),
-        Err(error @ wiring::StartError::Failed { .. }) => fail(FAILURE, &error_chain(&error)),
+        Err(error) => not_started(&error),
+    }
+}
+
+async fn check(file: Option<PathBuf>, args: &CheckArgs) -> ExitCode {
+    let loaded = match load(file, Vec::new()) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    let only = match args.engine.as_deref().map(EngineName::parse).transpose() {
+        Ok(only) => only,
+        Err(error) => return fail(NOT_FOUND, &format!("--engine: {error}")),
+    };
+    let report = match check::run(&loaded.config, only.as_ref()).await {
+        Ok(report) => report,
+        Err(CheckError::Start(error)) => return not_started(&error),
+        Err(CheckError::UnknownEngine(error)) => return fail(NOT_FOUND, &error.to_string()),
+    };
+    let printed = if args.json {
+        match serde_json::to_string_pretty(&report) {
+            Ok(text) => print(&text),
+            Err(error) => return fail(FAILURE, &error.to_string()),
+        }
+    } else {
+        print(report.table().trim_end())
+    };
+    match report.exit_code() {
+        OK => printed,
+        code => ExitCode::from(code),
+    }
+}
+
+fn not_started(error: &wiring::StartError) -> ExitCode {
+    match error {
+        wiring::StartError::Config(error) => fail(CONFIGURATION, &error.to_string()),
+        wiring::StartError::Failed { .. } => fail(FAILURE, &error_chain(error)),
     }
 }
 

@@ -211,13 +211,16 @@ impl Default for TwsConfig {
 }
 
 /// One entry of `[[tws.engine]]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Default, Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EngineConfig {
     /// Its name, unique: 1 to 40 letters, digits, `-`, `_` or `.`.
     pub name: String,
     /// `https://host:31116/twsd/api/v2`.
     pub url: String,
+    /// The same of the backup masters, tried in turn when the master cannot be reached; at most 4.
+    #[serde(default)]
+    pub backup_urls: Vec<String>,
     /// User, with `password`.
     #[serde(default)]
     pub username: Option<String>,
@@ -229,7 +232,7 @@ pub struct EngineConfig {
     #[serde(skip_serializing)]
     #[serde(default)]
     pub api_key: Option<SecretString>,
-    /// A file of certificates (PEM) to trust besides the system's.
+    /// A file of certificates (PEM) that alone are trusted; those of the system when absent.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
     /// Accepts any certificate; for laboratories.

@@ -4,6 +4,7 @@
 //! - Only [`cli`] reads the arguments and the environment, and hands them on as values (P1-05).
 //! - Everything is built once, before the listener takes a request (P0-04, P0-06).
 
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod demo;

@@ -30,8 +30,8 @@ use resync_sqlite::SqliteDatabase;
 use resync_sqlite::chat::SqliteConversationStore;
 use resync_sqlite::rag::SqliteDocumentRepository;
 use resync_sqlite::tws::SqliteAuditLog;
-use resync_tws::AuditService;
 use resync_tws::ports::AuditLog;
+use resync_tws::{AuditService, PlanService};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -243,6 +243,44 @@ async fn knowledge(
         .await
         .map_err(|error| StartError::failed("the documents cannot be loaded", error))?;
     Ok(knowledge)
+}
+
+/// What `resync check` works with: the store and the engines, and nothing that runs beside.
+pub(crate) struct ForCheck {
+    pub(crate) plan: PlanService,
+    database: SqliteDatabase,
+}
+
+impl ForCheck {
+    pub(crate) async fn close(self) {
+        self.database.close().await;
+    }
+}
+
+/// Opens the store and makes the engines of a configuration, those that were added among them.
+pub(crate) async fn for_check(config: &Config) -> Result<ForCheck, StartError> {
+    let keys = auth::keys(config)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let ids: Arc<dyn IdGenerator> = Arc::new(SystemIds);
+    let database = store::open(config).await?;
+    let audit_log: Arc<dyn AuditLog> = Arc::new(SqliteAuditLog::new(database.clone()));
+    let audit = AuditService::new(audit_log.clone(), clock.clone(), ids.clone());
+    let services = plan::services(plan::Parts {
+        config,
+        demo: None,
+        keys: &keys,
+        database: &database,
+        audit: &audit,
+        audit_log,
+        clock: &clock,
+        ids: &ids,
+        tracker: &TaskTracker::new(),
+    })
+    .await?;
+    Ok(ForCheck {
+        plan: services.plan,
+        database,
+    })
 }
 
 /// Actions that were under way when the last run ended get their outcome: unknown.

@@ -8,6 +8,7 @@
 //! - Each change leaves one row in the audit.
 //! - What was cached of an engine goes when it is changed or removed.
 
+mod exam;
 mod test;
 
 use std::collections::BTreeSet;
@@ -20,6 +21,7 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 use tracing::instrument;
 
+pub use exam::{Ability, Exam, ExamRow, Seen, examine};
 pub use test::{TestFailure, TestReason, TestReport, TestStep};
 
 use crate::audit::AuditService;

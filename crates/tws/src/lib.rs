@@ -113,9 +113,9 @@ pub use action::{
     ProposeRequest, ProposedTarget, Reason, ReasonError, Ticket, TicketError,
 };
 pub use admin::{
-    AdminActor, ConfiguredEngine, EngineAdminError, EngineAdminParts, EngineAdminService,
-    EngineDraft, EngineEntry, EngineOrigin, Loaded, LoginKind, TestFailure, TestReason, TestReport,
-    TestStep,
+    Ability, AdminActor, ConfiguredEngine, EngineAdminError, EngineAdminParts, EngineAdminService,
+    EngineDraft, EngineEntry, EngineOrigin, Exam, ExamRow, Loaded, LoginKind, Seen, TestFailure,
+    TestReason, TestReport, TestStep, examine,
 };
 pub use attention::{
     AttentionBy, AttentionError, AttentionItem, AttentionList, AttentionParts, AttentionService,

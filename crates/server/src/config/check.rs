@@ -282,11 +282,7 @@ mod tests {
             url: "https://u:canary@host/x".to_owned(),
             username: None,
             password: None,
-            api_key: None,
-            ca_file: None,
-            insecure_tls: false,
-            read_only: false,
-            timeout_seconds: None,
+            ..EngineConfig::default()
         });
         assert!(!check(&config).unwrap_err().to_string().contains("canary"));
     }

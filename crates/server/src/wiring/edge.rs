@@ -13,7 +13,8 @@ use resync_api::state::{EdgeSettings, WsSettings};
 use resync_api::ws::Sockets;
 use resync_auth::{InProcessRateLimiter, RateLimits};
 use resync_kernel::Clock;
-use resync_tws::PlanService;
+use resync_tws::model::BreakerState;
+use resync_tws::{Engine, PlanService};
 
 use super::StartError;
 use crate::config::{Config, LimitsConfig};
@@ -111,6 +112,7 @@ pub(super) fn tls(config: &Config) -> Result<Option<Tls>, StartError> {
 /// The counters, and what is read out of the parts at each scrape.
 pub(super) fn metrics(plan: &PlanService, sockets: &Sockets) -> Metrics {
     let (cache, reads, room, sockets) = (plan.clone(), plan.clone(), plan.clone(), sockets.clone());
+    let (engines, failing) = (plan.clone(), plan.clone());
     let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     Metrics::new(vec![
         Reading::counters(
@@ -152,6 +154,38 @@ pub(super) fn metrics(plan: &PlanService, sockets: &Sockets) -> Metrics {
                     ("bytes", count(stats.bytes)),
                     ("in_flight", count(stats.in_flight)),
                 ])
+            },
+        ),
+        Reading::gauges(
+            "engine_breaker",
+            "Whether calls go out to an engine: 0 closed, 1 half open, 2 open",
+            "engine",
+            move || {
+                let engines = engines.engines().list();
+                let state = |engine: &Engine| match engine.monitor.breaker().state {
+                    BreakerState::Closed => 0,
+                    BreakerState::HalfOpen => 1,
+                    BreakerState::Open => 2,
+                };
+                engines
+                    .iter()
+                    .map(|engine| (engine.name.to_string(), state(engine)))
+                    .collect()
+            },
+        ),
+        Reading::gauges(
+            "engine_failures",
+            "Calls to an engine that failed in a row",
+            "engine",
+            move || {
+                let engines = failing.engines().list();
+                engines
+                    .iter()
+                    .map(|engine| {
+                        let failures = engine.monitor.breaker().consecutive_failures;
+                        (engine.name.to_string(), failures.into())
+                    })
+                    .collect()
             },
         ),
         Reading::gauge("websockets", "WebSockets that are open", move || {

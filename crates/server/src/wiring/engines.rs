@@ -13,6 +13,9 @@ use resync_tws::{ConfiguredEngine, Engine, Engines};
 use super::{DemoEngine, StartError};
 use crate::config::{ConfigError, EngineConfig, TwsConfig};
 
+/// The most backup masters of one engine.
+const MAX_BACKUPS: usize = 4;
+
 /// Makes clients of engines that an administrator adds.
 pub(super) struct HwaConnector;
 
@@ -53,7 +56,7 @@ pub(super) fn configured(
         Ok(ConfiguredEngine {
             name: EngineName::parse(&entry.name)
                 .map_err(|error| ConfigError::new("tws.engine", error.to_string()))?,
-            urls: vec![entry.url],
+            urls: addresses(&entry),
             username: entry.username,
             own_ca: entry.ca_file.is_some(),
             insecure_tls: entry.insecure_tls,
@@ -74,11 +77,7 @@ fn entries(
             url: demo.url,
             username: Some(demo.username),
             password: Some(demo.password),
-            api_key: None,
-            ca_file: None,
-            insecure_tls: false,
-            read_only: false,
-            timeout_seconds: None,
+            ..EngineConfig::default()
         }]),
         None => listed(config),
     }
@@ -123,11 +122,14 @@ fn listed(config: &TwsConfig) -> Result<Vec<EngineConfig>, ConfigError> {
         username: config.username.clone(),
         password: config.password.clone(),
         api_key: config.api_key.clone(),
-        ca_file: None,
-        insecure_tls: false,
-        read_only: false,
-        timeout_seconds: None,
+        ..EngineConfig::default()
     }])
+}
+
+/// The master's address, then its backups'.
+fn addresses(entry: &EngineConfig) -> Vec<String> {
+    let master = std::iter::once(&entry.url);
+    master.chain(&entry.backup_urls).cloned().collect()
 }
 
 fn engine(
@@ -138,6 +140,10 @@ fn engine(
     key: &dyn Fn(&str) -> String,
 ) -> Result<Engine, StartError> {
     let mut hwa = HwaConfig::new(name.clone(), entry.url.clone(), credentials(entry, key)?);
+    if entry.backup_urls.len() > MAX_BACKUPS {
+        return Err(ConfigError::new(key("backup_urls"), "holds more than 4 addresses").into());
+    }
+    hwa.base_urls = addresses(entry);
     hwa.timeout = Duration::from_secs(entry.timeout_seconds.unwrap_or(config.timeout_seconds));
     hwa.insecure_tls = entry.insecure_tls;
     if let Some(file) = &entry.ca_file {
@@ -200,12 +206,25 @@ mod tests {
             url: "https://hwa.example:31116/twsd/api/v2".to_owned(),
             username: Some("resync".to_owned()),
             password: Some("secret".into()),
-            api_key: None,
-            ca_file: None,
-            insecure_tls: false,
-            read_only: false,
-            timeout_seconds: None,
+            ..EngineConfig::default()
         }
+    }
+
+    #[test]
+    fn the_backups_of_an_engine_come_after_its_master() {
+        let mut one = entry("PROD");
+        one.backup_urls = vec!["https://backup.example:31116/twsd/api/v2".to_owned()];
+        let urls = addresses(&one);
+        assert!(urls[0].contains("hwa.example") && urls[1].contains("backup.example"));
+        one.backup_urls = vec![String::new(); MAX_BACKUPS + 1];
+        let config = TwsConfig {
+            engine: vec![one],
+            ..TwsConfig::default()
+        };
+        assert_eq!(
+            complaint(&config),
+            "tws.engine[0].backup_urls: holds more than 4 addresses"
+        );
     }
 
     fn complaint(config: &TwsConfig) -> String {

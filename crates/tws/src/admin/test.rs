@@ -77,7 +77,7 @@ pub enum TestReason {
     Unreadable,
 }
 
-fn reason_of(error: &GatewayError) -> TestReason {
+pub(super) fn reason_of(error: &GatewayError) -> TestReason {
     match error {
         GatewayError::Unreachable(_) => TestReason::Unreachable,
         GatewayError::TimedOut(_) => TestReason::TimedOut,
