@@ -11,6 +11,7 @@ mod actions;
 mod apikeys;
 mod check;
 mod engines;
+mod fault_matrix;
 mod faults;
 mod harness;
 mod jobs;
