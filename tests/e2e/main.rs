@@ -16,6 +16,7 @@ mod faults;
 mod harness;
 mod jobs;
 mod knowledge;
+mod lockout_replicas;
 mod plan;
 mod privacy;
 mod services;

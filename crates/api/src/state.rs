@@ -83,6 +83,8 @@ pub struct Parts {
     pub knowledge: KnowledgeService,
     /// Whether the store answers.
     pub store: Arc<dyn StoreProbe>,
+    /// Whether Redis answers, where there is one.
+    pub redis: Option<Arc<dyn SideProbe>>,
     /// How the edge is set.
     pub edge: EdgeSettings,
     /// How often one may ask.
@@ -148,4 +150,10 @@ pub struct WsSettings {
 pub trait StoreProbe: Send + Sync {
     /// Asks it something cheap.
     async fn ping(&self) -> Result<(), BoxError>;
+}
+
+/// Whether something answers that the server can do without.
+pub trait SideProbe: Send + Sync {
+    /// What was last seen of it; asks nobody.
+    fn answers(&self) -> bool;
 }

@@ -22,7 +22,7 @@ pub(crate) struct HealthAnswer {
 /// The answer of `GET /readyz`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ReadyAnswer {
-    /// `ready`, or `degraded` when an engine is away.
+    /// `ready`, or `degraded` when an engine or Redis is away.
     pub(crate) status: &'static str,
     /// What was looked at.
     pub(crate) checks: ReadyChecks,
@@ -35,12 +35,17 @@ pub(crate) struct ReadyChecks {
     pub(crate) database: Check,
     /// The engines, which are reported.
     pub(crate) engines: Vec<EngineCheck>,
+    /// Redis, which is reported, where there is one. While it is away each process counts attempts on
+    /// passwords on its own, with half the limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) redis: Option<Check>,
 }
 
 /// One thing looked at.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Check {
-    /// Always `ok`: with a database that is away there is no such answer, but a 503.
+    /// `ok`, or `degraded` for what the server can do without. With a database that is away there is
+    /// no such answer, but a 503.
     pub(crate) status: &'static str,
 }
 
@@ -73,13 +78,15 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<Json<ReadyAnswer>, P
             breaker: engine.breaker.state,
         })
         .collect();
-    judged(store, app.shutdown.is_cancelled(), engines).map(Json)
+    let redis = app.redis.as_ref().map(|redis| redis.answers());
+    judged(store, app.shutdown.is_cancelled(), engines, redis).map(Json)
 }
 
 fn judged(
     store: Result<(), BoxError>,
     ending: bool,
     engines: Vec<EngineCheck>,
+    redis: Option<bool>,
 ) -> Result<ReadyAnswer, Problem> {
     let not_ready = || {
         Problem::new(
@@ -98,12 +105,17 @@ fn judged(
     }
     let all = engines
         .iter()
-        .all(|engine| engine.status == EngineState::Ok);
+        .all(|engine| engine.status == EngineState::Ok)
+        && redis.unwrap_or(true);
+    let redis = redis.map(|answers| Check {
+        status: if answers { "ok" } else { "degraded" },
+    });
     Ok(ReadyAnswer {
         status: if all { "ready" } else { "degraded" },
         checks: ReadyChecks {
             database: Check { status: "ok" },
             engines,
+            redis,
         },
     })
 }
@@ -114,13 +126,30 @@ mod tests {
 
     #[test]
     fn a_process_that_cannot_serve_says_why() {
-        let away = judged(Err("gone".into()), false, Vec::new()).unwrap_err();
+        let away = judged(Err("gone".into()), false, Vec::new(), None).unwrap_err();
         assert_eq!((away.status().as_u16(), away.code()), (503, "not-ready"));
         let body = serde_json::to_value(away.body("/readyz", "id")).unwrap();
         assert_eq!(body["detail"], "the database does not answer");
-        let ending = judged(Ok(()), true, Vec::new()).unwrap_err();
+        let ending = judged(Ok(()), true, Vec::new(), None).unwrap_err();
         let body = serde_json::to_value(ending.body("/readyz", "id")).unwrap();
         assert_eq!(body["detail"], "it is shutting down");
-        assert_eq!(judged(Ok(()), false, Vec::new()).unwrap().status, "ready");
+        let ready = judged(Ok(()), false, Vec::new(), None).unwrap();
+        let body = serde_json::to_value(&ready).unwrap();
+        assert_eq!(body["status"], "ready");
+        assert!(body["checks"].get("redis").is_none());
+    }
+
+    /// F1: Redis is reported, and nobody is sent away for it.
+    #[test]
+    fn without_redis_it_is_degraded_and_serves() {
+        let judge = |redis| judged(Ok(()), false, Vec::new(), Some(redis)).unwrap();
+        let away = judge(false);
+        assert_eq!(away.status, "degraded");
+        assert_eq!(away.checks.redis.unwrap().status, "degraded");
+        let there = judge(true);
+        assert_eq!(
+            (there.status, there.checks.redis.unwrap().status),
+            ("ready", "ok")
+        );
     }
 }

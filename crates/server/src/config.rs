@@ -28,6 +28,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// The store.
     pub database: DatabaseConfig,
+    /// What replicas share.
+    pub redis: RedisConfig,
     /// The engines.
     pub tws: TwsConfig,
     /// How long what was read from an engine is kept.
@@ -169,6 +171,26 @@ impl Default for AuthConfig {
 pub struct DatabaseConfig {
     /// `sqlite://PATH`; absent is `resync.db` in `server.data_dir`.
     pub url: Option<String>,
+}
+
+/// Section `redis`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RedisConfig {
+    /// `redis://[user:password@]host[:port][/db]`, or `rediss://…`; absent counts in this process.
+    #[serde(skip_serializing)]
+    pub url: Option<SecretString>,
+    /// Milliseconds for one call.
+    pub timeout_ms: u64,
+}
+
+impl Default for RedisConfig {
+    fn default() -> Self {
+        Self {
+            url: None,
+            timeout_ms: 100,
+        }
+    }
 }
 
 /// Section `tws`: engines as a list, or a single one by its fields.

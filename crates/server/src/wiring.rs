@@ -8,6 +8,7 @@ mod auth;
 mod edge;
 mod engines;
 mod plan;
+mod redis;
 mod sealer;
 mod store;
 
@@ -31,7 +32,7 @@ use resync_sqlite::chat::SqliteConversationStore;
 use resync_sqlite::rag::SqliteDocumentRepository;
 use resync_sqlite::tws::SqliteAuditLog;
 use resync_tws::ports::AuditLog;
-use resync_tws::{AuditService, PlanService};
+use resync_tws::{AuditService, HistoryService, PlanService};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -158,7 +159,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         ids: ids.clone(),
         config: ChatConfig::default(),
     });
-    let ports = auth::ports(
+    let mut ports = auth::ports(
         config,
         &database,
         &audit,
@@ -167,10 +168,10 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         tracker.clone(),
         background.clone(),
     )?;
+    let redis = redis::share(config, &mut ports, &background)?;
     let accounts = auth::accounts(config, &keys, &ports, &database).await?;
 
-    let (observed, end) = (history.clone(), background.clone());
-    tracker.spawn(async move { observed.run(OBSERVE_EVERY, end).await });
+    beside(&plan, &history, &tracker, &background);
     let sockets = Sockets::default();
     let metrics = edge::metrics(&plan, &sockets);
     let tls = edge::tls(config)?;
@@ -191,6 +192,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         chat,
         knowledge,
         store: Arc::new(store::Probe(database.clone())),
+        redis,
         edge: edge::settings(config),
         limits: edge::limits(&config.limits, &clock, &metrics),
         metrics,
@@ -200,8 +202,6 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         tracker: tracker.clone(),
         shutdown: shutdown.clone(),
     });
-    let maintenance = background.clone();
-    tracker.spawn(async move { plan.run_maintenance(maintenance).await });
     tracker.spawn(auth::sweep_sessions(app.clone(), background.clone()));
     if let Some(tls) = tls.clone() {
         tracker.spawn(tls.watch(LOOK_EVERY, background.clone()));
@@ -217,6 +217,19 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         tracker,
         database,
     })
+}
+
+/// What the plan does unasked, until the end.
+fn beside(
+    plan: &PlanService,
+    history: &HistoryService,
+    tracker: &TaskTracker,
+    until: &CancellationToken,
+) {
+    let (plan, maintained) = (plan.clone(), until.clone());
+    tracker.spawn(async move { plan.run_maintenance(maintained).await });
+    let (history, observed) = (history.clone(), until.clone());
+    tracker.spawn(async move { history.run(OBSERVE_EVERY, observed).await });
 }
 
 /// The documents, loaded.

@@ -96,6 +96,7 @@ fn numbers(config: &Config) -> Vec<Number> {
         auth.lockout_account_attempts: 1..=MILLION;
         auth.lockout_address_attempts: 1..=MILLION;
         auth.lockout_seconds: 1..=YEAR;
+        redis.timeout_ms: 1..=10_000;
         tws.timeout_seconds: 1..=HOUR;
         tws.verify_seconds: 0..=HOUR;
         cache.max_entries: 1..=100 * MILLION;

@@ -53,6 +53,8 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("auth.admin_username", Kind::Text),
     ("auth.admin_password", Kind::Secret),
     ("database.url", Kind::Text),
+    ("redis.url", Kind::Secret),
+    ("redis.timeout_ms", Kind::Number),
     ("tws.url", Kind::Text),
     ("tws.username", Kind::Text),
     ("tws.password", Kind::Secret),
@@ -92,8 +94,6 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
 /// Keys of the design that this version does not act upon yet: refused, so that nobody relies on them.
 pub(crate) const NOT_YET: &[&str] = &[
     "database.max_connections",
-    "redis.url",
-    "redis.timeout_ms",
     "tws.poll_seconds",
     "llm.url",
     "llm.api_key",

@@ -354,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_key_of_a_later_version_is_refused_and_not_ignored() {
-        let error = file("[redis]\nurl = \"redis://x\"\n").unwrap_err();
+        let error = file("[telemetry]\notlp_endpoint = \"http://x\"\n").unwrap_err();
         assert!(
             error.problem.contains("does not support that key yet"),
             "{error}"

@@ -79,12 +79,6 @@ pub(super) fn ports(
             .ok_or_else(|| ConfigError::new("auth.hash_queue", "must be at least 1"))?,
     })
     .map_err(|error| StartError::failed("the threads that hash passwords did not start", error))?;
-    let limits = LockoutLimits {
-        per_account_and_address: config.auth.lockout_attempts,
-        per_account: config.auth.lockout_account_attempts,
-        per_address: config.auth.lockout_address_attempts,
-        window: Duration::from_secs(config.auth.lockout_seconds),
-    };
     let feed = Arc::new(SqliteSessionFeed::new(database.clone(), clock.clone()));
     let following = Arc::clone(&feed);
     tracker.spawn(async move { following.run(until).await });
@@ -92,13 +86,22 @@ pub(super) fn ports(
         memory: SessionMemory::new(feed, clock.clone()),
         users: Arc::new(SqliteUserRepository::new(database.clone())),
         sessions: Arc::new(SqliteSessionStore::new(database.clone())),
-        lockout: Arc::new(InProcessLockout::new(limits, clock.clone())),
+        lockout: Arc::new(InProcessLockout::new(lockout_limits(config), clock.clone())),
         hasher: Arc::new(hasher),
         events: Arc::new(AuditOfAuth(audit.clone())),
         clock,
         ids,
         tracker,
     })
+}
+
+pub(super) fn lockout_limits(config: &Config) -> LockoutLimits {
+    LockoutLimits {
+        per_account_and_address: config.auth.lockout_attempts,
+        per_account: config.auth.lockout_account_attempts,
+        per_address: config.auth.lockout_address_attempts,
+        window: Duration::from_secs(config.auth.lockout_seconds),
+    }
 }
 
 /// The use cases of accounts, each built once.

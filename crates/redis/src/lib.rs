@@ -1,0 +1,50 @@
+//! What replicas share, on Redis: the limits on guessing passwords.
+//!
+//! Invariants:
+//! - One round trip for one question, by a script that Redis runs as one step and by Redis's clock.
+//! - No call takes longer than the client's timeout. After one that failed, none is made until a probe
+//!   got through: who asks meanwhile does not wait for a Redis that is away.
+//! - What guards never fails open: without Redis, [`RedisLockout`] counts in this process, with half
+//!   the limits.
+//! - Each key carries the prefix of its owner and a time to live, so what is forgotten goes away.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use resync_auth::{LockoutLimits, LockoutStore};
+//! use resync_kernel::{SecretString, SystemClock};
+//! use resync_redis::{RedisClient, RedisConfig, RedisLockout};
+//! use tokio_util::sync::CancellationToken;
+//! use tokio_util::task::TaskTracker;
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let redis = RedisClient::new(&RedisConfig {
+//!     url: SecretString::from("redis://:password@redis.example:6379/0"),
+//!     timeout: Duration::from_millis(100),
+//! })?;
+//! let lockout: Arc<dyn LockoutStore> = Arc::new(RedisLockout::new(
+//!     redis.clone(),
+//!     "resync:{lockout}",
+//!     LockoutLimits::default(),
+//!     Arc::new(SystemClock::new()),
+//! ));
+//!
+//! // Finds out when Redis is back.
+//! let (tracker, end) = (TaskTracker::new(), CancellationToken::new());
+//! tracker.spawn(redis.watch(end));
+//! # let _ = lockout;
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod lockout;
+
+pub use client::{RedisClient, RedisConfig, RedisStatus, RedisUrlError};
+pub use lockout::RedisLockout;
+
+/// The example in the README runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,76 @@
+//! Two servers with stores of their own and one Redis count attempts on passwords together.
+
+use reqwest::Method;
+use resync_server::config::Config;
+use serde_json::json;
+
+use crate::harness::{Options, Resync, read};
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's services are named by its environment"
+)]
+fn on_redis(config: &mut Config) {
+    let url = std::env::var("RESYNC_TEST_REDIS_URL").unwrap_or_else(|_| {
+        panic!("RESYNC_TEST_REDIS_URL is not set; run the tests by scripts/test")
+    });
+    config.redis.url = Some(url.into());
+    // The machine runs other tests; a late answer is not what is looked at here.
+    config.redis.timeout_ms = 10_000;
+}
+
+async fn replica(adjust: fn(&mut Config)) -> Resync {
+    Resync::start(Options {
+        jobs: 10,
+        adjust,
+        ..Options::default()
+    })
+    .await
+}
+
+async fn attempt(on: &Resync, name: &str, password: &str) -> u16 {
+    let body = json!({"username": name, "password": password});
+    let answer = on
+        .anonymous(Method::POST, "/api/v1/auth/login", Some(body))
+        .await;
+    if answer.status() == 429 {
+        assert!(answer.headers().contains_key("retry-after"));
+    }
+    answer.status().as_u16()
+}
+
+/// A2 over replicas: what is counted on one is seen by the other, even for the right password.
+#[tokio::test]
+async fn failures_on_one_replica_lock_the_other() {
+    let (one, other) = tokio::join!(replica(on_redis), replica(on_redis));
+    // A name that no other test uses, since they share this Redis and the address.
+    let name = format!("nobody-{}", std::process::id());
+    for on in [&one, &other, &one, &other, &one] {
+        assert_eq!(attempt(on, &name, "wrong").await, 401);
+    }
+    assert_eq!(attempt(&one, &name, "wrong").await, 429);
+    assert_eq!(attempt(&other, &name, "wrong").await, 429);
+    let (status, ready) = read(one.anonymous(Method::GET, "/readyz", None).await).await;
+    assert_eq!(status, 200);
+    assert_eq!(ready["checks"]["redis"]["status"], "ok", "{ready}");
+    one.stop().await;
+    other.stop().await;
+}
+
+/// F1: a server whose Redis is away starts, serves with half the limits, and says so.
+#[tokio::test]
+async fn a_replica_without_its_redis_has_half_the_limits_and_is_degraded() {
+    let alone = replica(|config| {
+        // Port 1 of the loopback: nobody listens there.
+        config.redis.url = Some("redis://127.0.0.1:1/".into());
+    })
+    .await;
+    for expected in [401, 401, 429, 429] {
+        assert_eq!(attempt(&alone, "nobody", "wrong").await, expected);
+    }
+    let (status, ready) = read(alone.anonymous(Method::GET, "/readyz", None).await).await;
+    assert_eq!(status, 200);
+    assert_eq!(ready["status"], "degraded");
+    assert_eq!(ready["checks"]["redis"]["status"], "degraded", "{ready}");
+    alone.stop().await;
+}
