@@ -66,6 +66,16 @@ pub struct CacheLimits {
     pub max_bytes: usize,
 }
 
+impl Default for CacheLimits {
+    /// 100,000 entries, 128 MiB.
+    fn default() -> Self {
+        Self {
+            max_entries: 100_000,
+            max_bytes: 128 << 20,
+        }
+    }
+}
+
 /// What a [`Cache`] is built from.
 pub struct CacheParts {
     /// Ages by its monotonic side, `fetched_at` by its wall side.

@@ -16,24 +16,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         clock: Arc::new(SystemClock::new()),
         tracker: tokio_util::task::TaskTracker::new(),
         policy: CachePolicy::default(),
-        limits: CacheLimits {
-            max_entries: 1_000,
-            max_bytes: 16 << 20,
-        },
+        limits: CacheLimits::default(),
     });
-    for root in plan
-        .summary(None)
-        .await?
-        .value
-        .failed
-        .iter()
-        .filter(|job| job.root)
-    {
-        let impact = plan.impact(None, &root.job.id).await?;
-        println!(
-            "{} holds up {} jobs",
-            impact.value.label, impact.value.total
-        );
+    let summary = plan.summary(None).await?.value;
+    for root in summary.failed.iter().filter(|failed| failed.root) {
+        println!("{} holds up {} jobs", root.job.label(), root.victims);
     }
     Ok(())
 }

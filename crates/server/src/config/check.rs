@@ -42,13 +42,15 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
             ));
         }
     }
-    let engines = config.tws.engine.iter().map(|engine| &engine.url);
+    let engines = config.tws.engine.iter();
+    let engines =
+        engines.flat_map(|engine| std::iter::once(&engine.url).chain(&engine.backup_urls));
     if engines
         .chain(&config.tws.url)
         .any(|url| authority(url).contains('@'))
     {
         return Err(ConfigError::new(
-            "tws.url, tws.engine.url",
+            "tws.url, tws.engine.url, tws.engine.backup_urls",
             "must not carry credentials; use username and password",
         ));
     }
