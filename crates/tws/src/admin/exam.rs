@@ -22,6 +22,8 @@ use crate::text::Text;
 
 /// How long one question may take.
 const STEP_TIMEOUT: Duration = Duration::from_secs(30);
+/// After an engine that does not answer, or refuses us.
+const NOT_ASKED: &str = "the engine was not asked";
 /// How many jobs the page holds whose time is taken.
 const PAGE: u32 = 100;
 
@@ -256,7 +258,7 @@ impl Examiner<'_> {
         detail: impl FnOnce(&T) -> String,
     ) -> Option<T> {
         if self.hopeless {
-            self.untried(ability, "the engine was not asked");
+            self.untried(ability, NOT_ASKED);
             return None;
         }
         let start = self.clock.monotonic();
@@ -289,6 +291,7 @@ impl Examiner<'_> {
     }
 
     fn untried(&mut self, ability: Ability, why: &str) {
+        let why = if self.hopeless { NOT_ASKED } else { why };
         self.rows.push(ExamRow {
             ability,
             seen: Seen::Untried,
@@ -301,7 +304,7 @@ impl Examiner<'_> {
     fn total(&mut self, total: Option<u64>) {
         let Some(total) = total else {
             if self.hopeless {
-                return self.untried(Ability::Total, "the engine was not asked");
+                return self.untried(Ability::Total, NOT_ASKED);
             }
             self.rows.push(ExamRow {
                 ability: Ability::Total,
