@@ -67,6 +67,9 @@ async fn an_engine_is_added_used_changed_and_removed_while_the_server_runs() {
         (&summary["total"], &summary["meta"]["engine"]),
         (&json!(100), &json!("SECOND"))
     );
+    // I-03: a simulator says what it is, also when it was added by hand.
+    let (_, engines) = viewer.get("/api/v1/tws/engines").await;
+    assert_eq!(engines["items"][1]["demo"], true, "{engines}");
     let (_, first) = viewer.get("/api/v1/tws/summary").await;
     assert_eq!(first["meta"]["engine"], "sim");
     assert_ne!(first["total"], summary["total"]);

@@ -60,6 +60,7 @@ impl PlanGateway for FakeEngine {
         Ok(EngineInfo {
             version: None,
             timezone: None,
+            simulated: false,
         })
     }
 

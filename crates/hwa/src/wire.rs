@@ -55,6 +55,7 @@ pub(crate) struct WireEngineInfo {
     display_version: Scalar,
     full_version: Scalar,
     timezone: Scalar,
+    capabilities: serde_json::Value,
 }
 
 impl From<WireEngineInfo> for EngineInfo {
@@ -65,6 +66,8 @@ impl From<WireEngineInfo> for EngineInfo {
                 .text()
                 .or_else(|| wire.full_version.text()),
             timezone: wire.timezone.text(),
+            // Our simulator says so; a real engine has no such capability.
+            simulated: wire.capabilities.get("simulator").is_some(),
         }
     }
 }

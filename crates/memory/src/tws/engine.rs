@@ -348,6 +348,7 @@ impl PlanGateway for ScriptedEngine {
         self.read(|state| EngineInfo {
             version: state.version.clone(),
             timezone: None,
+            simulated: false,
         })
     }
 

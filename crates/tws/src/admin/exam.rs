@@ -490,6 +490,7 @@ mod tests {
             Ok(EngineInfo {
                 version: Some("10.1".to_owned()),
                 timezone: None,
+                simulated: false,
             })
         });
         plan.expect_jobs().returning(|query| {

@@ -12,6 +12,8 @@ pub struct EngineInfo {
     pub version: Option<String>,
     /// The engine's time zone, an IANA name.
     pub timezone: Option<String>,
+    /// It says that it is a simulator, so that its data are invented.
+    pub simulated: bool,
 }
 
 /// The sorts of object that an engine tells the abilities of.

@@ -66,11 +66,12 @@ fn health_of(
         Ok(info) => (EngineState::Ok, Some(info), None),
         Err(error) => (state_of(&error), None, Some(error.to_string())),
     };
+    let simulated = info.as_ref().is_some_and(|info| info.simulated);
     let (version, timezone) = info.map_or((None, None), |info| (info.version, info.timezone));
     EngineHealth {
         name: engine.name.clone(),
         read_only: engine.read_only,
-        demo: engine.demo,
+        demo: engine.demo || simulated,
         state,
         version,
         timezone,
