@@ -34,10 +34,9 @@ deny:
 loom:
     scripts/loom
 
-# the cache, sessions and logins beside their peers; some minutes
+# every measured design beside its peers; some minutes, on a quiet machine
 bench *ARGS:
-    cargo bench -p resync-benches --bench cache {{ARGS}}
-    cargo bench -p resync-benches --bench auth {{ARGS}}
+    for bench in cache auth http plan decode decode_memory; do cargo bench -p resync-benches --bench $bench {{ARGS}} || exit 1; done
 
 # every fuzz target for a minute (needs a nightly compiler and cargo-fuzz)
 fuzz *ARGS:
