@@ -10,6 +10,8 @@ mod accounts;
 mod actions;
 mod apikeys;
 mod check;
+mod edge;
+mod edge_input;
 mod engines;
 mod fault_matrix;
 mod faults;

@@ -1,0 +1,91 @@
+//! Limits, metrics and other origins, over the wire.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::harness::{Options, Resync};
+
+/// A user's requests are counted together, a stranger's logins by address, and probes not at all.
+#[tokio::test]
+async fn who_asks_too_often_is_told_when_to_come_back() {
+    let resync = Resync::start(Options {
+        adjust: |config| {
+            config.limits.login = 2;
+            config.limits.api = 3;
+        },
+        ..Options::default()
+    })
+    .await;
+    let (vera, olga) = (resync.sign_in("vera").await, resync.sign_in("olga").await);
+    for left in ["2", "1", "0"] {
+        let answer = vera.send(Method::GET, "/api/v1/auth/verify", None).await;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["ratelimit-policy"], "\"api\";q=3;w=60");
+        let limit = answer.headers()["ratelimit"].to_str().unwrap();
+        assert!(
+            limit.starts_with(&format!("\"api\";r={left};t=")),
+            "{limit}"
+        );
+    }
+    let refused = vera.send(Method::GET, "/api/v1/auth/verify", None).await;
+    assert_eq!(refused.status(), 429);
+    let wait: u64 = refused.headers()["retry-after"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((1..=20).contains(&wait), "{wait}");
+    let other = olga.send(Method::GET, "/api/v1/auth/verify", None).await;
+    assert_eq!(other.status(), 200);
+
+    let body = json!({"username": "adam", "password": "wrong"});
+    let login = resync
+        .anonymous(Method::POST, "/api/v1/auth/login", Some(body))
+        .await;
+    assert_eq!(login.status(), 429);
+    for _ in 0..50 {
+        let probe = resync.anonymous(Method::GET, "/healthz", None).await;
+        assert_eq!(probe.status(), 200);
+        assert!(!probe.headers().contains_key("ratelimit"));
+    }
+}
+
+/// P5
+#[tokio::test]
+async fn the_metrics_count_by_template_and_name_nobody() {
+    let resync = Resync::start(Options::default()).await;
+    let vera = resync.sign_in("vera").await;
+    vera.get("/api/v1/tws/jobs/no-such-job-4711").await;
+    resync
+        .anonymous(Method::GET, "/no/such/page-4711", None)
+        .await;
+    let answer = resync.anonymous(Method::GET, "/metrics", None).await;
+    assert_eq!(answer.status(), 200);
+    let text = answer.text().await.unwrap();
+    assert!(
+        text.contains("route=\"/api/v1/tws/jobs/{id}\",status=\"4xx\"} 1"),
+        "{text}"
+    );
+    assert!(
+        text.contains("route=\"unmatched\",status=\"4xx\"} 1"),
+        "{text}"
+    );
+    assert!(
+        text.contains("resync_cache_reads_total{kind=\"hit\"}"),
+        "{text}"
+    );
+    assert!(!text.contains("4711") && !text.contains("vera"), "{text}");
+}
+
+#[tokio::test]
+async fn the_metrics_are_for_whoever_has_the_token() {
+    let resync = Resync::start(Options {
+        adjust: |config| {
+            config.telemetry.metrics_token = Some("a token of some length".into());
+        },
+        ..Options::default()
+    })
+    .await;
+    let refused = resync.anonymous(Method::GET, "/metrics", None).await;
+    assert_eq!(refused.status(), 401);
+}
