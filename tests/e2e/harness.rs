@@ -51,6 +51,11 @@ impl Default for Options {
 
 impl Resync {
     pub(crate) async fn start(options: Options) -> Self {
+        Self::start_with(options, |_| {}).await
+    }
+
+    /// As [`Resync::start`], with what this test alone knows.
+    pub(crate) async fn start_with(options: Options, adjust: impl FnOnce(&mut Config)) -> Self {
         let simulator = Simulator::builder()
             .jobs(options.jobs)
             .speed(options.speed)
@@ -73,6 +78,7 @@ impl Resync {
         config.limits.actions = 100_000;
         config.limits.api = 100_000;
         (options.adjust)(&mut config);
+        adjust(&mut config);
         let engine = DemoEngine {
             name: "sim".to_owned(),
             url: simulator.base_url(),

@@ -19,6 +19,7 @@ mod harness;
 mod jobs;
 mod knowledge;
 mod lockout_replicas;
+mod oidc;
 mod plan;
 mod privacy;
 mod services;

@@ -295,7 +295,8 @@ pub fn table() -> Vec<Route> {
         .by(metrics::get),
         get("/openapi.json", Public, "This document").by(openapi::get),
     ];
-    let mut table = accounts::own();
+    let mut table = accounts::ways_in();
+    table.extend(accounts::own());
     table.extend(accounts::administration());
     table.extend(plan::plan());
     table.extend(plan::administration());

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use resync_auth::{
-    ApiKeyService, CsrfTokens, LoginService, SessionService, SetupService, UserService,
+    ApiKeyService, CsrfTokens, ExternalSignIn, LoginService, SessionService, SetupService,
+    UserService,
 };
 use resync_chat::ChatService;
 use resync_kernel::{BoxError, Clock, IdGenerator, SecretString};
@@ -61,6 +62,8 @@ pub struct Parts {
     pub users: Arc<UserService>,
     /// The first administrator.
     pub setup: SetupService,
+    /// Signing in at the company's identity provider, where there is one.
+    pub oidc: Option<SingleSignOn>,
     /// The proof that our page sent a request.
     pub csrf: CsrfTokens,
     /// Reads of the plan.
@@ -101,6 +104,14 @@ pub struct Parts {
     pub tracker: TaskTracker,
     /// Cancelled when the process is to end.
     pub shutdown: CancellationToken,
+}
+
+/// The company's identity provider.
+pub struct SingleSignOn {
+    /// What people call it.
+    pub name: String,
+    /// Signing in there.
+    pub sign_in: ExternalSignIn,
 }
 
 /// How the edge is set.

@@ -11,6 +11,7 @@
 )]
 
 pub mod api_keys;
+pub mod identities;
 pub mod lockout;
 pub mod rate_limit;
 pub mod sessions;

@@ -49,6 +49,7 @@ pub struct AuthKeys {
     confirmation: DerivedKey,
     api_key: DerivedKey,
     engine_credentials: DerivedKey,
+    sign_in: DerivedKey,
     previous: Vec<Self>,
 }
 
@@ -110,6 +111,7 @@ impl AuthKeys {
             confirmation: DerivedKey::derive(&hkdf, "resync/v1/confirmation")?,
             api_key: DerivedKey::derive(&hkdf, "resync/v1/api-key")?,
             engine_credentials: DerivedKey::derive(&hkdf, "resync/v1/engine-credentials")?,
+            sign_in: DerivedKey::derive(&hkdf, "resync/v1/sign-in")?,
             previous: Vec::new(),
         })
     }
@@ -182,6 +184,12 @@ impl AuthKeys {
     pub const fn engine_credentials(&self) -> &DerivedKey {
         &self.engine_credentials
     }
+
+    /// Seals sign-ins at the identity provider that are under way.
+    #[must_use]
+    pub const fn sign_in(&self) -> &DerivedKey {
+        &self.sign_in
+    }
 }
 
 fn key_id(hkdf: &Hkdf<Sha256>) -> Result<String, AuthKeysError> {
@@ -226,10 +234,11 @@ mod tests {
                 *keys.confirmation().expose(),
                 *keys.api_key().expose(),
                 *keys.engine_credentials().expose(),
+                *keys.sign_in().expose(),
             ]
         };
         let keys = all(SECRET);
-        assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), 5);
+        assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), 6);
         assert_eq!(keys, all(SECRET));
         assert_ne!(keys, all("another example of thirty-two bytes or more"));
     }

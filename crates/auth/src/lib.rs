@@ -50,6 +50,7 @@ mod keys;
 mod lockout;
 mod memory;
 mod model;
+mod oidc;
 mod ports;
 mod rate_limit;
 mod service;
@@ -65,6 +66,7 @@ pub use keys::{AuthKeys, AuthKeysError, DerivedKey};
 pub use lockout::InProcessLockout;
 pub use memory::SessionMemory;
 pub use model::*;
+pub use oidc::*;
 pub use ports::*;
 #[cfg(any(test, feature = "mocks"))]
 pub use rate_limit::MockRateLimiter;

@@ -11,9 +11,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use resync_auth::{
     ApiKey, ApiKeyDigest, ApiKeyId, ApiKeyRepository, ApiKeyRepositoryError, AuthEvent, AuthEvents,
-    AuthEventsError, AuthPorts, InProcessLockout, LockoutLimits, PasswordHash, PasswordHasher,
-    Role, Session, SessionId, SessionMemory, SessionStore, SessionStoreError, SetupRecord,
-    SetupTokenStore, SetupTokenStoreError, SoleWriter, TokenId, User, UserFilter, UserRepository,
+    AuthEventsError, AuthPorts, ExternalAccount, IdentityStore, IdentityStoreError,
+    InProcessLockout, LockoutLimits, PasswordHash, PasswordHasher, Role, Session, SessionId,
+    SessionMemory, SessionStore, SessionStoreError, SetupRecord, SetupTokenStore,
+    SetupTokenStoreError, SoleWriter, TokenId, User, UserFilter, UserRepository,
     UserRepositoryError, Username,
 };
 use resync_kernel::{Clock, IdGenerator, Limit, UserId};
@@ -173,6 +174,53 @@ impl UserRepository for InMemoryUserRepository {
         let mut users = lock(&self.users);
         demotable(&mut users, id, None)?;
         users.remove(&id);
+        Ok(())
+    }
+}
+
+/// Which user of `users` an account at an identity provider is, in memory.
+#[derive(Debug)]
+pub struct InMemoryIdentityStore {
+    users: Arc<InMemoryUserRepository>,
+    links: Mutex<BTreeMap<ExternalAccount, UserId>>,
+}
+
+impl InMemoryIdentityStore {
+    /// Links with `users`.
+    #[must_use]
+    pub fn new(users: Arc<InMemoryUserRepository>) -> Self {
+        Self {
+            users,
+            links: Mutex::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl IdentityStore for InMemoryIdentityStore {
+    async fn find(&self, account: &ExternalAccount) -> Result<Option<User>, IdentityStoreError> {
+        let Some(id) = lock(&self.links).get(account).copied() else {
+            return Ok(None);
+        };
+        // A link whose user was deleted is none.
+        Ok(lock(&self.users.users).get(&id).cloned())
+    }
+
+    async fn provision(
+        &self,
+        account: &ExternalAccount,
+        user: &User,
+    ) -> Result<(), IdentityStoreError> {
+        // Both at once, in this order and nowhere in the other one.
+        let (mut links, mut users) = (lock(&self.links), lock(&self.users.users));
+        if links.get(account).is_some_and(|id| users.contains_key(id)) {
+            return Err(IdentityStoreError::AlreadyLinked);
+        }
+        insert(&mut users, user).map_err(|error| match error {
+            UserRepositoryError::AlreadyExists => IdentityStoreError::NameTaken,
+            other => IdentityStoreError::Unavailable(other.into()),
+        })?;
+        links.insert(account.clone(), user.id);
         Ok(())
     }
 }

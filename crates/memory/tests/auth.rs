@@ -3,11 +3,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use resync_auth::contract::identities::IdentityHarness;
 use resync_auth::contract::lockout::LockoutHarness;
-use resync_auth::{InProcessLockout, LockoutLimits, LockoutStore};
+use resync_auth::{IdentityStore, InProcessLockout, LockoutLimits, LockoutStore, UserRepository};
 use resync_kernel::ManualClock;
 use resync_memory::auth::{
-    InMemoryApiKeyRepository, InMemorySessionStore, InMemorySetupTokenStore, InMemoryUserRepository,
+    InMemoryApiKeyRepository, InMemoryIdentityStore, InMemorySessionStore, InMemorySetupTokenStore,
+    InMemoryUserRepository,
 };
 
 mod users {
@@ -28,6 +30,29 @@ mod setup {
     }
 
     resync_auth::setup_token_store_contract!(make);
+}
+
+mod identities {
+    use super::*;
+
+    struct Both(Arc<InMemoryUserRepository>, InMemoryIdentityStore);
+
+    impl IdentityHarness for Both {
+        fn identities(&self) -> &dyn IdentityStore {
+            &self.1
+        }
+
+        fn users(&self) -> &dyn UserRepository {
+            &*self.0
+        }
+    }
+
+    fn make() -> Ready<Both> {
+        let users = Arc::new(InMemoryUserRepository::default());
+        ready(Both(users.clone(), InMemoryIdentityStore::new(users)))
+    }
+
+    resync_auth::identity_store_contract!(make);
 }
 
 mod sessions {

@@ -28,6 +28,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// The store.
     pub database: DatabaseConfig,
+    /// The company's identity provider.
+    pub oidc: OidcConfig,
     /// What replicas share.
     pub redis: RedisConfig,
     /// The engines.
@@ -171,6 +173,52 @@ impl Default for AuthConfig {
 pub struct DatabaseConfig {
     /// `sqlite://PATH`; absent is `resync.db` in `server.data_dir`.
     pub url: Option<String>,
+}
+
+/// Section `oidc`: signing in at the company's identity provider, with `issuer`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OidcConfig {
+    /// The provider's issuer, as it writes it: `https://…`, or `http://` on loopback.
+    pub issuer: Option<String>,
+    /// Our name at the provider.
+    pub client_id: Option<String>,
+    /// Our secret there.
+    #[serde(skip_serializing)]
+    pub client_secret: Option<SecretString>,
+    /// What is asked for; `openid` is among it.
+    pub scopes: Vec<String>,
+    /// The claim of the ID token that lists a person's groups.
+    pub groups_claim: String,
+    /// Groups whose members are administrators.
+    pub admin_groups: Vec<String>,
+    /// Groups whose members are operators.
+    pub operator_groups: Vec<String>,
+    /// Groups whose members are viewers.
+    pub viewer_groups: Vec<String>,
+    /// A file of certificates (PEM) that alone are trusted; those of the system when absent.
+    pub ca_file: Option<PathBuf>,
+    /// What people call it; stands on the button.
+    pub name: String,
+}
+
+impl Default for OidcConfig {
+    fn default() -> Self {
+        Self {
+            issuer: None,
+            client_id: None,
+            client_secret: None,
+            scopes: ["openid", "profile", "email", "groups"]
+                .map(str::to_owned)
+                .into(),
+            groups_claim: "groups".to_owned(),
+            admin_groups: Vec::new(),
+            operator_groups: Vec::new(),
+            viewer_groups: Vec::new(),
+            ca_file: None,
+            name: "Single sign-on".to_owned(),
+        }
+    }
 }
 
 /// Section `redis`.

@@ -7,6 +7,7 @@ mod audit_of_auth;
 mod auth;
 mod edge;
 mod engines;
+mod oidc;
 mod plan;
 mod redis;
 mod sealer;
@@ -181,6 +182,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         keys: accounts.keys,
         users: accounts.users.clone(),
         setup: accounts.setup,
+        oidc: accounts.oidc,
         csrf: accounts.csrf,
         plan: plan.clone(),
         actions,

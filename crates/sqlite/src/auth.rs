@@ -5,12 +5,14 @@
 
 mod api_keys;
 mod feed;
+mod identities;
 mod sessions;
 mod setup;
 mod users;
 
 pub use api_keys::SqliteApiKeyRepository;
 pub use feed::SqliteSessionFeed;
+pub use identities::SqliteIdentityStore;
 pub use sessions::SqliteSessionStore;
 pub use setup::SqliteSetupTokenStore;
 pub use users::SqliteUserRepository;

@@ -10,8 +10,8 @@ use resync_kernel::{ExposeSecret, ManualClock, SystemClock, SystemIds, UserId};
 use resync_memory::auth::InMemoryAuthEvents;
 use resync_sqlite::SqliteDatabase;
 use resync_sqlite::auth::{
-    SqliteApiKeyRepository, SqliteSessionFeed, SqliteSessionStore, SqliteSetupTokenStore,
-    SqliteUserRepository,
+    SqliteApiKeyRepository, SqliteIdentityStore, SqliteSessionFeed, SqliteSessionStore,
+    SqliteSetupTokenStore, SqliteUserRepository,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -80,6 +80,36 @@ mod users {
     }
 
     resync_auth::user_repository_contract!(make);
+}
+
+mod identities {
+    use resync_auth::contract::identities::IdentityHarness;
+
+    use super::*;
+
+    type Both = OnFile<(SqliteIdentityStore, SqliteUserRepository)>;
+
+    impl IdentityHarness for Both {
+        fn identities(&self) -> &dyn IdentityStore {
+            &self.store.0
+        }
+
+        fn users(&self) -> &dyn UserRepository {
+            &self.store.1
+        }
+    }
+
+    async fn make() -> Both {
+        OnFile::new(|database| {
+            (
+                SqliteIdentityStore::new(database.clone()),
+                SqliteUserRepository::new(database),
+            )
+        })
+        .await
+    }
+
+    resync_auth::identity_store_contract!(make);
 }
 
 mod api_keys {

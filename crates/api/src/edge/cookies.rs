@@ -34,6 +34,15 @@ impl CookieStyle {
         }
     }
 
+    /// The name of the cookie with a sign-in under way at the identity provider.
+    #[must_use]
+    pub fn begun(self) -> &'static str {
+        match self {
+            Self::Secure => "__Host-resync_signin",
+            Self::Plain => "resync_signin",
+        }
+    }
+
     fn secure(self) -> &'static str {
         match self {
             Self::Secure => "; Secure",
@@ -66,6 +75,24 @@ impl CookieStyle {
                 self.csrf(),
                 csrf.expose_secret()
             ),
+        );
+    }
+
+    /// Sets the cookie of a sign-in under way. `Lax`, since the provider sends the browser back here.
+    pub(crate) fn begin(self, headers: &mut HeaderMap, sealed: &SecretString, lasts: Duration) {
+        self.put_begun(headers, sealed.expose_secret(), lasts.as_secs());
+    }
+
+    /// Makes the browser forget the sign-in under way.
+    pub(crate) fn end_begun(self, headers: &mut HeaderMap) {
+        self.put_begun(headers, "", 0);
+    }
+
+    fn put_begun(self, headers: &mut HeaderMap, value: &str, seconds: u64) {
+        let (name, secure) = (self.begun(), self.secure());
+        append(
+            headers,
+            format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"),
         );
     }
 

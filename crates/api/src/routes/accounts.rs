@@ -104,6 +104,43 @@ pub(super) fn own() -> Vec<Route> {
     ]
 }
 
+/// Which ways there are to sign in, and the one at the company's identity provider.
+pub(super) fn ways_in() -> Vec<Route> {
+    use Guard::Public;
+    let get = |path, guard, summary| Get(path, guard, summary);
+    vec![
+        get(
+            "/api/v1/auth/methods",
+            Public,
+            "Which ways there are to sign in",
+        )
+        .by(auth::oidc::methods)
+        .gives::<auth::oidc::MethodsAnswer>(200),
+        get(
+            "/api/v1/auth/oidc/login",
+            Public,
+            "Sign in at the company's identity provider: sends the browser there",
+        )
+        .by(auth::oidc::login)
+        .query(&[("return_to", "Where to go afterwards, a path of ours.")])
+        .class(RateClass::Login)
+        .status(302),
+        get(
+            "/api/v1/auth/oidc/callback",
+            Public,
+            "Where the identity provider sends the browser back to",
+        )
+        .by(auth::oidc::callback)
+        .query(&[
+            ("state", "What the sign-in began with."),
+            ("code", "What the provider gave."),
+            ("error", "Why the provider gave no code."),
+        ])
+        .class(RateClass::Login)
+        .status(302),
+    ]
+}
+
 /// The accounts, to administrators: a key may read, somebody who signed in may change.
 pub(super) fn administration() -> Vec<Route> {
     let reads = Guard::Permission(Permission::ManageUsers);

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use resync_api::state::App;
+use resync_api::state::{App, SingleSignOn};
 use resync_auth::{
     ApiKeyService, AuthKeys, AuthKeysError, AuthPorts, BcryptConfig, BcryptPool, BreachList,
     CsrfTokens, FirstAdmin, InProcessLockout, LockoutLimits, LoginService, PasswordPolicy,
@@ -21,8 +21,8 @@ use resync_tws::AuditService;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::StartError;
 use super::audit_of_auth::AuditOfAuth;
+use super::{StartError, oidc};
 use crate::config::{Config, ConfigError};
 
 /// How often expired sessions are taken out of the store.
@@ -112,6 +112,7 @@ pub(super) struct Accounts {
     pub(super) keys: ApiKeyService,
     pub(super) users: Arc<UserService>,
     pub(super) setup: SetupService,
+    pub(super) oidc: Option<SingleSignOn>,
 }
 
 /// Builds them, and the administrator of the configuration when there is none yet.
@@ -131,6 +132,7 @@ pub(super) async fn accounts(
         keys: api_keys(keys, ports, database)?,
         users,
         setup: setup(ports, database),
+        oidc: oidc::sign_in(config, keys, ports, database)?,
     })
 }
 

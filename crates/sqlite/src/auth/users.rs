@@ -27,7 +27,7 @@ impl SqliteUserRepository {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     id: Uuid,
     username: String,
     role: String,
@@ -81,7 +81,7 @@ fn one(row: Option<Row>) -> Result<Option<User>, UserRepositoryError> {
 
 const COUNT_ADMINS: &str = "SELECT count(*) FROM users WHERE role = 'admin'";
 
-async fn insert(
+pub(super) async fn insert(
     connection: &mut SqliteConnection,
     user: &User,
 ) -> Result<(), Failed<UserRepositoryError>> {

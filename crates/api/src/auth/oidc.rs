@@ -1,0 +1,190 @@
+//! Signing in at the company's identity provider, and which ways there are.
+//!
+//! The browser is sent around, so trouble is a redirect to the page with a code and never a body. Where
+//! the browser goes afterwards is a path of ours, and what began is known again by this browser's cookie
+//! alone.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::header::{CACHE_CONTROL, LOCATION};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use resync_auth::{BeginError, CompleteError, PENDING, RedeemError, ReturnTo};
+use resync_kernel::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::login::{client_of, signed_in};
+use crate::edge::cookies::cookie;
+use crate::edge::guard::From as Address;
+use crate::problem::Problem;
+use crate::state::{App, SingleSignOn};
+
+/// The answer of `GET auth/methods`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MethodsAnswer {
+    /// Always `true`: accounts of Resync's own sign in with a password.
+    pub(crate) password: bool,
+    /// The company's identity provider, `null` when there is none.
+    pub(crate) oidc: Option<ProviderAnswer>,
+    /// There is no administrator yet, and a link to make one is alive.
+    pub(crate) setup: bool,
+}
+
+/// The company's identity provider.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ProviderAnswer {
+    /// What people call it.
+    pub(crate) name: String,
+}
+
+/// `GET auth/methods`
+pub(crate) async fn methods(State(app): State<App>) -> Result<Json<MethodsAnswer>, Problem> {
+    Ok(Json(MethodsAnswer {
+        password: true,
+        oidc: app.oidc.as_ref().map(|oidc| ProviderAnswer {
+            name: oidc.name.clone(),
+        }),
+        setup: app.setup.is_open().await?,
+    }))
+}
+
+/// The query of `GET auth/oidc/login`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Begin {
+    return_to: Option<String>,
+}
+
+/// The query of `GET auth/oidc/callback`, as the provider wrote it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Back {
+    state: Option<String>,
+    code: Option<SecretString>,
+    error: Option<String>,
+}
+
+type Redirect = (StatusCode, HeaderMap);
+
+fn provider(app: &App) -> Result<&SingleSignOn, Problem> {
+    app.oidc.as_ref().ok_or_else(|| {
+        Problem::not_found(
+            "no-single-sign-on",
+            "There is no identity provider to sign in at",
+        )
+    })
+}
+
+/// `GET auth/oidc/login`
+pub(crate) async fn login(
+    State(app): State<App>,
+    query: Result<Query<Begin>, QueryRejection>,
+) -> Result<Redirect, Problem> {
+    let oidc = provider(&app)?;
+    let wanted = query.ok().and_then(|Query(query)| query.return_to);
+    // Somewhere else is not gone to, and is no reason not to sign in.
+    let return_to = wanted
+        .and_then(|path| ReturnTo::parse(&path))
+        .unwrap_or_default();
+    Ok(match oidc.sign_in.begin(return_to).await {
+        Ok(begun) => {
+            let mut headers = redirect(&begun.url);
+            app.edge.cookies.begin(&mut headers, &begun.cookie, PENDING);
+            (StatusCode::FOUND, headers)
+        }
+        Err(error) => {
+            let (BeginError::Provider(_) | BeginError::Unavailable(_)) = &error;
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "no sign-in began at the identity provider"
+            );
+            trouble("unavailable")
+        }
+    })
+}
+
+/// `GET auth/oidc/callback`
+pub(crate) async fn callback(
+    State(app): State<App>,
+    Address(address): Address,
+    sent: HeaderMap,
+    query: Result<Query<Back>, QueryRejection>,
+) -> Result<Redirect, Problem> {
+    let oidc = provider(&app)?;
+    let finished = finish(&app, oidc, &sent, address, query.ok()).await;
+    let (status, mut headers) = finished.unwrap_or_else(trouble);
+    // What began is over, however it ended.
+    app.edge.cookies.end_begun(&mut headers);
+    Ok((status, headers))
+}
+
+async fn finish(
+    app: &App,
+    oidc: &SingleSignOn,
+    sent: &HeaderMap,
+    address: std::net::IpAddr,
+    query: Option<Query<Back>>,
+) -> Result<Redirect, &'static str> {
+    let Query(back) = query.ok_or("expired")?;
+    if let Some(error) = back.error {
+        // The provider's own words go nowhere: anybody can write them into a link.
+        return Err(if error == "access_denied" {
+            "denied"
+        } else {
+            "refused"
+        });
+    }
+    let begun = cookie(sent, app.edge.cookies.begun()).ok_or("expired")?;
+    let (Some(state), Some(code)) = (back.state, back.code) else {
+        return Err("expired");
+    };
+    let old = match cookie(sent, app.edge.cookies.session()) {
+        Some(token) => app.sessions.authenticate(token).await.ok(),
+        None => None,
+    };
+    let client = client_of(sent, address);
+    let completed = oidc
+        .sign_in
+        .complete(&app.logins, begun, (&state, &code), client, old.as_ref())
+        .await;
+    let (login, return_to) = completed.map_err(|error| {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "a sign-in at the identity provider opened no session"
+        );
+        code_of(&error)
+    })?;
+    let mut headers = signed_in(app, &login);
+    headers.extend(redirect(return_to.as_str()));
+    Ok((StatusCode::FOUND, headers))
+}
+
+/// What the page is told; it has the words for it.
+fn code_of(error: &CompleteError) -> &'static str {
+    match error {
+        CompleteError::NotBegun => "expired",
+        CompleteError::Redeem(RedeemError::Refused | RedeemError::Invalid(_)) => "refused",
+        CompleteError::Redeem(RedeemError::Provider(_)) | CompleteError::Unavailable(_) => {
+            "unavailable"
+        }
+        CompleteError::NoName => "no-name",
+        CompleteError::NameTaken => "name-taken",
+        CompleteError::NoRole => "no-role",
+        CompleteError::LastAdmin => "last-admin",
+    }
+}
+
+fn trouble(code: &'static str) -> Redirect {
+    (
+        StatusCode::FOUND,
+        redirect(&format!("/?signin_error={code}")),
+    )
+}
+
+/// To an address of printable ASCII, on an answer that nobody keeps.
+fn redirect(to: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let to = HeaderValue::try_from(to).unwrap_or(HeaderValue::from_static("/"));
+    headers.insert(LOCATION, to);
+    headers
+}
