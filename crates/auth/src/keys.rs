@@ -287,7 +287,7 @@ mod tests {
     fn debug_shows_no_key() {
         let keys = AuthKeys::derive(&SecretString::from(SECRET)).unwrap();
         let text = format!("{keys:?}");
-        assert_eq!(text.matches("REDACTED").count(), 5);
+        assert_eq!(text.matches("REDACTED").count(), 6);
         assert!(!text.contains(&format!("{:?}", keys.jwt().expose())));
     }
 }
