@@ -74,6 +74,10 @@ async fn the_metrics_count_by_template_and_name_nobody() {
         text.contains("resync_cache_reads_total{kind=\"hit\"}"),
         "{text}"
     );
+    assert!(
+        text.contains("resync_engine_breaker{engine=\"sim\"} 0"),
+        "{text}"
+    );
     assert!(!text.contains("4711") && !text.contains("vera"), "{text}");
 }
 
@@ -88,4 +92,9 @@ async fn the_metrics_are_for_whoever_has_the_token() {
     .await;
     let refused = resync.anonymous(Method::GET, "/metrics", None).await;
     assert_eq!(refused.status(), 401);
+    for (token, status) in [("a token of some length", 200), ("a token of another", 401)] {
+        let reader = resync.with_key(token);
+        let answer = reader.send(Method::GET, "/metrics", None).await;
+        assert_eq!(answer.status(), status, "{token}");
+    }
 }

@@ -5,7 +5,7 @@
 //! (P5): a request to no route of ours is one row, `unmatched`.
 //!
 //! The hot path touches atomics and one histogram: a route's counters are looked up once, at its
-//! first request, and kept in its [`RouteMeter`].
+//! first request, and kept in its `RouteMeter`.
 
 use std::fmt;
 use std::net::SocketAddr;

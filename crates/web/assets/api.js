@@ -7,6 +7,8 @@ export const CALLS = {
   logIn: { method: "POST", path: "/api/v1/auth/login" },
   verify: { method: "GET", path: "/api/v1/auth/verify" },
   logOut: { method: "POST", path: "/api/v1/auth/logout" },
+  waysIn: { method: "GET", path: "/api/v1/auth/methods" },
+  singleSignOn: { method: "GET", path: "/api/v1/auth/oidc/login" },
   setUp: { method: "POST", path: "/api/v1/auth/setup" },
   passwordStrength: { method: "POST", path: "/api/v1/auth/password/strength" },
   changePassword: { method: "POST", path: "/api/v1/auth/password" },
@@ -93,6 +95,14 @@ export async function call(name, { params = {}, query = {}, body, signal } = {})
   const problem = await problemOf(response);
   if (problem.status === 401 && name !== "logIn" && name !== "verify") unauthenticated();
   throw problem;
+}
+
+/**
+ * Where the browser itself goes, for what is no request of the page: a redirect to another site.
+ * @param {keyof typeof CALLS} name @param {Record<string, unknown>} query
+ */
+export function addressOf(name, query) {
+  return CALLS[name].path + search(query);
 }
 
 /** @param {Response} response */

@@ -3,7 +3,7 @@
 //! 1. The order: a body that says it is too large (413), who asks (401), whether a page of ours sends it
 //!    (403), whether they may (403), how often (429).
 //! 2. What comes with a session's cookie and changes something needs the proof that our page sent it;
-//!    what comes with an API key does not (see [`super::credential`]).
+//!    what comes with an API key does not (see `credential`).
 //! 3. An API key reaches nothing that outlives it: accounts, sessions, passwords and keys are changed
 //!    by somebody who signed in.
 
