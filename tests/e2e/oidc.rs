@@ -352,7 +352,7 @@ async fn nobody_is_sent_to_another_host_afterwards() {
 }
 
 #[tokio::test]
-async fn new_keys_of_the_provider_are_fetched_once() {
+async fn keys_that_were_rotated_before_anybody_signed_in_are_read() {
     let (mut provider, resync) = Provider::with_resync().await;
     provider.person("4711", "ana", &["ops"]).await;
     provider.order(json!({"rotate": true})).await;
