@@ -14,12 +14,12 @@ pub fn client_address(headers: &HeaderMap, peer: SocketAddr, trusted_proxies: us
     if trusted_proxies == 0 {
         return peer;
     }
-    let hops: Vec<&str> = headers
+    // Hops are counted in bytes: one that is no text is a hop all the same, or what a client wrote
+    // left of it would move into its place.
+    let hops: Vec<&[u8]> = headers
         .get_all("x-forwarded-for")
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .collect();
     hops.len()
         .checked_sub(trusted_proxies)
@@ -29,7 +29,8 @@ pub fn client_address(headers: &HeaderMap, peer: SocketAddr, trusted_proxies: us
 }
 
 /// An address, with or without a port.
-fn parse(hop: &str) -> Option<IpAddr> {
+fn parse(hop: &[u8]) -> Option<IpAddr> {
+    let hop = std::str::from_utf8(hop).ok()?.trim();
     hop.parse::<IpAddr>()
         .or_else(|_| hop.parse::<SocketAddr>().map(|address| address.ip()))
         .ok()
@@ -38,6 +39,8 @@ fn parse(hop: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     /// I-12
@@ -56,11 +59,15 @@ mod tests {
             (&["1.2.3.4:5555"], 1, "1.2.3.4"),
             (&["::ffff:1.2.3.4"], 1, "1.2.3.4"),
             (&["[2001:db8::1]:443"], 1, "2001:db8::1"),
+            // A line that is no text neither hides the hop behind it nor leaves the one before.
+            (&["9.9.9.9", "\u{ff}, 1.2.3.4"], 1, "1.2.3.4"),
+            (&["9.9.9.9", "\u{ff}"], 1, "10.0.0.9"),
         ];
         for (values, proxies, expected) in table {
             let mut headers = HeaderMap::new();
             for value in *values {
-                headers.append("x-forwarded-for", value.parse().unwrap());
+                let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+                headers.append("x-forwarded-for", value);
             }
             let found = client_address(&headers, peer, *proxies);
             assert_eq!(found.to_string(), *expected, "{values:?} behind {proxies}");
