@@ -38,19 +38,6 @@ const MAX_ASKED: usize = 500;
 /// The longest threshold: a year, in minutes.
 const MAX_MINUTES: u32 = 527_040;
 
-/// What needs a look.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AttentionView {
-    /// Jobs that run longer than they should.
-    pub long_running: AttentionList,
-    /// Jobs that have not ended, or not begun, when they should.
-    pub late: AttentionList,
-    /// Jobs that cannot go on by themselves.
-    pub stuck: AttentionList,
-    /// When it was worked out.
-    pub as_of: DateTime<Utc>,
-}
-
 /// How many, and the first 100.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct AttentionList {
@@ -169,27 +156,24 @@ impl AttentionService {
         }
     }
 
-    /// What needs a look now. The age is that of the plan.
+    /// Jobs that run longer than they should. The age is that of the plan.
     ///
     /// Cancel safe.
     ///
     /// # Errors
     /// [`AttentionError`].
-    #[instrument(name = "tws.attention", skip_all)]
-    pub async fn lists(
+    #[instrument(name = "tws.long_running", skip_all)]
+    pub async fn long_running(
         &self,
         engine: Option<&EngineName>,
-    ) -> Result<Live<AttentionView>, AttentionError> {
+    ) -> Result<Live<AttentionList>, AttentionError> {
         let parts = &*self.parts;
-        let (snapshot, thresholds) =
-            futures_util::join!(parts.plan.snapshot(engine), parts.thresholds.list());
-        let (snapshot, thresholds) = (snapshot?, thresholds?);
+        let (snapshot, thresholds) = self.plan_and_thresholds(engine).await?;
         let now = parts.clock.now();
-        let plan = &snapshot.value;
         let mut long = Vec::new();
         let mut asked = 0;
-        let running = plan.jobs.iter().filter(|job| job.phase() == Phase::Running);
-        for job in running {
+        let jobs = snapshot.value.jobs.iter();
+        for job in jobs.filter(|job| job.phase() == Phase::Running) {
             let threshold = narrowest(&thresholds, job, |threshold| threshold.max_minutes);
             let unsettled = threshold.is_none() && !job.long_running;
             let p95 = if unsettled && asked < MAX_ASKED {
@@ -200,18 +184,55 @@ impl AttentionService {
             };
             long.extend(long_running(job, threshold, p95, now));
         }
-        let open = || plan.jobs.iter().filter(|job| !job.state().has_ended());
-        let late = open().filter_map(|job| {
-            let minutes = narrowest(&thresholds, job, |threshold| threshold.late_minutes);
-            late(job, minutes, now)
-        });
-        let view = AttentionView {
-            long_running: list(long),
-            late: list(late.collect()),
-            stuck: list(stuck(plan)),
-            as_of: now,
-        };
-        Ok(Live::composed(view, snapshot.meta)?)
+        Ok(Live::composed(list(long), snapshot.meta)?)
+    }
+
+    /// Jobs that have not ended, or not begun, when they should. The age is that of the plan.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// [`AttentionError`].
+    #[instrument(name = "tws.late", skip_all)]
+    pub async fn late(
+        &self,
+        engine: Option<&EngineName>,
+    ) -> Result<Live<AttentionList>, AttentionError> {
+        let (snapshot, thresholds) = self.plan_and_thresholds(engine).await?;
+        let now = self.parts.clock.now();
+        let jobs = snapshot.value.jobs.iter();
+        let late = jobs
+            .filter(|job| !job.state().has_ended())
+            .filter_map(|job| {
+                let minutes = narrowest(&thresholds, job, |threshold| threshold.late_minutes);
+                late(job, minutes, now)
+            });
+        Ok(Live::composed(list(late.collect()), snapshot.meta)?)
+    }
+
+    /// Jobs that cannot go on by themselves. The age is that of the plan.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// [`AttentionError`].
+    #[instrument(name = "tws.stuck", skip_all)]
+    pub async fn stuck(
+        &self,
+        engine: Option<&EngineName>,
+    ) -> Result<Live<AttentionList>, AttentionError> {
+        let snapshot = self.parts.plan.snapshot(engine).await?;
+        Ok(Live::composed(list(stuck(&snapshot.value)), snapshot.meta)?)
+    }
+
+    async fn plan_and_thresholds(
+        &self,
+        engine: Option<&EngineName>,
+    ) -> Result<(Live<Snapshot>, Vec<Threshold>), AttentionError> {
+        let parts = &*self.parts;
+        let (snapshot, thresholds) =
+            futures_util::join!(parts.plan.snapshot(engine), parts.thresholds.list());
+        Ok((snapshot?, thresholds?))
     }
 
     /// The thresholds.
@@ -469,7 +490,7 @@ fn stuck(plan: &Snapshot) -> Vec<AttentionItem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_support::job;
+    use crate::test_support::{dependency_on, job};
     use uuid::Uuid;
 
     fn at(minute: i64) -> DateTime<Utc> {
@@ -576,16 +597,7 @@ mod tests {
     #[test]
     fn a_stuck_job_names_the_failed_one_before_it() {
         let mut waiter = job("B", JobStatus::Hold);
-        waiter.dependencies = vec![crate::model::Dependency {
-            id: None,
-            satisfied: Some(false),
-            kind: crate::model::DependencyKind::Job {
-                job_id: Some(crate::model::JobId::parse("A").unwrap()),
-                name: None,
-                stream: None,
-                workstation: None,
-            },
-        }];
+        waiter.dependencies = vec![dependency_on("A", false)];
         let jobs = vec![
             job("A", JobStatus::Abend),
             waiter,

@@ -379,24 +379,12 @@ fn blocks(state: &JobStatus) -> bool {
 mod tests {
     use super::*;
     use crate::model::StreamRef;
-    use crate::test_support::job;
+    use crate::test_support::{dependency_on, job};
     use proptest::prelude::*;
 
     fn waits(name: &str, status: JobStatus, on: &[&str]) -> Arc<Job> {
         let mut job = job(name, status);
-        job.dependencies = on
-            .iter()
-            .map(|&on| Dependency {
-                id: None,
-                satisfied: Some(false),
-                kind: DependencyKind::Job {
-                    job_id: Some(JobId::parse(on).unwrap()),
-                    name: None,
-                    stream: None,
-                    workstation: None,
-                },
-            })
-            .collect();
+        job.dependencies = on.iter().map(|on| dependency_on(on, false)).collect();
         Arc::new(job)
     }
 

@@ -119,7 +119,7 @@ pub use admin::{
 };
 pub use attention::{
     AttentionBy, AttentionError, AttentionItem, AttentionList, AttentionParts, AttentionService,
-    AttentionView, ThresholdChangeError, ThresholdDraft,
+    ThresholdChangeError, ThresholdDraft,
 };
 pub use audit::{AuditPage, AuditService, AuditVerdict};
 pub use blocking::Blocking;

@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use resync_tws::model::StreamId;
-use resync_tws::{AttentionList, AttentionView, Live, offset_of_cursor};
+use resync_tws::offset_of_cursor;
 use serde::Deserialize;
 
 use super::reads::{EngineQuery, answer, engine};
@@ -103,39 +103,33 @@ pub(crate) async fn prompts(
 
 /// `GET tws/late`
 pub(crate) async fn late(
-    app: State<App>,
+    State(app): State<App>,
     headers: HeaderMap,
-    query: Query<EngineQuery>,
+    Query(query): Query<EngineQuery>,
 ) -> Result<Response, Problem> {
-    attention(app, headers, query, |view| &view.late).await
+    let engine = engine(query.engine.as_deref())?;
+    answer(&headers, &app.attention.late(engine.as_ref()).await?)
 }
 
 /// `GET tws/stuck`
 pub(crate) async fn stuck(
-    app: State<App>,
+    State(app): State<App>,
     headers: HeaderMap,
-    query: Query<EngineQuery>,
+    Query(query): Query<EngineQuery>,
 ) -> Result<Response, Problem> {
-    attention(app, headers, query, |view| &view.stuck).await
+    let engine = engine(query.engine.as_deref())?;
+    answer(&headers, &app.attention.stuck(engine.as_ref()).await?)
 }
 
 /// `GET tws/long-running`
 pub(crate) async fn long_running(
-    app: State<App>,
-    headers: HeaderMap,
-    query: Query<EngineQuery>,
-) -> Result<Response, Problem> {
-    attention(app, headers, query, |view| &view.long_running).await
-}
-
-async fn attention(
     State(app): State<App>,
     headers: HeaderMap,
     Query(query): Query<EngineQuery>,
-    which: fn(&AttentionView) -> &AttentionList,
 ) -> Result<Response, Problem> {
     let engine = engine(query.engine.as_deref())?;
-    let live = app.attention.lists(engine.as_ref()).await?;
-    let list = which(&live.value).clone();
-    answer(&headers, &Live::composed(list, live.meta.clone())?)
+    answer(
+        &headers,
+        &app.attention.long_running(engine.as_ref()).await?,
+    )
 }

@@ -407,10 +407,7 @@ impl<T> Live<T> {
 
 impl<T: Serialize> Live<T> {
     /// An answer made of others, which no entry of the cache holds.
-    ///
-    /// # Errors
-    /// [`ReadError::Unwritable`] when it is no JSON.
-    pub fn composed(value: T, meta: Meta) -> Result<Self, ReadError> {
+    pub(crate) fn composed(value: T, meta: Meta) -> Result<Self, ReadError> {
         let bytes: Bytes = serde_json::to_vec(&value)
             .map_err(|_| ReadError::Unwritable)?
             .into();

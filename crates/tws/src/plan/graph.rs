@@ -375,21 +375,8 @@ fn job_node(job: &Job, distance: u8) -> GraphNode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_support::job;
+    use crate::test_support::{dependency_on, job};
     use proptest::prelude::*;
-
-    fn on(id: &str, satisfied: bool) -> Dependency {
-        Dependency {
-            id: None,
-            satisfied: Some(satisfied),
-            kind: DependencyKind::Job {
-                job_id: Some(JobId::parse(id).unwrap()),
-                name: None,
-                stream: None,
-                workstation: None,
-            },
-        }
-    }
 
     fn waits(name: &str, on_: Vec<Dependency>) -> Job {
         Job {
@@ -411,10 +398,13 @@ mod tests {
     #[test]
     fn edges_go_from_what_is_waited_for_to_who_waits_and_say_whether_they_are_met() {
         let jobs = vec![
-            waits("A", vec![on("B", false), on("C", true)]),
+            waits(
+                "A",
+                vec![dependency_on("B", false), dependency_on("C", true)],
+            ),
             waits("B", Vec::new()),
             waits("C", Vec::new()),
-            waits("D", vec![on("A", false)]),
+            waits("D", vec![dependency_on("A", false)]),
         ];
         let view = around(jobs, GraphDirection::Both, 1, GraphLimits::DEFAULT);
         let edge = |from: &str, to: &str, satisfied| GraphEdge {
@@ -444,7 +434,7 @@ mod tests {
                 workstation: Some("WS".to_owned()),
             },
         };
-        let jobs = vec![waits("A", vec![file, on("GONE", false)])];
+        let jobs = vec![waits("A", vec![file, dependency_on("GONE", false)])];
         let view = around(jobs, GraphDirection::Predecessors, 3, GraphLimits::DEFAULT);
         let ids: Vec<&str> = view.nodes.iter().map(|node| &*node.id).collect();
         assert_eq!(ids, ["job:A", "file:WS#/in/A.dat", "job:GONE"]);
@@ -456,7 +446,7 @@ mod tests {
         let jobs: Vec<Job> = (0..30)
             .map(|n| match n {
                 0 => waits("J0", Vec::new()),
-                n => waits(&format!("J{n}"), vec![on("J0", false)]),
+                n => waits(&format!("J{n}"), vec![dependency_on("J0", false)]),
             })
             .collect();
         let limits = GraphLimits {
@@ -484,7 +474,7 @@ mod tests {
         ) {
             let jobs = (0..12).map(|n| {
                 let deps = edges.iter().filter(|(_, to)| *to == n);
-                waits(&format!("J{n}"), deps.map(|(from, _)| on(&format!("J{from}"), false)).collect())
+                waits(&format!("J{n}"), deps.map(|(from, _)| dependency_on(&format!("J{from}"), false)).collect())
             });
             let limits = GraphLimits { nodes, edges: most };
             let view = around(jobs.collect(), GraphDirection::Both, depth, limits);

@@ -268,24 +268,14 @@ fn deadlines_of(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Dependency, DependencyKind};
-    use crate::test_support::job;
+    use crate::test_support::{dependency_on, job};
 
     fn at(minute: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_772_409_600 + minute * 60, 0).unwrap()
     }
 
     fn waits(name: &str, status: JobStatus, on: &[&str], minutes: u64) -> Job {
-        let dependencies = on.iter().map(|on| Dependency {
-            id: None,
-            satisfied: Some(false),
-            kind: DependencyKind::Job {
-                job_id: Some(JobId::parse(on).unwrap()),
-                name: None,
-                stream: None,
-                workstation: None,
-            },
-        });
+        let dependencies = on.iter().map(|on| dependency_on(on, false));
         Job {
             dependencies: dependencies.collect(),
             estimated_seconds: Some(minutes * 60),
