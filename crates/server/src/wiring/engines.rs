@@ -1,6 +1,7 @@
 //! The engines, each with its client: those of the configuration, and what makes the others.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::config::{ConfigError, EngineConfig, TwsConfig};
 /// The most backup masters of one engine.
 const MAX_BACKUPS: usize = 4;
 
-/// Makes clients of engines that an administrator adds.
+/// Makes the clients of engines, of the configuration and added ones alike.
 pub(super) struct HwaConnector;
 
 impl EngineConnector for HwaConnector {
@@ -139,44 +140,50 @@ fn engine(
     demo: bool,
     key: &dyn Fn(&str) -> String,
 ) -> Result<Engine, StartError> {
-    let mut hwa = HwaConfig::new(name.clone(), entry.url.clone(), credentials(entry, key)?);
     if entry.backup_urls.len() > MAX_BACKUPS {
         return Err(ConfigError::new(key("backup_urls"), "holds more than 4 addresses").into());
     }
-    hwa.base_urls = addresses(entry);
-    hwa.timeout = Duration::from_secs(entry.timeout_seconds.unwrap_or(config.timeout_seconds));
-    hwa.insecure_tls = entry.insecure_tls;
-    if let Some(file) = &entry.ca_file {
-        let pem = std::fs::read(file).map_err(|error| {
-            ConfigError::new(
-                key("ca_file"),
-                format!("{} cannot be read: {error}", file.display()),
-            )
-        })?;
-        hwa.ca_pem = Some(pem);
-    }
-    if entry.insecure_tls {
-        tracing::warn!(engine.name = %name, "accepts any certificate of this engine");
-    }
-    let client =
-        HwaClient::new(hwa).map_err(|error| ConfigError::new(key("url"), error.to_string()))?;
-    Ok(Engine {
-        demo,
+    let definition = EngineDefinition {
+        name,
+        urls: addresses(entry),
+        credentials: credentials(entry, key)?,
+        ca_pem: entry
+            .ca_file
+            .as_deref()
+            .map(|file| authorities(file, key))
+            .transpose()?,
+        insecure_tls: entry.insecure_tls,
         read_only: entry.read_only,
-        ..Engine::of(name, Arc::new(client))
-    })
+        timeout: Duration::from_secs(entry.timeout_seconds.unwrap_or(config.timeout_seconds)),
+        verify: None,
+    };
+    let engine = HwaConnector
+        .connect(&definition)
+        .map_err(|error| ConfigError::new(key("url"), error.0))?;
+    Ok(Engine { demo, ..engine })
+}
+
+/// The certificates of a file. PEM is ASCII; what stands around it may be anything.
+fn authorities(file: &Path, key: &dyn Fn(&str) -> String) -> Result<String, ConfigError> {
+    let pem = std::fs::read(file).map_err(|error| {
+        ConfigError::new(
+            key("ca_file"),
+            format!("{} cannot be read: {error}", file.display()),
+        )
+    })?;
+    Ok(String::from_utf8_lossy(&pem).into_owned())
 }
 
 fn credentials(
     entry: &EngineConfig,
     key: &dyn Fn(&str) -> String,
-) -> Result<Credentials, ConfigError> {
+) -> Result<EngineCredentials, ConfigError> {
     match (&entry.username, &entry.password, &entry.api_key) {
-        (Some(username), Some(password), None) => Ok(Credentials::Basic {
+        (Some(username), Some(password), None) => Ok(EngineCredentials::Basic {
             username: username.clone(),
             password: password.clone(),
         }),
-        (None, None, Some(api_key)) => Ok(Credentials::ApiKey(SecretString::clone(api_key))),
+        (None, None, Some(api_key)) => Ok(EngineCredentials::ApiKey(SecretString::clone(api_key))),
         (None, None, None) => Err(ConfigError::new(
             key("username"),
             "is missing; set username and password, or api_key",
