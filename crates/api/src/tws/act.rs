@@ -143,29 +143,10 @@ async fn acted_once(
     query: ActQuery,
     body: &[u8],
 ) -> Result<Response, Problem> {
-    let Acting {
-        principal,
-        request_id,
-        address,
-        headers,
-    } = acting;
-    let (user, digest) = (principal.user_id, fingerprint(&address, body));
-    let asked = Asked {
-        principal,
-        request_id,
-        query,
-        body: parse_json(body)?,
-    };
-    let work = two_steps(app, kind, target, asked);
-    once(&app.answers, user, &headers, digest, work).await
-}
-
-/// What either call comes with, beside its target.
-struct Asked {
-    principal: Principal,
-    request_id: String,
-    query: ActQuery,
-    body: ActRequest,
+    let digest = fingerprint(&acting.address, body);
+    let work = two_steps(app, &acting, kind, target, query, parse_json(body)?);
+    let user = acting.principal.user_id;
+    once(&app.answers, user, &acting.headers, digest, work).await
 }
 
 fn unknown_action() -> Problem {
@@ -174,19 +155,16 @@ fn unknown_action() -> Problem {
 
 async fn two_steps(
     app: &App,
+    acting: &Acting,
     kind: ActionKind,
     target: Target,
-    asked: Asked,
+    query: ActQuery,
+    mut body: ActRequest,
 ) -> Result<Response, Problem> {
-    let Asked {
-        principal,
-        request_id,
-        query,
-        mut body,
-    } = asked;
+    let principal = &acting.principal;
     let engine = engine(query.engine.as_deref())?;
-    let actor = actor_of(&principal);
-    let request_id = Some(request_id);
+    let actor = actor_of(principal);
+    let request_id = Some(acting.request_id.clone());
     if let Some(token) = body.confirmation_token.take() {
         if !principal.can(Permission::ConfirmActions) {
             return Err(Problem::forbidden(
