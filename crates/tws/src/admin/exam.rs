@@ -266,13 +266,9 @@ impl Examiner<'_> {
             .await
             .unwrap_or(Err(GatewayError::TimedOut(STEP_TIMEOUT)));
         let took = self.clock.monotonic() - start;
-        let (seen, detail, instead) = match &answer {
-            Ok(value) => (Seen::Ok, detail(value), None),
-            Err(error) => (
-                Seen::Failed(reason_of(error)),
-                error.to_string(),
-                Some(ability.instead()),
-            ),
+        let (seen, detail) = match &answer {
+            Ok(value) => (Seen::Ok, detail(value)),
+            Err(error) => (Seen::Failed(reason_of(error)), error.to_string()),
         };
         self.hopeless = matches!(
             seen,
@@ -280,48 +276,38 @@ impl Examiner<'_> {
                 TestReason::Unreachable | TestReason::TimedOut | TestReason::CredentialsRefused
             )
         );
+        self.note(ability, seen, detail, took);
+        answer.ok()
+    }
+
+    fn note(&mut self, ability: Ability, seen: Seen, detail: String, took: Duration) {
         self.rows.push(ExamRow {
             ability,
             seen,
             detail,
-            instead,
+            instead: matches!(seen, Seen::Failed(_)).then(|| ability.instead()),
             took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         });
-        answer.ok()
     }
 
     fn untried(&mut self, ability: Ability, why: &str) {
         let why = if self.hopeless { NOT_ASKED } else { why };
-        self.rows.push(ExamRow {
-            ability,
-            seen: Seen::Untried,
-            detail: why.to_owned(),
-            instead: None,
-            took_ms: 0,
-        });
+        self.note(ability, Seen::Untried, why.to_owned(), Duration::ZERO);
     }
 
+    /// The count came with the page of jobs, or did not.
     fn total(&mut self, total: Option<u64>) {
-        let Some(total) = total else {
-            if self.hopeless {
-                return self.untried(Ability::Total, NOT_ASKED);
-            }
-            self.rows.push(ExamRow {
-                ability: Ability::Total,
-                seen: Seen::Failed(TestReason::Unsupported),
-                detail: "the page holds no count".to_owned(),
-                instead: Some(Ability::Total.instead()),
-                took_ms: 0,
-            });
-            return;
+        if self.hopeless {
+            return self.untried(Ability::Total, NOT_ASKED);
+        }
+        let (seen, detail) = match total {
+            Some(total) => (Seen::Ok, format!("{total} jobs in the plan")),
+            None => (
+                Seen::Failed(TestReason::Unsupported),
+                "the page holds no count".to_owned(),
+            ),
         };
-        self.rows.push(ExamRow {
-            ability: Ability::Total,
-            seen: Seen::Ok,
-            detail: format!("{total} jobs in the plan"),
-            instead: None,
-            took_ms: 0,
-        });
+        self.note(Ability::Total, seen, detail, Duration::ZERO);
     }
 
     async fn lists(&mut self, engine: &Engine, jobs: &[Job]) {
