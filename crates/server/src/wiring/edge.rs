@@ -13,8 +13,8 @@ use resync_api::state::{EdgeSettings, WsSettings};
 use resync_api::ws::Sockets;
 use resync_auth::{InProcessRateLimiter, RateLimits};
 use resync_kernel::Clock;
-use resync_tws::model::BreakerState;
-use resync_tws::{Engine, PlanService};
+use resync_tws::PlanService;
+use resync_tws::model::{Breaker, BreakerState};
 
 use super::StartError;
 use crate::config::{Config, LimitsConfig};
@@ -161,37 +161,32 @@ pub(super) fn metrics(plan: &PlanService, sockets: &Sockets) -> Metrics {
             "Whether calls go out to an engine: 0 closed, 1 half open, 2 open",
             "engine",
             move || {
-                let engines = engines.engines().list();
-                let state = |engine: &Engine| match engine.monitor.breaker().state {
+                by_engine(&engines, |breaker| match breaker.state {
                     BreakerState::Closed => 0,
                     BreakerState::HalfOpen => 1,
                     BreakerState::Open => 2,
-                };
-                engines
-                    .iter()
-                    .map(|engine| (engine.name.to_string(), state(engine)))
-                    .collect()
+                })
             },
         ),
         Reading::gauges(
             "engine_failures",
             "Calls to an engine that failed in a row",
             "engine",
-            move || {
-                let engines = failing.engines().list();
-                engines
-                    .iter()
-                    .map(|engine| {
-                        let failures = engine.monitor.breaker().consecutive_failures;
-                        (engine.name.to_string(), failures.into())
-                    })
-                    .collect()
-            },
+            move || by_engine(&failing, |breaker| breaker.consecutive_failures.into()),
         ),
         Reading::gauge("websockets", "WebSockets that are open", move || {
             count(sockets.count())
         }),
     ])
+}
+
+/// A number of each engine's breaker, by the engine's name.
+fn by_engine(plan: &PlanService, number: fn(&Breaker) -> u64) -> Vec<(String, u64)> {
+    let engines = plan.engines().list();
+    let numbers = engines
+        .iter()
+        .map(|engine| (engine.name.to_string(), number(&engine.monitor.breaker())));
+    numbers.collect()
 }
 
 fn named<const N: usize>(values: [(&str, u64); N]) -> Vec<(String, u64)> {
