@@ -127,7 +127,7 @@ impl InProcessLockout {
             per_address,
             window,
         } = self.limits;
-        if per_account_and_address.min(per_account).min(per_address) == 0 {
+        if self.limits.forbid_all() {
             return Some(window);
         }
         let full = (state.attempts.len() >= self.capacity)

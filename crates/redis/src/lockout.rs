@@ -95,7 +95,7 @@ impl RedisLockout {
             per_address,
             window,
         } = self.limits;
-        if per_account_and_address.min(per_account).min(per_address) == 0 {
+        if self.limits.forbid_all() {
             return Ok(Some(window));
         }
         let mut call = self.call(&ATTEMPT, id, attempt);

@@ -131,6 +131,19 @@ pub struct LockoutLimits {
     pub window: Duration,
 }
 
+impl LockoutLimits {
+    /// Whether a limit is 0, so that no attempt at all is looked at.
+    #[must_use]
+    pub fn forbid_all(&self) -> bool {
+        let limits = [
+            self.per_account_and_address,
+            self.per_account,
+            self.per_address,
+        ];
+        limits.contains(&0)
+    }
+}
+
 impl Default for LockoutLimits {
     /// 5, 20 and 30 in 15 minutes.
     fn default() -> Self {
