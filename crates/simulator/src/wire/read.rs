@@ -108,10 +108,7 @@ fn jobs(
             return joblog::answer(engine, settings, request, key, run);
         }
         ["run", run, "joblog"] => {
-            let found = engine.index.runs.get(run).copied();
-            let found = found.filter(|(key, _)| request.sees(engine.folder_of(Waiter::Job(*key))));
-            let (key, number) =
-                found.ok_or_else(|| missing(&format!("no run {run} in the plan")))?;
+            let (key, number) = run_of(engine, request, run)?;
             return joblog::answer(engine, settings, request, key, number);
         }
         [id] => view::job(
@@ -182,6 +179,18 @@ pub(super) fn job(engine: &Engine, request: &Request, id: &str) -> Result<JobKey
     found
         .filter(|key| request.sees(engine.folder_of(Waiter::Job(*key))))
         .ok_or_else(|| absent("job", id))
+}
+
+/// The job of a run, and the run's number.
+pub(super) fn run_of(
+    engine: &Engine,
+    request: &Request,
+    id: &str,
+) -> Result<(JobKey, u32), Answer> {
+    let found = engine.index.runs.get(id).copied();
+    found
+        .filter(|(key, _)| request.sees(engine.folder_of(Waiter::Job(*key))))
+        .ok_or_else(|| absent("run", id))
 }
 
 pub(super) fn stream(engine: &Engine, request: &Request, id: &str) -> Result<StreamKey, Answer> {

@@ -21,9 +21,7 @@ pub(super) fn put(
     let segments: Vec<&str> = request.segments.iter().map(String::as_str).collect();
     match *segments.as_slice() {
         ["plan", "job", "run", run, "action", "rerun"] => {
-            let found = engine.index.runs.get(run).copied();
-            let found = found.filter(|(job, _)| request.sees(engine.folder_of(Waiter::Job(*job))));
-            let (job, _) = found.ok_or_else(|| missing(&format!("no run {run} in the plan")))?;
+            let (job, _) = read::run_of(engine, request, run)?;
             let command = Command::Rerun(job, bodies::rerun(engine, request, job)?);
             let id = engine.plan.jobs[job].id.clone();
             one(engine, settings, request, "job", &id, command)
