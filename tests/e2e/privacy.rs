@@ -23,7 +23,7 @@ impl Write for Captured {
     }
 }
 
-/// I-18, P1-09: at the most talkative level, over sign-in, chat, an upload and an action.
+/// I-18, P1-09: at the most talkative level, over sign-in, chat and an action.
 #[tokio::test]
 async fn the_log_holds_no_secret_and_no_body() {
     let captured = Captured::default();

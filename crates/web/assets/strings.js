@@ -368,6 +368,7 @@ export const STRINGS = {
   problem_upstream_unreachable: { en: "The engine cannot be reached.", pt: "Não é possível alcançar o engine." },
   problem_upstream_timeout: { en: "The engine did not answer in time.", pt: "O engine não respondeu a tempo." },
   problem_upstream_auth: { en: "The engine refused Resync's credentials or rights.", pt: "O engine recusou as credenciais ou os direitos do Resync." },
+  problem_upstream_unavailable: { en: "The engine failed several times and is left alone for a moment.", pt: "O engine falhou várias vezes e não é consultado por um momento." },
   problem_upstream_busy: { en: "The engine is busy.", pt: "O engine está ocupado." },
   problem_upstream_rejected: { en: "The engine did not accept the request.", pt: "O engine não aceitou o pedido." },
   problem_upstream_refused: { en: "The engine refused the action.", pt: "O engine recusou a ação." },
