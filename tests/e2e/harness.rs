@@ -17,6 +17,14 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
+/// Who has an account in a test.
+const PEOPLE: [(&str, Role); 4] = [
+    ("vera", Role::Viewer),
+    ("olga", Role::Operator),
+    ("otto", Role::Operator),
+    ("adam", Role::Admin),
+];
+
 /// A running server before a simulated engine.
 pub(crate) struct Resync {
     pub(crate) address: SocketAddr,
@@ -36,6 +44,8 @@ pub(crate) struct Options {
     pub(crate) jobs: usize,
     pub(crate) engine_password: &'static str,
     pub(crate) adjust: fn(&mut Config),
+    /// Nobody has an account yet, as before the first start.
+    pub(crate) nobody: bool,
 }
 
 impl Default for Options {
@@ -45,6 +55,7 @@ impl Default for Options {
             jobs: 300,
             engine_password: "engine-secret",
             adjust: |_| {},
+            nobody: false,
         }
     }
 }
@@ -87,12 +98,12 @@ impl Resync {
         };
         let (config, listener) = lifecycle::bind(config).await.unwrap();
         let built = build(&config, Some(engine)).await.unwrap();
-        for (name, role) in [
-            ("vera", Role::Viewer),
-            ("olga", Role::Operator),
-            ("otto", Role::Operator),
-            ("adam", Role::Admin),
-        ] {
+        let people = if options.nobody {
+            Vec::new()
+        } else {
+            PEOPLE.to_vec()
+        };
+        for (name, role) in people {
             let username = Username::parse(name).unwrap();
             let new = NewUser {
                 username,

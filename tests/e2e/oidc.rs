@@ -15,15 +15,15 @@ use crate::harness::{Options, PASSWORD, Resync, read};
 const LOGIN: &str = "/api/v1/auth/oidc/login?return_to=%2Fjobs%3Fa%3Db";
 
 /// The provider; it ends with the test.
-struct Provider {
-    issuer: String,
+pub(crate) struct Provider {
+    pub(crate) issuer: String,
     child: Child,
     orders: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
 }
 
 impl Provider {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         #[expect(
             clippy::disallowed_methods,
             reason = "a test's services are named by its environment"
@@ -55,13 +55,13 @@ impl Provider {
         }
     }
 
-    async fn order(&mut self, order: Value) {
+    pub(crate) async fn order(&mut self, order: Value) {
         let line = format!("{order}\n");
         self.orders.write_all(line.as_bytes()).await.unwrap();
         while self.answers.next_line().await.unwrap().unwrap() != "done" {}
     }
 
-    async fn person(&mut self, id: &str, name: &str, groups: &[&str]) {
+    pub(crate) async fn person(&mut self, id: &str, name: &str, groups: &[&str]) {
         let person = json!({"person": id, "name": name, "groups": groups});
         self.order(person).await;
     }
@@ -80,7 +80,7 @@ impl Provider {
     }
 }
 
-fn configure(config: &mut Config, issuer: String) {
+pub(crate) fn configure(config: &mut Config, issuer: String) {
     let one = |name: &str| vec![name.to_owned()];
     config.oidc.issuer = Some(issuer);
     config.oidc.client_id = Some("resync".to_owned());
@@ -93,13 +93,13 @@ fn configure(config: &mut Config, issuer: String) {
 }
 
 /// Cookies by host and port, and no redirect followed by itself.
-struct Browser {
+pub(crate) struct Browser {
     client: Client,
-    cookies: BTreeMap<(u16, String), String>,
+    pub(crate) cookies: BTreeMap<(u16, String), String>,
 }
 
 impl Browser {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let client = Client::builder()
             .no_proxy()
             .redirect(redirect::Policy::none())
@@ -143,13 +143,13 @@ impl Browser {
         answer
     }
 
-    async fn get(&mut self, url: &Url) -> Response {
+    pub(crate) async fn get(&mut self, url: &Url) -> Response {
         self.send(Method::GET, url, &[]).await
     }
 
     /// Walks from our page through the provider's forms to the address that it sends the browser back to,
     /// without going there.
-    async fn until_back(&mut self, resync: &Resync, person: &str) -> Url {
+    pub(crate) async fn until_back(&mut self, resync: &Resync, person: &str) -> Url {
         let ours = resync.address.port();
         let start = Url::parse(&resync.url(LOGIN)).unwrap();
         let mut url = target(&start, &self.get(&start).await);
@@ -197,7 +197,7 @@ fn form_urlencoded(pairs: &[(&str, &str)]) -> String {
     url.query().unwrap_or("").to_owned()
 }
 
-fn location(answer: &Response) -> String {
+pub(crate) fn location(answer: &Response) -> String {
     assert!(answer.status().is_redirection(), "{}", answer.status());
     answer.headers()[LOCATION].to_str().unwrap().to_owned()
 }

@@ -46,6 +46,8 @@ const RULES: &[&str] = &[
     r"(?ix) \b (?: set-cookie | cookie | x-api-key | x-auth-token ) \s* : \s* (?P<secret> \S.* )",
     // -- `scheme://user:secret@host`, also without a user.
     r#"(?ix) \b [a-z][a-z0-9+.-]* :// [^\s/:@"']* : (?P<secret> [^\s@"'][^\s"']* ) @ "#,
+    // -- `jdbc:oracle:thin:user/secret@service`.
+    r#"(?ix) \b jdbc : (?: [a-z0-9]+ : )+ [A-Za-z0-9_$\#.]+ / (?P<secret> [^\s@/"']+ ) @"#,
     // -- `sqlplus user/secret@service`, `curl -u user:secret`, `mysql -psecret`, `sshpass -p secret`.
     r#"(?ix) \b (?: sqlplus | sqlldr | expdp | impdp | exp | imp | rman | connect | conn ) \b [^|]*? \s [A-Za-z0-9_$\#.]+ / (?P<secret> [^\s@/"']+ ) @"#,
     r#"(?ix) \b (?: curl | wget ) \b .*? \s (?: -u | --user | --proxy-user ) [\s=]? \s* ["']? [^\s:"']+ : (?P<secret> [^\s"']+ )"#,
@@ -148,6 +150,7 @@ mod tests {
         ("curl -H 'Authorization: Basic ", "' https://x.example"),
         ("https://batch:", "@gateway.example/v1"),
         ("jdbc:postgresql://app:", "@db:5432/dwh"),
+        ("connect jdbc:oracle:thin:fin/", "@//db:1521/FINP"),
         ("sqlplus fin/", "@FINP"),
         ("connect dwh/", "@DWHP ..."),
         ("curl -u svc:", " https://x.example"),

@@ -1,6 +1,7 @@
 //! Layers into one configuration; a mistake is one line that names the key and the fix.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use figment::error::Kind as FigmentKind;
@@ -45,12 +46,20 @@ impl ConfigError {
     }
 }
 
-/// A configuration and the layers it came from.
-#[derive(Debug)]
+/// A configuration and the layers it came from. `Debug` does not show the layers: they hold the values
+/// of secrets as they were read.
 pub struct Loaded {
     /// The values.
     pub config: Config,
     pub(super) layers: Figment,
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Loaded {
