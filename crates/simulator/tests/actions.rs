@@ -1,10 +1,10 @@
 //! Actions over the wire: late effects, preconditions, justification.
 
 use reqwest::{Method, StatusCode};
-use resync_simulator::{Outcome, Quirk};
+use resync_simulator::Outcome;
 use serde_json::{Value, json};
 
-use crate::support::{stage, stage_with, status, text};
+use crate::support::{stage, status, text};
 
 #[tokio::test]
 async fn a_rerun_answers_first_and_happens_later() {
@@ -222,14 +222,6 @@ async fn a_script_decides_the_next_run_only() {
             code
         );
     }
-}
-
-#[tokio::test]
-async fn releasing_what_is_not_held_may_be_taken_for_granted() {
-    let stage = stage_with(|builder| builder.quirk(Quirk::ReleaseNoop)).await;
-    let job = stage.job("FIN_CLOSE_DAY").await;
-    let path = format!("/plan/job/{}/action/release", text(&job, "/id"));
-    assert_eq!(stage.put(&path).await, StatusCode::OK);
 }
 
 #[tokio::test]

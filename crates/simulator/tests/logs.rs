@@ -1,9 +1,9 @@
 //! Job logs.
 
 use reqwest::{Method, StatusCode};
-use resync_simulator::{Outcome, Quirk};
+use resync_simulator::Outcome;
 
-use crate::support::{Stage, stage, stage_with, text};
+use crate::support::{Stage, stage, text};
 
 async fn log(stage: &Stage, job: &str, query: &str) -> (StatusCode, String) {
     let job = stage.job(job).await;
@@ -77,11 +77,6 @@ async fn there_is_no_log_before_the_start_and_none_from_a_lost_agent() {
     assert_eq!(
         stage.send(Method::GET, path).await.status(),
         StatusCode::NOT_FOUND
-    );
-    let quirky = stage_with(|builder| builder.quirk(Quirk::LogEmpty)).await;
-    assert_eq!(
-        log(&quirky, "FIN_CLOSE_DAY", "").await,
-        (StatusCode::OK, String::new())
     );
 }
 

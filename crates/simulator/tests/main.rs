@@ -3,15 +3,19 @@
 #[cfg(test)]
 mod actions;
 #[cfg(test)]
+mod control;
+#[cfg(test)]
 mod determinism;
 #[cfg(test)]
-mod faults;
+mod every_fault;
+#[cfg(test)]
+mod every_quirk;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
-mod quirks;
+mod peer;
 #[cfg(test)]
 mod reads;
 #[cfg(test)]

@@ -12,79 +12,67 @@ use crate::{
     names::{ZONE, parse_duration},
 };
 
-/// A way in which an engine may differ from what this one does by default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Quirk {
+/// Declares the quirks and their names on the command line in one place.
+macro_rules! quirks {
+    ($($(#[$doc:meta])* $quirk:ident = $name:literal,)+) => {
+        /// A way in which an engine may differ from what this one does by default.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Quirk {
+            $($(#[$doc])* $quirk,)+
+        }
+
+        const NAMES: &[(&str, Quirk)] = &[$(($name, Quirk::$quirk)),+];
+    };
+}
+
+quirks! {
     /// Absent optional fields of plan objects are sent as `null`.
-    Nulls,
+    Nulls = "nulls",
     /// Plan objects carry fields that no document knows.
-    ExtraFields,
+    ExtraFields = "extra_fields",
     /// About one in seven plan objects has the status `QUEUED_NEW`.
-    UnknownEnums,
+    UnknownEnums = "unknown_enums",
     /// Instants are sent with the offset of the engine's zone instead of `Z`.
-    DatesOffset,
+    DatesOffset = "dates_offset",
     /// Releasing what is not held answers 200 and changes nothing.
-    ReleaseNoop,
+    ReleaseNoop = "release_noop",
     /// `next` and `previous` are `null` where there is no such page.
-    NextNull,
+    NextNull = "next_null",
     /// `next` and `previous` are empty texts where there is no such page.
-    NextEmpty,
+    NextEmpty = "next_empty",
     /// The log of a run that has not started is an empty text instead of 404.
-    LogEmpty,
+    LogEmpty = "log_empty",
     /// Integers and booleans in `task`, statistics and counts are sent as texts.
-    Stringly,
+    Stringly = "stringly",
     /// Booleans with two names come under the older one alone: `isError`, `isCommand`, `isSatisfied`
     /// and `isService` are not sent, `error`, `command`, `satisfied` and `service` are.
-    Isless,
+    Isless = "isless",
     /// Instants and durations are sent as integers in milliseconds.
-    DatesMillis,
-    /// Lists without ORDER BY come in another order each time the plan has changed or was read.
-    UnstableOrder,
+    DatesMillis = "dates_millis",
+    /// Without ORDER BY each page has an order of its own, and another one once the plan has changed.
+    UnstableOrder = "unstable_order",
     /// An action by filter that matches nothing answers 404.
-    NomatchNotFound,
+    NomatchNotFound = "nomatch_404",
     /// An action by filter that matches too much acts on the first ones.
-    FirstN,
+    FirstN = "first_n",
     /// Confirming where it changes nothing answers 400.
-    ConfirmBad,
+    ConfirmBad = "confirm_400",
     /// The day's edge leaves ids as they are.
-    IdsSurvive,
+    IdsSurvive = "ids_survive",
     /// A filter with a value outside an enumeration finds nothing instead of answering 400.
-    UnknownEnumEmpty,
+    UnknownEnumEmpty = "unknown_enum_empty",
     /// A job that was not started in time and must not run stays in HOLD.
-    LateHold,
+    LateHold = "late_hold",
     /// `count` is left out of every list.
-    NoCount,
+    NoCount = "no_count",
     /// Lists answer without `results` when there are none.
-    NoResults,
+    NoResults = "no_results",
 }
 
 /// A name that is no quirk.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("no quirk is called {0:?}")]
 pub struct UnknownQuirk(String);
-
-const NAMES: &[(&str, Quirk)] = &[
-    ("nulls", Quirk::Nulls),
-    ("extra_fields", Quirk::ExtraFields),
-    ("unknown_enums", Quirk::UnknownEnums),
-    ("dates_offset", Quirk::DatesOffset),
-    ("release_noop", Quirk::ReleaseNoop),
-    ("next_null", Quirk::NextNull),
-    ("next_empty", Quirk::NextEmpty),
-    ("log_empty", Quirk::LogEmpty),
-    ("stringly", Quirk::Stringly),
-    ("isless", Quirk::Isless),
-    ("dates_millis", Quirk::DatesMillis),
-    ("unstable_order", Quirk::UnstableOrder),
-    ("nomatch_404", Quirk::NomatchNotFound),
-    ("first_n", Quirk::FirstN),
-    ("confirm_400", Quirk::ConfirmBad),
-    ("ids_survive", Quirk::IdsSurvive),
-    ("unknown_enum_empty", Quirk::UnknownEnumEmpty),
-    ("late_hold", Quirk::LateHold),
-    ("no_count", Quirk::NoCount),
-    ("no_results", Quirk::NoResults),
-];
 
 impl Quirk {
     /// Every quirk with its name on the command line.
