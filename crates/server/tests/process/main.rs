@@ -1,0 +1,12 @@
+//! `resync serve` as a process of its own: its first start, its probe and its end.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod end;
+mod first_start;
+mod probe;
+mod server;
