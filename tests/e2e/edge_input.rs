@@ -79,7 +79,10 @@ async fn an_absurd_request_is_a_4xx_and_the_server_goes_on() {
     let huge = format!("X-A: {}\r\n", "a".repeat(10 << 20));
     let mut not_text = b"GET /api/v1/rag/search?q=\xff HTTP/1.1\r\nHost: x\r\n".to_vec();
     not_text.extend_from_slice(b"Connection: close\r\n\r\n");
-    let table: [(&str, Vec<u8>, &[&str]); 6] = [
+    // HTTP/2 without asking first, which nobody here speaks.
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    let table: [(&str, Vec<u8>, &[&str]); 7] = [
+        ("HTTP/2", preface, &["400", "505", ""]),
         (
             "long address",
             request(&format!("GET /{long}"), ""),

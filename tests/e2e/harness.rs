@@ -1,6 +1,7 @@
 //! A whole Resync for one test: simulator, server with its own wiring, users, a browser of sorts.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue, ORIGIN, SET_COOKIE};
@@ -35,7 +36,7 @@ pub(crate) struct Resync {
     tasks: TaskTracker,
     simulator: Option<Simulator>,
     // Removed when the test ends.
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// How a test wants it.
@@ -134,7 +135,7 @@ impl Resync {
             shutdown,
             tasks,
             simulator: Some(simulator),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -218,6 +219,11 @@ impl Resync {
     pub(crate) async fn stop(&self) {
         self.shutdown.cancel();
         self.tasks.wait().await;
+    }
+
+    /// The file of its store.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.folder.path().join("resync.db")
     }
 
     pub(crate) fn begin_shutdown(&self) {

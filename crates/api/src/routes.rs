@@ -61,6 +61,7 @@ pub struct Route {
     pub(crate) body: Option<SchemaOf>,
     pub(crate) answer: (u16, Option<SchemaOf>),
     body_limit: BodyLimit,
+    leaves: bool,
     handler: MethodRouter<App>,
 }
 
@@ -93,6 +94,7 @@ impl Route {
             body: None,
             answer: (200, None),
             body_limit: BodyLimit::Json,
+            leaves: false,
             handler: on(filter, handler),
         }
     }
@@ -120,6 +122,12 @@ impl Route {
     /// Counted apart from the rest.
     fn class(mut self, class: RateClass) -> Self {
         self.class = Some(class);
+        self
+    }
+
+    /// Ends the session that it comes with.
+    fn leaves(mut self) -> Self {
+        self.leaves = true;
         self
     }
 
@@ -332,6 +340,7 @@ pub fn router(app: &App, pages: Router) -> Edge {
             class: route.class,
             meter: Arc::new(app.metrics.route(word(&route.method), route.path)),
             body_limit,
+            leaves: route.leaves,
         });
         let mut handler = route.handler;
         if matches!(route.body_limit, BodyLimit::Upload) {

@@ -7,9 +7,10 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, USER_AGENT};
+use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use resync_auth::{AgentLabel, Client, LogOutError, LoggedIn, Principal, Role};
-use resync_kernel::SecretString;
+use resync_kernel::{SecretString, error_chain};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -191,6 +192,14 @@ pub(crate) async fn logout_all(
         .await
         .map(|_| ());
     logged_out(app.edge.cookies, ended)
+}
+
+/// Signing out when the store could not even say whose session it is: the browser is rid of its
+/// cookies, and the session may live on (P0-02).
+pub(crate) fn left(cookies: CookieStyle, why: &Problem) -> Response {
+    let cause = why.0.source.as_ref();
+    let cause = cause.map_or_else(|| why.code().to_owned(), |cause| error_chain(&***cause));
+    logged_out(cookies, Err(LogOutError::NotRevoked(cause.into()))).into_response()
 }
 
 /// The cookies go in every case; whether the session did is said.

@@ -25,6 +25,7 @@ use super::cookies::cookie;
 use super::credential::Credential;
 use super::limit::Counted;
 use super::trail::Trail;
+use crate::auth::login;
 use crate::metrics::RouteMeter;
 use crate::problem::Problem;
 use crate::problem::accounts::session_required;
@@ -70,6 +71,20 @@ pub(crate) struct Gate {
     pub(crate) meter: Arc<RouteMeter>,
     /// Bytes of a body at most.
     pub(crate) body_limit: usize,
+    /// It ends the session that it comes with.
+    pub(crate) leaves: bool,
+}
+
+impl Gate {
+    /// Whether it is a page of ours that wants to be rid of its cookies while the store does not say
+    /// whose they are. Nothing but its own cookies changes, so their own text is proof enough.
+    fn may_leave(&self, problem: &Problem, headers: &HeaderMap) -> bool {
+        let edge = &self.app.edge;
+        self.leaves
+            && problem.status() == StatusCode::SERVICE_UNAVAILABLE
+            && Credential::of(headers, edge.cookies).is_some_and(|shown| !shown.is_key())
+            && edge.origins.allow_change(headers)
+    }
 }
 
 /// The layer around every handler of the table.
@@ -84,6 +99,9 @@ pub(crate) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next:
     };
     let admitted = match admit(&gate.app, gate.guard, &parts).await {
         Ok(admitted) => admitted,
+        Err(problem) if gate.may_leave(&problem, &parts.headers) => {
+            return login::left(gate.app.edge.cookies, &problem);
+        }
         Err(problem) => return problem.into_response(),
     };
     let counted = match count(

@@ -42,6 +42,7 @@ pub(super) fn own() -> Vec<Route> {
             "Sign out",
             auth::login::logout,
         )
+        .leaves()
         .gives::<auth::login::LogoutAnswer>(200),
         Route::new(
             Method::POST,
@@ -50,6 +51,7 @@ pub(super) fn own() -> Vec<Route> {
             "Sign out everywhere",
             auth::login::logout_all,
         )
+        .leaves()
         .gives::<auth::login::LogoutAnswer>(200),
         Route::new(
             Method::POST,
