@@ -98,3 +98,50 @@ async fn the_metrics_are_for_whoever_has_the_token() {
         assert_eq!(answer.status(), status, "{token}");
     }
 }
+
+/// How the attempts from "all over the world" end: each says to come from an address of its own.
+async fn attempts(options: Options) -> Vec<u16> {
+    let resync = Resync::start(options).await;
+    let mut statuses = Vec::new();
+    for number in 1..=7 {
+        let claimed = format!("198.51.100.{number}");
+        let answer = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .unwrap()
+            .post(resync.url("/api/v1/auth/login"))
+            .header("x-forwarded-for", &claimed)
+            .header("forwarded", format!("for={claimed}"))
+            .header("x-real-ip", &claimed)
+            .header("x-client-ip", &claimed)
+            .header("cf-connecting-ip", &claimed)
+            .json(&json!({"username": "vera", "password": "wrong"}))
+            .send()
+            .await
+            .unwrap();
+        statuses.push(answer.status().as_u16());
+    }
+    statuses
+}
+
+/// A9, ASVS 4.1.3: nobody but a proxy of ours says where an attempt comes from.
+#[tokio::test]
+async fn no_header_makes_an_attempt_come_from_elsewhere() {
+    let with = |adjust| Options {
+        jobs: 10,
+        adjust,
+        ..Options::default()
+    };
+    let locked = [401, 401, 401, 401, 401, 429, 429];
+    assert_eq!(attempts(with(|_| {})).await, locked);
+    let past_the_proxy = with(|config| {
+        config.server.trusted_proxies = 1;
+        config.server.proxy_addresses = vec!["192.0.2.0/24".to_owned()];
+    });
+    assert_eq!(attempts(past_the_proxy).await, locked);
+    let by_the_proxy = with(|config| {
+        config.server.trusted_proxies = 1;
+        config.server.proxy_addresses = vec!["127.0.0.0/8".to_owned()];
+    });
+    assert_eq!(attempts(by_the_proxy).await, [401; 7]);
+}

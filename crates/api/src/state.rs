@@ -18,6 +18,7 @@ use resync_tws::{
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::edge::client_address::Proxies;
 use crate::edge::cookies::CookieStyle;
 use crate::edge::limit::RateGate;
 use crate::edge::origin::Origins;
@@ -123,8 +124,8 @@ pub struct EdgeSettings {
     pub cors_origins: Vec<String>,
     /// How cookies are named and marked.
     pub cookies: CookieStyle,
-    /// How many proxies stand in front.
-    pub trusted_proxies: usize,
+    /// The proxies whose word on a client's address is believed.
+    pub proxies: Proxies,
     /// Bytes of an uploaded document at most.
     pub max_upload_bytes: usize,
     /// The longest that a handler may take.

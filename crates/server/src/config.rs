@@ -60,6 +60,8 @@ pub struct ServerConfig {
     pub data_dir: PathBuf,
     /// How many proxies stand in front; that many hops of `X-Forwarded-For` are believed.
     pub trusted_proxies: usize,
+    /// Addresses and networks that those proxies connect from; when empty, whoever connects is one.
+    pub proxy_addresses: Vec<String>,
     /// Origins besides our own whose pages may send requests and read the answers.
     pub allowed_origins: Vec<String>,
     /// Cookies without `Secure` although the listener is not plain http on loopback.
@@ -89,6 +91,7 @@ impl Default for ServerConfig {
             public_url: None,
             data_dir: PathBuf::from("./data"),
             trusted_proxies: 0,
+            proxy_addresses: Vec::new(),
             allowed_origins: Vec::new(),
             insecure_cookies: false,
             shutdown_seconds: 25,

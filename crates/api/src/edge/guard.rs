@@ -20,7 +20,6 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::Limited;
 use resync_auth::{AddressKey, For, Permission, Principal, RateClass, RateKey};
 
-use super::client_address::client_address;
 use super::cookies::cookie;
 use super::credential::Credential;
 use super::limit::Counted;
@@ -302,5 +301,5 @@ fn address(request: &Parts, app: &App) -> IpAddr {
             || SocketAddr::from(([0, 0, 0, 0], 0)),
             |connection| connection.0,
         );
-    client_address(&request.headers, peer, app.edge.trusted_proxies)
+    app.edge.proxies.client(&request.headers, peer)
 }

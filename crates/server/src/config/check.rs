@@ -4,6 +4,7 @@
 
 use std::ops::RangeInclusive;
 
+use resync_api::edge::client_address::network;
 use resync_kernel::{ExposeSecret, SecretString};
 
 use super::load::ConfigError;
@@ -41,6 +42,13 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
                 "must look like https://host or https://host:port, with nothing before or after it",
             ));
         }
+    }
+    let proxies = &config.server.proxy_addresses;
+    if proxies.iter().any(|text| network(text).is_none()) {
+        return Err(ConfigError::new(
+            "server.proxy_addresses",
+            "must be addresses or networks, such as 10.0.0.9 or 10.0.0.0/24",
+        ));
     }
     let engines = config.tws.engine.iter();
     let engines =
@@ -229,6 +237,7 @@ mod tests {
             ("RESYNC_CACHE_GRAPH_STALE_SECONDS", &most),
             ("RESYNC_DATABASE_URL", "postgres://x"),
             ("RESYNC_LIMITS_LOGIN", "0"),
+            ("RESYNC_SERVER_PROXY_ADDRESSES", "10.0.0.9,proxy.example"),
             ("RESYNC_SERVER_MAX_REQUESTS", "0"),
             ("RESYNC_TELEMETRY_METRICS_TOKEN", "short"),
         ] {

@@ -26,6 +26,7 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("server.public_url", Kind::Text),
     ("server.data_dir", Kind::Text),
     ("server.trusted_proxies", Kind::Number),
+    ("server.proxy_addresses", Kind::List),
     ("server.allowed_origins", Kind::List),
     ("server.insecure_cookies", Kind::Flag),
     ("server.shutdown_seconds", Kind::Number),

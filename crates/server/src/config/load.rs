@@ -313,6 +313,7 @@ mod tests {
                 ("log.format", _) => "json",
                 ("database.url", _) => "sqlite://x.db",
                 ("auth.bcrypt_cost", _) => "10",
+                ("server.proxy_addresses", _) => "10.0.0.9,10.1.0.0/16",
                 ("server.public_url" | "server.allowed_origins" | "tws.url", _) => {
                     "https://x.example"
                 }

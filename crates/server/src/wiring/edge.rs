@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use resync_api::edge::client_address::{Proxies, network};
 use resync_api::edge::cookies::CookieStyle;
 use resync_api::edge::limit::RateGate;
 use resync_api::edge::origin::{Origins, origin_of};
@@ -17,7 +18,7 @@ use resync_tws::PlanService;
 use resync_tws::model::{Breaker, BreakerState};
 
 use super::StartError;
-use crate::config::{Config, LimitsConfig};
+use crate::config::{Config, LimitsConfig, ServerConfig};
 
 /// How often an open WebSocket's session is looked at again.
 const SESSION_CHECK: Duration = Duration::from_secs(5);
@@ -56,7 +57,7 @@ pub(super) fn settings(config: &Config) -> EdgeSettings {
         } else {
             CookieStyle::Secure
         },
-        trusted_proxies: server.trusted_proxies,
+        proxies: proxies(server),
         max_upload_bytes: config.rag.max_upload_bytes,
         handler_timeout: Duration::from_secs(server.body_timeout_seconds),
         max_requests: server.max_requests,
@@ -75,6 +76,25 @@ pub(super) fn settings(config: &Config) -> EdgeSettings {
             max_connections: config.ws.max_connections,
             session_check: SESSION_CHECK,
         },
+    }
+}
+
+/// The proxies in front. The configuration was checked, so none of their addresses is left out.
+fn proxies(server: &ServerConfig) -> Proxies {
+    let addresses: Vec<_> = server
+        .proxy_addresses
+        .iter()
+        .filter_map(|text| network(text))
+        .collect();
+    if server.trusted_proxies > 0 && addresses.is_empty() && !server.listen.ip().is_loopback() {
+        tracing::warn!(
+            "server.trusted_proxies is set without server.proxy_addresses: whoever reaches this listener \
+             past the proxy can claim any address"
+        );
+    }
+    Proxies {
+        hops: server.trusted_proxies,
+        addresses,
     }
 }
 
