@@ -4,9 +4,12 @@
 //!    planted edges.
 //! 2. Nothing global holds state (`no_static_holds_state`, P0-04, P2-05).
 //! 3. No secret stands in the source (`no_secret_stands_in_the_source`).
-//! 4. Every promise has a proof (`every_invariant_names_tests_that_exist`).
+//! 4. Every promise has a proof (`every_invariant_names_tests_that_exist`,
+//!    `every_promise_of_the_security_page_names_a_test`), and the tables of `docs/security.md` say what
+//!    the code says.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test that cannot go on fails"
 )]
@@ -17,6 +20,8 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use regex::Regex;
+use resync_auth::{Permission, Role};
+use resync_server::config::Config;
 
 /// Layer, and the layers it may name outside its tests.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -300,13 +305,18 @@ fn invariants() -> BTreeMap<String, Vec<String>> {
     rows
 }
 
-#[test]
-fn every_invariant_names_tests_that_exist() {
-    let sources: String = ["crates", "tests"]
+/// Every Rust file, one after the other.
+fn sources() -> String {
+    ["crates", "tests"]
         .iter()
         .flat_map(|folder| files(&root().join(folder), &[".rs"]))
         .map(|path| fs::read_to_string(path).unwrap())
-        .collect();
+        .collect()
+}
+
+#[test]
+fn every_invariant_names_tests_that_exist() {
+    let sources = sources();
     let invariants = invariants();
     let waiting = later();
     let mut missing = Vec::new();
@@ -349,4 +359,98 @@ fn promised() -> Vec<String> {
 /// Ids whose subject does not exist yet; the table says which work brings it.
 fn later() -> BTreeSet<String> {
     ["I-14", "I-16"].into_iter().map(str::to_owned).collect()
+}
+
+fn security_page() -> String {
+    fs::read_to_string(root().join("docs/security.md")).unwrap()
+}
+
+/// Sections of the security page whose list items promise nothing.
+const PROMISE_NOTHING: &[&str] = &["What is not promised", "How to report"];
+
+/// A list item is a promise and names a test; whatever is named is there.
+#[test]
+fn every_promise_of_the_security_page_names_a_test() {
+    let (page, sources) = (security_page(), sources());
+    let name = Regex::new("`([a-z0-9]+(?:_[a-z0-9]+)+)`").unwrap();
+    // Words of the page that look like the name of a test.
+    let words = ["insecure_tls"];
+    let (mut missing, mut promises) = (Vec::new(), 0);
+    for section in page.split("\n## ") {
+        let (title, text) = section.split_once('\n').unwrap();
+        for line in text.lines() {
+            let tests: Vec<&str> = name
+                .captures_iter(line)
+                .map(|name| name.get(1).unwrap().as_str())
+                .filter(|name| !words.contains(name))
+                .collect();
+            for test in &tests {
+                if !sources.contains(&format!("fn {test}(")) {
+                    missing.push(format!("{title}: no test `{test}`"));
+                }
+            }
+            if line.starts_with("- ") && !PROMISE_NOTHING.contains(&title) {
+                promises += 1;
+                if tests.is_empty() {
+                    missing.push(format!("{title}: no proof of: {line}"));
+                }
+            }
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
+    assert!(promises >= 40, "the promises were not found");
+}
+
+/// The cells of the table whose header begins with this text, without the header.
+fn cells(page: &str, header: &str) -> Vec<Vec<String>> {
+    let from = page.find(header).unwrap_or_else(|| panic!("{header}"));
+    let rows = page[from..].lines().skip(2);
+    rows.take_while(|line| line.starts_with('|'))
+        .map(|line| {
+            let cells = line.trim_matches('|').split('|');
+            cells
+                .map(|cell| cell.trim().trim_matches('`').to_owned())
+                .collect()
+        })
+        .collect()
+}
+
+#[test]
+fn the_permissions_of_the_security_page_are_those_of_the_code() {
+    let table = cells(
+        &security_page(),
+        "| permission | viewer | operator | admin | service |",
+    );
+    let roles = [Role::Viewer, Role::Operator, Role::Admin, Role::Service];
+    assert_eq!(roles.len(), Role::ALL.len());
+    let expected = Permission::ALL.map(|permission| {
+        let of = |role: Role| if role.can(permission) { "yes" } else { "-" };
+        let name = permission.as_str();
+        [name]
+            .into_iter()
+            .chain(roles.map(of))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(table, expected);
+}
+
+#[test]
+fn the_limits_of_the_security_page_are_the_defaults() {
+    let defaults = serde_json::to_value(Config::default()).unwrap();
+    let table = cells(&security_page(), "| key | default | over it |");
+    assert!(table.len() >= 20, "the table was not found");
+    for row in table {
+        let value = defaults.pointer(&format!("/{}", row[0].replace('.', "/")));
+        let value = value.map(ToString::to_string);
+        assert_eq!(value.as_deref(), Some(row[1].as_str()), "{}", row[0]);
+    }
+    // A limit that is added later stands in the table, too.
+    let page = security_page();
+    for key in defaults["limits"].as_object().unwrap().keys() {
+        assert!(
+            page.contains(&format!("| `limits.{key}` |")),
+            "limits.{key}"
+        );
+    }
 }

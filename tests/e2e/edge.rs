@@ -145,3 +145,54 @@ async fn no_header_makes_an_attempt_come_from_elsewhere() {
     });
     assert_eq!(attempts(by_the_proxy).await, [401; 7]);
 }
+
+/// The lines of a block of the security page that begins with this word.
+fn block(word: &str) -> Vec<String> {
+    let page = include_str!("../../docs/security.md");
+    let (_, rest) = page.split_once(&format!("```text {word}\n")).unwrap();
+    let (block, _) = rest.split_once("```").unwrap();
+    let mut lines: Vec<String> = block.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+/// ASVS 3.4: what the page says is what goes out, on good answers, refusals and what is not there.
+#[tokio::test]
+async fn the_headers_are_those_of_the_security_page() {
+    let resync = Resync::start(Options {
+        jobs: 10,
+        adjust: |config| {
+            config.server.public_url = Some("https://resync.example".to_owned());
+        },
+        ..Options::default()
+    })
+    .await;
+    // What says something of this answer alone.
+    let own = [
+        "content-length",
+        "content-type",
+        "date",
+        "etag",
+        "traceparent",
+        "x-request-id",
+    ];
+    for (word, paths) in [
+        (
+            "api",
+            &["/healthz", "/api/v1/auth/verify", "/no-such-page"][..],
+        ),
+        ("page", &["/", "/setup", "/assets/main.js"][..]),
+    ] {
+        for path in paths {
+            let answer = resync.anonymous(Method::GET, path, None).await;
+            let mut sent: Vec<String> = answer
+                .headers()
+                .iter()
+                .filter(|(name, _)| !own.contains(&name.as_str()))
+                .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+                .collect();
+            sent.sort();
+            assert_eq!(sent, block(word), "{path}");
+        }
+    }
+}

@@ -18,6 +18,15 @@ use super::trace::TRACEPARENT;
 /// How long a browser may remember what it was told.
 const MAX_AGE: Duration = Duration::from_mins(10);
 
+/// The methods of the API.
+const METHODS: [Method; 5] = [
+    Method::GET,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+];
+
 /// The layer for these origins; `None` when there are none.
 pub(crate) fn layer(origins: &[String]) -> Option<CorsLayer> {
     let origins: Vec<HeaderValue> = origins
@@ -30,7 +39,7 @@ pub(crate) fn layer(origins: &[String]) -> Option<CorsLayer> {
     let layer = CorsLayer::new()
         .allow_origin(origins)
         .allow_credentials(true)
-        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_methods(METHODS)
         .allow_headers([
             ACCEPT,
             AUTHORIZATION,
@@ -92,7 +101,7 @@ mod tests {
         assert_eq!(headers["access-control-allow-credentials"], "true");
         assert_eq!(
             headers["access-control-allow-methods"],
-            "GET,POST,PATCH,DELETE"
+            "GET,POST,PUT,PATCH,DELETE"
         );
         assert!(
             headers
@@ -124,6 +133,13 @@ mod tests {
                     "{foreign}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn every_method_of_the_table_may_be_sent() {
+        for route in crate::routes::table() {
+            assert!(METHODS.contains(&route.method), "{}", route.path);
         }
     }
 
