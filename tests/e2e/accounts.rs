@@ -2,6 +2,8 @@
 
 use reqwest::Method;
 use serde_json::json;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, SqliteConnection};
 
 use crate::harness::{Options, PASSWORD, Resync, read};
 
@@ -158,6 +160,166 @@ async fn the_strength_of_a_password_is_told_in_both_languages_and_without_it() {
     assert!(!weak.to_string().contains("qwerty"));
     assert_eq!(ask(NEW_PASSWORD).await.1["acceptable"], true);
     assert_eq!(ask(&"x".repeat(1025)).await.0, 400);
+}
+
+/// Role and password are one change: what is refused of it leaves the other as it was.
+#[tokio::test]
+async fn a_role_and_a_password_are_changed_together_or_not_at_all() {
+    let resync = Resync::start(Options::default()).await;
+    let adam = resync.sign_in("adam").await;
+    let (_, me) = adam.get("/api/v1/auth/verify").await;
+    let own = format!("/api/v1/admin/users/{}", me["id"].as_str().unwrap());
+    let both = json!({"role": "viewer", "password": NEW_PASSWORD});
+    let refused = read(adam.send(Method::PATCH, &own, Some(both)).await).await;
+    assert_eq!(
+        (refused.0, &refused.1["code"]),
+        (409, &json!("last-administrator"))
+    );
+    let weak = json!({"role": "admin", "password": "adam-adam-adam"});
+    let refused = read(adam.send(Method::PATCH, &own, Some(weak)).await).await;
+    assert_eq!(
+        (refused.0, &refused.1["code"]),
+        (422, &json!("weak-password"))
+    );
+    assert_eq!(adam.get("/api/v1/auth/verify").await.0, 200);
+    resync.sign_in("adam").await;
+}
+
+/// P3: who, from where, in which request, and what was refused.
+#[tokio::test]
+async fn each_row_of_an_account_names_its_request_and_where_it_came_from() {
+    let resync = Resync::start(Options::default()).await;
+    let adam = resync.sign_in("adam").await;
+    let (_, me) = adam.get("/api/v1/auth/verify").await;
+    let path = format!("/api/v1/admin/users/{}", me["id"].as_str().unwrap());
+    let mut named = adam.clone();
+    let mut as_request = async |id: &str, method: Method, path: &str, body| {
+        named.headers.insert("x-request-id", id.parse().unwrap());
+        named.send(method, path, body).await.status().as_u16()
+    };
+    let last = json!({"role": "viewer"});
+    assert_eq!(
+        as_request("demotion", Method::PATCH, &path, Some(last)).await,
+        409
+    );
+    assert_eq!(
+        as_request("deletion", Method::DELETE, &path, None).await,
+        409
+    );
+    let unlock = format!("{path}/unlock");
+    assert_eq!(
+        as_request("unlocking", Method::POST, &unlock, None).await,
+        200
+    );
+    let key = json!({"name": "a robot", "scopes": ["plan.read"], "expires_in_days": 1});
+    let keys = "/api/v1/auth/api-keys";
+    assert_eq!(
+        as_request("robot-key", Method::POST, keys, Some(key)).await,
+        201
+    );
+    let wrong = json!({"current_password": "not this one at all", "new_password": NEW_PASSWORD});
+    let password = "/api/v1/auth/password";
+    assert_eq!(
+        as_request("guessing", Method::POST, password, Some(wrong)).await,
+        403
+    );
+    let right = json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD});
+    assert_eq!(
+        as_request("password", Method::POST, password, Some(right)).await,
+        200
+    );
+
+    let body = json!({"username": "adam", "password": NEW_PASSWORD});
+    let login = resync.anonymous(Method::POST, "/api/v1/auth/login", Some(body));
+    assert_eq!(login.await.status(), 200);
+    let page = resync.app.audit.list(None, 100).await.unwrap();
+    let page = serde_json::to_value(page.items).unwrap();
+    let page = page.as_array().unwrap();
+    for (request, action, outcome) in [
+        ("demotion", "user.changed", "refused"),
+        ("deletion", "user.deleted", "refused"),
+        ("unlocking", "user.unlocked", "succeeded"),
+        ("robot-key", "api_key.created", "succeeded"),
+        ("guessing", "auth.login", "refused"),
+        ("password", "user.password", "succeeded"),
+    ] {
+        let mut rows = page.iter().filter(|row| row["request_id"] == request);
+        let row = rows.find(|row| row["action"] == action);
+        let row = row.unwrap_or_else(|| panic!("no row of {request} in {page:?}"));
+        assert_eq!(
+            (&row["outcome"], &row["actor"]),
+            (&json!(outcome), &json!("adam"))
+        );
+        assert_eq!(row["user_id"], me["id"], "{row}");
+        let detail = row["detail"].as_str().unwrap();
+        assert!(detail.starts_with("from 127.0.0.1"), "{row}");
+        let why = detail.contains("the last administrator cannot go");
+        assert_eq!(
+            why,
+            row["target"] == me["id"] && outcome == "refused",
+            "{row}"
+        );
+    }
+    let logins: Vec<_> = page
+        .iter()
+        .filter(|row| row["action"] == "auth.login")
+        .collect();
+    assert!(
+        logins.iter().all(|row| row["request_id"].is_string()),
+        "{logins:?}"
+    );
+}
+
+/// ASVS 7.2.4, 16.5.3: while the store cannot look at the session that came with a login, nobody signs in,
+/// for that session would stay open behind the new one.
+#[tokio::test]
+async fn a_login_beside_a_session_that_cannot_be_looked_at_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let resync = Resync::start_with(Options::default(), |config| {
+        config.server.data_dir = folder.path().to_path_buf();
+    })
+    .await;
+    let old = resync.sign_in("olga").await;
+    // A time that is none makes this one row unreadable and no other.
+    let file = folder.path().join("resync.db");
+    let mut store = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file))
+        .await
+        .unwrap();
+    let spoiled = sqlx::query("UPDATE sessions SET created_at_ms = ?")
+        .bind(i64::MAX)
+        .execute(&mut store)
+        .await
+        .unwrap();
+    assert_eq!(spoiled.rows_affected(), 1);
+    let right = json!({"username": "olga", "password": PASSWORD});
+    let (status, problem) = old.post("/api/v1/auth/login", right).await;
+    assert_eq!((status, &problem["code"]), (503, &json!("unavailable")));
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM sessions")
+        .fetch_one(&mut store)
+        .await
+        .unwrap();
+    assert_eq!(count, 1, "no session was opened");
+    resync.sign_in("otto").await;
+}
+
+/// RFC 9110, 11.6.1: a 401 names a scheme that would do, and none at which a browser asks for a password.
+#[tokio::test]
+async fn a_401_names_bearer_and_never_basic() {
+    let resync = Resync::start(Options::default()).await;
+    let wrong = json!({"username": "olga", "password": "not this one at all"});
+    let login = resync.anonymous(Method::POST, "/api/v1/auth/login", Some(wrong));
+    let nobody = resync.anonymous(Method::GET, "/api/v1/tws/jobs", None);
+    let page = resync.anonymous(Method::GET, "/metrics/none", None);
+    for answer in [login.await, nobody.await] {
+        assert_eq!(answer.status(), 401);
+        let schemes: Vec<_> = answer
+            .headers()
+            .get_all("www-authenticate")
+            .iter()
+            .collect();
+        assert_eq!(schemes, ["Bearer realm=\"resync\""]);
+    }
+    assert!(!page.await.headers().contains_key("www-authenticate"));
 }
 
 /// With an administrator in place no token makes another one.

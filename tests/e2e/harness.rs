@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue, ORIGIN, SET_COOKIE};
 use reqwest::{Client, Method, Response};
-use resync_auth::{NewUser, Role, Username};
+use resync_auth::{Actor, NewUser, Origin, Role, Username};
 use resync_kernel::SecretString;
 use resync_server::config::Config;
 use resync_server::lifecycle;
@@ -111,7 +111,8 @@ impl Resync {
                 password: SecretString::from(PASSWORD),
                 role,
             };
-            built.users.create(new, None).await.unwrap();
+            let by = Origin::of(Actor::Configuration);
+            built.users.create(new, by).await.unwrap();
         }
         let (app, shutdown, tasks) = (
             built.app.clone(),

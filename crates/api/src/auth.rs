@@ -6,6 +6,7 @@
 pub(crate) mod api_keys;
 pub(crate) mod login;
 pub(crate) mod oidc;
+pub(crate) mod origin;
 pub(crate) mod password;
 pub(crate) mod sessions;
 pub(crate) mod setup;

@@ -13,7 +13,8 @@ mod mapping;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use resync_kernel::BoxError;
 use serde::Serialize;
@@ -217,6 +218,11 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.0.status.into_response();
+        if self.0.status == StatusCode::UNAUTHORIZED {
+            // RFC 9110, 11.6.1. `Bearer` is what an API key comes with; browsers ask nobody at it.
+            let scheme = HeaderValue::from_static("Bearer realm=\"resync\"");
+            response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+        }
         response.extensions_mut().insert(self);
         response
     }

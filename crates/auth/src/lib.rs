@@ -38,7 +38,7 @@
 //! let who = sessions.authenticate(token).await?;
 //! assert!(who.can(Permission::ManageUsers));
 //!
-//! sessions.log_out(&who, None).await?;
+//! sessions.log_out(&who, Origin::of(&who)).await?;
 //! assert!(matches!(sessions.authenticate(token).await, Err(AuthenticateError::Invalid)));
 //! # Ok(())
 //! # }

@@ -5,6 +5,7 @@
 mod api_key;
 mod client;
 mod ids;
+mod origin;
 mod password;
 mod principal;
 mod role;
@@ -15,6 +16,7 @@ mod username;
 pub use api_key::{ApiKey, ApiKeyDigest, ApiKeyId};
 pub use client::{AgentLabel, Client};
 pub use ids::{SessionId, TokenId};
+pub use origin::{Actor, LocalUser, Origin};
 pub use password::{
     BreachList, BreachListError, PasswordHash, PasswordPolicy, PasswordPolicyError,
     PasswordSuggestion, PasswordWarning, Strength,

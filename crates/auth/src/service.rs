@@ -8,12 +8,14 @@ mod setup;
 mod users;
 
 pub use api_keys::{ApiKeyService, ApiKeySetupError, CreateApiKeyError, MadeApiKey, NewApiKey};
-pub use login::{LoggedIn, LoginError, LoginService};
+pub(crate) use login::OldSession;
+pub use login::{LoggedIn, LoginError, LoginService, ProvenUser};
 pub use ports::AuthPorts;
 pub use session::{AuthenticateError, For, LogOutError, SessionPolicy, SessionService};
 pub use setup::{SetupError, SetupService, SetupTicket};
 pub use users::{
-    ChangePasswordError, CreateUserError, FirstAdmin, ManageUserError, NewUser, UserService,
+    ChangePasswordError, ChangeUserError, CreateUserError, FirstAdmin, ManageUserError, NewUser,
+    UserChange, UserService,
 };
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use resync_auth::*;
 use resync_kernel::ExposeSecret;
 use resync_memory::auth::InMemoryApiKeyRepository;
 
-use crate::world::{World, secret};
+use crate::world::{World, by, local, secret};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -38,7 +38,7 @@ async fn a_key_speaks_for_its_user_within_its_scopes() {
     let (ana, login) = operator(&world).await;
     let keys = service(&world);
     let made = keys
-        .create(new(&[Permission::ReadPlan]), &login)
+        .create(login.user_id, new(&[Permission::ReadPlan]), by(&login))
         .await
         .unwrap();
     let text = made.text.expose_secret();
@@ -65,16 +65,32 @@ async fn a_key_confirms_nothing_makes_no_key_and_has_no_more_than_its_user() {
         &[Permission::ConfirmActions],
         &[Permission::Chat, Permission::ReadAudit],
     ] {
-        let refused = keys.create(new(scopes), &login).await;
+        let refused = keys.create(login.user_id, new(scopes), by(&login)).await;
         assert!(
             matches!(refused, Err(CreateApiKeyError::Scopes)),
             "{scopes:?}"
         );
     }
-    let made = keys.create(new(&[Permission::Chat]), &login).await.unwrap();
+    let made = keys
+        .create(login.user_id, new(&[Permission::Chat]), by(&login))
+        .await
+        .unwrap();
     let key = keys.authenticate(made.text.expose_secret()).await.unwrap();
-    let refused = keys.create(new(&[Permission::Chat]), &key).await;
+    let refused = keys
+        .create(key.user_id, new(&[Permission::Chat]), by(&key))
+        .await;
     assert!(matches!(refused, Err(CreateApiKeyError::NotALogin)));
+    let row = world.events.recorded().pop().unwrap();
+    assert_eq!(row.kind, refusal(login.user_id, AccountRefusal::ByApiKey));
+    assert_eq!(row.origin.actor.api_key(), Some(made.key.id));
+}
+
+fn refusal(owner: resync_kernel::UserId, reason: AccountRefusal) -> AuthEventKind {
+    AuthEventKind::Refused {
+        change: AccountChange::CreateApiKey,
+        user_id: Some(owner),
+        reason,
+    }
 }
 
 #[tokio::test]
@@ -85,11 +101,12 @@ async fn labels_lifetimes_and_numbers_are_bounded() {
     for label in [String::new(), "x".repeat(65), "two\nlines".into()] {
         let refused = keys
             .create(
+                login.user_id,
                 NewApiKey {
                     label,
                     ..new(&[Permission::Chat])
                 },
-                &login,
+                by(&login),
             )
             .await;
         assert!(matches!(refused, Err(CreateApiKeyError::Label)));
@@ -97,19 +114,24 @@ async fn labels_lifetimes_and_numbers_are_bounded() {
     for lifetime in [Duration::from_millis(999), 367 * DAY] {
         let refused = keys
             .create(
+                login.user_id,
                 NewApiKey {
                     lifetime,
                     ..new(&[Permission::Chat])
                 },
-                &login,
+                by(&login),
             )
             .await;
         assert!(matches!(refused, Err(CreateApiKeyError::Lifetime)));
     }
     for _ in 0..ApiKeyService::MOST {
-        keys.create(new(&[Permission::Chat]), &login).await.unwrap();
+        keys.create(login.user_id, new(&[Permission::Chat]), by(&login))
+            .await
+            .unwrap();
     }
-    let refused = keys.create(new(&[Permission::Chat]), &login).await;
+    let refused = keys
+        .create(login.user_id, new(&[Permission::Chat]), by(&login))
+        .await;
     assert!(matches!(refused, Err(CreateApiKeyError::TooMany)));
 }
 
@@ -118,20 +140,33 @@ async fn a_key_ends_by_time_by_its_owner_and_with_its_users_password() {
     let world = World::new();
     let (ana, login) = operator(&world).await;
     let keys = service(&world);
-    let make = async || keys.create(new(&[Permission::Chat]), &login).await.unwrap();
+    let make = async || {
+        keys.create(login.user_id, new(&[Permission::Chat]), by(&login))
+            .await
+            .unwrap()
+    };
     let is_dead = async |made: &MadeApiKey| {
         let answer = keys.authenticate(made.text.expose_secret()).await;
         matches!(answer, Err(AuthenticateError::Invalid))
     };
     let (revoked, other) = (make().await, make().await);
-    assert!(keys.revoke(revoked.key.id, &login).await.unwrap());
-    assert!(!keys.revoke(revoked.key.id, &login).await.unwrap());
+    assert!(
+        keys.revoke(login.user_id, revoked.key.id, by(&login))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !keys
+            .revoke(login.user_id, revoked.key.id, by(&login))
+            .await
+            .unwrap()
+    );
     assert!(is_dead(&revoked).await && !is_dead(&other).await);
 
     world
         .ports
         .users
-        .set_password(ana.id, &ana.password_hash)
+        .update(ana.id, ana.password_hash.clone().into())
         .await
         .unwrap();
     world.feed.changed();
@@ -145,7 +180,7 @@ async fn a_key_ends_by_time_by_its_owner_and_with_its_users_password() {
 
     let last = make().await;
     world.user("root", Role::Admin).await;
-    world.users.delete(ana.id, None).await.unwrap();
+    world.users.delete(ana.id, local()).await.unwrap();
     assert!(is_dead(&last).await);
 }
 
@@ -156,12 +191,27 @@ async fn what_happens_to_a_key_is_recorded() {
     let (ana, login) = operator(&world).await;
     let keys = service(&world);
     let before = world.events.recorded().len();
-    let made = keys.create(new(&[Permission::Chat]), &login).await.unwrap();
-    assert!(keys.create(new(&[]), &login).await.is_err());
-    keys.revoke(made.key.id, &login).await.unwrap();
-    keys.revoke(made.key.id, &login).await.unwrap();
+    let made = keys
+        .create(login.user_id, new(&[Permission::Chat]), by(&login))
+        .await
+        .unwrap();
+    assert!(
+        keys.create(login.user_id, new(&[]), by(&login))
+            .await
+            .is_err()
+    );
+    keys.revoke(login.user_id, made.key.id, by(&login))
+        .await
+        .unwrap();
+    keys.revoke(login.user_id, made.key.id, by(&login))
+        .await
+        .unwrap();
     let recorded = world.events.recorded().split_off(before);
-    assert!(recorded.iter().all(|event| event.actor == Some(ana.id)));
+    assert!(
+        recorded
+            .iter()
+            .all(|event| event.origin.actor.user_id() == Some(ana.id))
+    );
     let kinds: Vec<_> = recorded.into_iter().map(|event| event.kind).collect();
     let (user_id, key_id) = (ana.id, made.key.id);
     assert_eq!(
@@ -179,7 +229,10 @@ async fn other_texts_are_no_key() {
     let world = World::new();
     let (_, login) = operator(&world).await;
     let keys = service(&world);
-    let made = keys.create(new(&[Permission::Chat]), &login).await.unwrap();
+    let made = keys
+        .create(login.user_id, new(&[Permission::Chat]), by(&login))
+        .await
+        .unwrap();
     let text = made.text.expose_secret();
     let session = world.log_in("ana").await;
     for bad in [
@@ -206,15 +259,26 @@ async fn an_admin_makes_and_sees_the_keys_of_a_machine() {
     let root = world.log_in("root").await.principal;
     let keys = service(&world);
     let refused = keys
-        .create_for(machine.id, new(&[Permission::ReadAudit]), Some(&root))
+        .create(machine.id, new(&[Permission::ReadAudit]), by(&root))
         .await;
     assert!(matches!(refused, Err(CreateApiKeyError::Scopes)));
+    assert_eq!(
+        world.last_event(),
+        refusal(machine.id, AccountRefusal::BeyondRole)
+    );
     let made = keys
-        .create_for(machine.id, new(&[Permission::ReadPlan]), Some(&root))
+        .create(machine.id, new(&[Permission::ReadPlan]), by(&root))
         .await
         .unwrap();
     assert_eq!(
-        world.events.recorded().pop().unwrap().actor,
+        world
+            .events
+            .recorded()
+            .pop()
+            .unwrap()
+            .origin
+            .actor
+            .user_id(),
         Some(root.user_id)
     );
     let who = keys.authenticate(made.text.expose_secret()).await.unwrap();
@@ -222,9 +286,7 @@ async fn an_admin_makes_and_sees_the_keys_of_a_machine() {
     assert_eq!(keys.list_of(machine.id).await.unwrap().len(), 1);
     assert_eq!(keys.list(&root).await.unwrap().len(), 0);
     let nobody = resync_kernel::UserId(uuid::Uuid::nil());
-    let refused = keys
-        .create_for(nobody, new(&[Permission::Chat]), None)
-        .await;
+    let refused = keys.create(nobody, new(&[Permission::Chat]), local()).await;
     assert!(matches!(refused, Err(CreateApiKeyError::NotFound)));
 }
 
@@ -249,8 +311,12 @@ async fn a_key_made_under_a_previous_secret_is_renewed_at_its_next_use() {
     let newer = "another example of thirty-two bytes or more";
     let make = under(old, &[]);
     let (used, unused) = (
-        make.create(new(&[Permission::Chat]), &login).await.unwrap(),
-        make.create(new(&[Permission::Chat]), &login).await.unwrap(),
+        make.create(login.user_id, new(&[Permission::Chat]), by(&login))
+            .await
+            .unwrap(),
+        make.create(login.user_id, new(&[Permission::Chat]), by(&login))
+            .await
+            .unwrap(),
     );
     let rotated = under(newer, &["a third example of thirty-two bytes", old]);
     let who = rotated.authenticate(used.text.expose_secret()).await;
@@ -270,7 +336,10 @@ async fn the_use_of_a_key_is_noted_once_a_minute() {
     let world = World::new();
     let (_, login) = operator(&world).await;
     let keys = service(&world);
-    let made = keys.create(new(&[Permission::Chat]), &login).await.unwrap();
+    let made = keys
+        .create(login.user_id, new(&[Permission::Chat]), by(&login))
+        .await
+        .unwrap();
     let last_used = async || keys.list(&login).await.unwrap()[0].last_used_at;
     let start = resync_kernel::Clock::now(&*world.clock);
     let mut noted = Vec::new();

@@ -6,7 +6,7 @@ use resync_auth::*;
 use resync_kernel::{Clock, ExposeSecret};
 use tokio::task::JoinSet;
 
-use crate::world::{HOME, PASSWORD, World, host, secret};
+use crate::world::{HOME, PASSWORD, World, by, host, secret};
 
 #[tokio::test]
 async fn a_login_proves_who_asks_until_its_end() {
@@ -16,7 +16,7 @@ async fn a_login_proves_who_asks_until_its_end() {
     let who = world.who(&logged_in).await.unwrap();
     assert_eq!(who, logged_in.principal);
     assert_eq!(
-        (who.user_id, who.role, who.scopes),
+        (who.user_id, who.role, who.scopes.clone()),
         (ana.id, Role::Operator, None)
     );
     assert_eq!(who.expires_at, world.clock.now() + Duration::from_hours(8));
@@ -28,11 +28,9 @@ async fn a_login_proves_who_asks_until_its_end() {
     let session_id = who.session_id;
     assert_eq!(
         world.last_event(),
-        AuthEventKind::LoginSucceeded {
-            username: ana.username,
-            session_id
-        }
+        AuthEventKind::LoginSucceeded { session_id }
     );
+    assert_eq!(world.events.recorded().pop().unwrap().origin, by(&who));
 }
 
 /// ASVS 7.2.4: each login has a session, a token and a CSRF token of its own.

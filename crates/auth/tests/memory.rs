@@ -11,7 +11,7 @@ use resync_kernel::{Clock, ExposeSecret, UserId};
 use resync_memory::auth::{InMemoryApiKeyRepository, InMemorySessionStore};
 use tokio::task::JoinSet;
 
-use crate::world::{HOME, PASSWORD, World, secret};
+use crate::world::{HOME, PASSWORD, World, by, local, secret};
 
 /// Sessions in memory, which count how often they are asked and can go away.
 #[derive(Default)]
@@ -127,25 +127,29 @@ async fn each_change_of_ours_ends_what_is_remembered_before_it_returns() {
         ana
     };
     let ana = warm().await;
-    world.sessions.log_out(&ana.principal, None).await.unwrap();
+    world
+        .sessions
+        .log_out(&ana.principal, by(&ana.principal))
+        .await
+        .unwrap();
     assert!(world.is_dead(&ana).await);
 
     let ana = warm().await;
     world
         .sessions
-        .log_out_all(&ana.principal, None)
+        .log_out_all(&ana.principal, by(&ana.principal))
         .await
         .unwrap();
     assert!(world.is_dead(&ana).await);
 
     let ana = warm().await;
     let session_id = ana.principal.session_id;
-    let revoked = world.sessions.revoke_of(id, session_id, Some(&root), None);
+    let revoked = world.sessions.revoke_of(id, session_id, by(&root));
     assert!(revoked.await.unwrap());
     assert!(world.is_dead(&ana).await);
 
     let ana = warm().await;
-    world.sessions.revoke_all_of(id, None, None).await.unwrap();
+    world.sessions.revoke_all_of(id, local()).await.unwrap();
     assert!(world.is_dead(&ana).await);
 
     let ana = warm().await;
@@ -158,25 +162,33 @@ async fn each_change_of_ours_ends_what_is_remembered_before_it_returns() {
 
     let ana = warm().await;
     let role = Role::Viewer;
-    world.users.set_role(id, role, Some(&root)).await.unwrap();
+    let change = UserChange {
+        role: Some(role),
+        password: None,
+    };
+    world.users.change(id, change, by(&root)).await.unwrap();
     assert!(world.is_dead(&ana).await);
     assert_eq!(world.who(&warm().await).await.unwrap().role, role);
 
     let ana = warm().await;
     let new = secret(PASSWORD);
-    world.users.reset_password(id, new, None).await.unwrap();
+    let change = UserChange {
+        role: None,
+        password: Some(new),
+    };
+    world.users.change(id, change, local()).await.unwrap();
     assert!(world.is_dead(&ana).await);
 
     let ana = warm().await;
-    let change =
-        world
-            .users
-            .change_password(&ana.principal, secret(PASSWORD), secret(PASSWORD), HOME);
+    let (same, client) = (secret(PASSWORD), HOME.into());
+    let change = world
+        .users
+        .change_password(&ana.principal, same.clone(), same, &client);
     change.await.unwrap();
     assert!(world.is_dead(&ana).await);
 
     let ana = warm().await;
-    world.users.delete(id, Some(&root)).await.unwrap();
+    world.users.delete(id, by(&root)).await.unwrap();
     assert!(world.is_dead(&ana).await);
 }
 
@@ -208,7 +220,7 @@ async fn warm_requests_that_race_with_a_logout_revive_nothing() {
         tokio::task::yield_now().await;
         world
             .sessions
-            .log_out(&logged_in.principal, None)
+            .log_out(&logged_in.principal, by(&logged_in.principal))
             .await
             .unwrap();
         assert!(world.is_dead(&logged_in).await);
@@ -227,7 +239,7 @@ async fn without_the_store_a_minute_of_reading_is_left_and_no_change() {
     world.who(&other).await.unwrap();
     world
         .sessions
-        .log_out(&other.principal, None)
+        .log_out(&other.principal, by(&other.principal))
         .await
         .unwrap();
     store.away.store(true, Ordering::SeqCst);
@@ -258,7 +270,10 @@ async fn after_a_logout_that_failed_the_store_is_asked() {
     let (world, store, ana) = world().await;
     world.who(&ana).await.unwrap();
     store.away.store(true, Ordering::SeqCst);
-    let failed = world.sessions.log_out(&ana.principal, None).await;
+    let failed = world
+        .sessions
+        .log_out(&ana.principal, by(&ana.principal))
+        .await;
     assert!(matches!(failed, Err(LogOutError::NotRevoked(_))));
     let asked = world.who(&ana).await;
     assert!(matches!(asked, Err(AuthenticateError::Unavailable(_))));
@@ -300,7 +315,10 @@ async fn keys_are_remembered_and_die_at_once() {
             scopes: [Permission::ReadPlan].into(),
             lifetime: ApiKeyService::DEFAULT_LIFETIME,
         };
-        let made = service.create(new, &ana.principal).await.unwrap();
+        let made = service
+            .create(ana.principal.user_id, new, by(&ana.principal))
+            .await
+            .unwrap();
         service
             .authenticate(made.text.expose_secret())
             .await
@@ -318,20 +336,23 @@ async fn keys_are_remembered_and_die_at_once() {
         .await
         .unwrap();
     assert!(!is_dead(&known).await);
-    service.revoke(mine.key.id, &ana.principal).await.unwrap();
+    service
+        .revoke(ana.principal.user_id, mine.key.id, by(&ana.principal))
+        .await
+        .unwrap();
     assert!(is_dead(&mine).await);
     let other = make().await;
     let owner = ana.principal.user_id;
     assert_eq!(service.list_of(owner).await.unwrap().len(), 1);
     assert!(
         !service
-            .revoke_of(root.user_id, other.key.id, None)
+            .revoke(root.user_id, other.key.id, local())
             .await
             .unwrap()
     );
     assert!(
         service
-            .revoke_of(owner, other.key.id, Some(&root))
+            .revoke(owner, other.key.id, by(&root))
             .await
             .unwrap()
     );
@@ -339,7 +360,14 @@ async fn keys_are_remembered_and_die_at_once() {
     let last = make().await;
     world
         .users
-        .set_role(owner, Role::Viewer, Some(&root))
+        .change(
+            owner,
+            UserChange {
+                role: Some(Role::Viewer),
+                password: None,
+            },
+            by(&root),
+        )
         .await
         .unwrap();
     assert!(is_dead(&last).await);

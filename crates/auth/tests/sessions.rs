@@ -7,7 +7,7 @@ use resync_auth::*;
 use resync_kernel::ExposeSecret;
 use tokio::task::JoinSet;
 
-use crate::world::{HOME, PASSWORD, World, secret};
+use crate::world::{HOME, PASSWORD, World, by, secret};
 
 /// P0-02, A5: all eight other holders of the token are out at the very next request.
 #[tokio::test]
@@ -16,7 +16,7 @@ async fn after_a_logout_the_token_is_dead_for_everybody_who_holds_it() {
     world.user("ana", Role::Viewer).await;
     let (ended, other) = (world.log_in("ana").await, world.log_in("ana").await);
     let who = world.who(&ended).await.unwrap();
-    world.sessions.log_out(&who, Some(HOME)).await.unwrap();
+    world.sessions.log_out(&who, by(&who)).await.unwrap();
     for _ in 0..8 {
         assert!(world.is_dead(&ended).await);
     }
@@ -41,7 +41,7 @@ async fn requests_that_race_with_a_logout_revive_nothing() {
         }
         world
             .sessions
-            .log_out(&logged_in.principal, None)
+            .log_out(&logged_in.principal, by(&logged_in.principal))
             .await
             .unwrap();
         assert!(world.is_dead(&logged_in).await);
@@ -62,7 +62,7 @@ async fn logging_out_everywhere_ends_all_of_ones_sessions_and_nobody_elses() {
     );
     let ended = world
         .sessions
-        .log_out_all(&one.principal, Some(HOME))
+        .log_out_all(&one.principal, by(&one.principal))
         .await
         .unwrap();
     assert_eq!(ended, 2);
@@ -92,7 +92,7 @@ async fn one_of_ones_own_sessions_can_be_ended_and_a_foreign_one_is_not_there() 
     let revoke = async |id| {
         world
             .sessions
-            .revoke(&here.principal, id, Some(HOME))
+            .revoke(&here.principal, id, by(&here.principal))
             .await
             .unwrap()
     };
@@ -112,7 +112,7 @@ async fn a_token_of_an_older_session_version_is_dead_although_its_session_is_the
     world
         .ports
         .users
-        .set_password(ana.id, &ana.password_hash)
+        .update(ana.id, ana.password_hash.clone().into())
         .await
         .unwrap();
     world.feed.changed();
@@ -206,6 +206,7 @@ async fn a_session_says_from_where_and_with_what_it_was_opened() {
     world.user("ana", Role::Viewer).await;
     let client = Client {
         address: HOME,
+        request_id: None,
         agent: AgentLabel::of("Firefox/140 (Linux)\r\n"),
     };
     let ana = world
@@ -271,10 +272,9 @@ async fn an_admin_ends_the_sessions_of_a_user() {
     assert_eq!(world.sessions.list_of(ana.id).await.unwrap().len(), 3);
     let session_id = one.principal.session_id;
     let revoke = async |user| {
-        let actor = Some(&admin.principal);
         world
             .sessions
-            .revoke_of(user, session_id, actor, Some(HOME))
+            .revoke_of(user, session_id, by(&admin.principal))
             .await
             .unwrap()
     };
@@ -290,11 +290,21 @@ async fn an_admin_ends_the_sessions_of_a_user() {
     assert!(world.is_dead(&one).await && world.who(&two).await.is_ok());
     let ended = world
         .sessions
-        .revoke_all_of(ana.id, Some(&admin.principal), None)
+        .revoke_all_of(ana.id, by(&admin.principal))
         .await
         .unwrap();
     assert_eq!(ended, 2);
     assert!(world.is_dead(&two).await && world.is_dead(&three).await);
-    assert_eq!(world.events.recorded().pop().unwrap().actor, Some(root.id));
+    assert_eq!(
+        world
+            .events
+            .recorded()
+            .pop()
+            .unwrap()
+            .origin
+            .actor
+            .user_id(),
+        Some(root.id)
+    );
     assert!(world.who(&admin).await.is_ok());
 }

@@ -25,7 +25,13 @@ async fn complete(
 ) -> Result<User, SetupError> {
     let (username, password) = (name(username), secret(password));
     setup
-        .complete(token, username, password, &world.users, Some(HOME))
+        .complete(
+            token,
+            username,
+            password,
+            &world.users,
+            Origin::of(Actor::Unproven).at(HOME),
+        )
         .await
 }
 
@@ -49,7 +55,7 @@ async fn the_link_makes_one_admin_once_and_dies_with_it() {
     let ana = complete(&world, &setup, token, "ana", PASSWORD).await;
     assert_eq!(ana.unwrap().role, Role::Admin);
     let recorded = world.events.recorded().pop().unwrap();
-    assert_eq!((recorded.actor, recorded.address), (None, Some(HOME)));
+    assert_eq!(recorded.origin, Origin::of(Actor::Unproven).at(HOME));
 
     let again = complete(&world, &setup, token, "bia", PASSWORD).await;
     assert!(matches!(again, Err(SetupError::Invalid)));

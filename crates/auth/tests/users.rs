@@ -3,7 +3,7 @@
 use resync_auth::*;
 use resync_kernel::Limit;
 
-use crate::world::{HOME, PASSWORD, World, host, name, secret};
+use crate::world::{HOME, PASSWORD, World, by, host, name, secret};
 
 #[tokio::test]
 async fn the_first_admin_is_made_once_and_only_with_a_good_password() {
@@ -62,7 +62,7 @@ async fn a_user_needs_a_free_name_and_a_good_password() {
             password: secret(password),
             role: Role::Viewer,
         };
-        world.users.create(new, Some(&actor)).await
+        world.users.create(new, by(&actor)).await
     };
     let short = create("ana", "elevenchars").await;
     assert!(matches!(
@@ -72,7 +72,17 @@ async fn a_user_needs_a_free_name_and_a_good_password() {
         }))
     ));
     let ana = create("Ana", "owl kettle 93 fjord").await.unwrap();
-    assert_eq!(world.events.recorded().pop().unwrap().actor, Some(admin.id));
+    assert_eq!(
+        world
+            .events
+            .recorded()
+            .pop()
+            .unwrap()
+            .origin
+            .actor
+            .user_id(),
+        Some(admin.id)
+    );
     assert!(matches!(
         create("ana", "owl kettle 93 fjord").await,
         Err(CreateUserError::UsernameTaken)
@@ -100,6 +110,65 @@ async fn users_are_listed_in_pages_to_the_end() {
     assert!(matches!(bad, Err(ManageUserError::Cursor(_))));
 }
 
+fn role(role: Role) -> UserChange {
+    UserChange {
+        role: Some(role),
+        password: None,
+    }
+}
+
+fn password(text: &str) -> UserChange {
+    UserChange {
+        role: None,
+        password: Some(secret(text)),
+    }
+}
+
+/// Role and password are one change: what is refused of it leaves the other as it was.
+#[tokio::test]
+async fn a_role_and_a_password_are_changed_together_or_not_at_all() {
+    let world = World::new();
+    let root = world.user("root", Role::Admin).await;
+    let actor = world.log_in("root").await.principal;
+    let both = |role, text: &str| UserChange {
+        role: Some(role),
+        password: Some(secret(text)),
+    };
+    let weak = both(Role::Admin, "short");
+    let refused = world.users.change(root.id, weak, by(&actor)).await;
+    assert!(matches!(refused, Err(ChangeUserError::Password(_))));
+    let last = both(Role::Viewer, "seven amber turnstiles");
+    let refused = world.users.change(root.id, last, by(&actor)).await;
+    assert!(matches!(refused, Err(ChangeUserError::LastAdmin)));
+    let nothing = UserChange::default();
+    let refused = world.users.change(root.id, nothing, by(&actor)).await;
+    assert!(matches!(refused, Err(ChangeUserError::Nothing)));
+    world.log_in("root").await;
+
+    let ana = world.user("ana", Role::Viewer).await;
+    let old = world.log_in("ana").await;
+    let change = both(Role::Operator, "seven amber turnstiles");
+    let changed = world.users.change(ana.id, change, by(&actor)).await;
+    let changed = changed.unwrap();
+    assert_eq!(
+        (changed.role, changed.session_version),
+        (Role::Operator, ana.session_version + 1)
+    );
+    assert!(world.is_dead(&old).await);
+    let user_id = ana.id;
+    let role = Role::Operator;
+    let kinds: Vec<_> = world
+        .events
+        .recorded()
+        .into_iter()
+        .map(|event| event.kind)
+        .collect();
+    assert!(kinds.ends_with(&[
+        AuthEventKind::RoleChanged { user_id, role },
+        AuthEventKind::PasswordChanged { user_id },
+    ]));
+}
+
 /// ASVS 8.3.2: a change of role applies at once.
 #[tokio::test]
 async fn another_role_ends_the_sessions_and_holds_from_the_next_login() {
@@ -109,7 +178,7 @@ async fn another_role_ends_the_sessions_and_holds_from_the_next_login() {
     let (actor, old) = (world.log_in("root").await, world.log_in("ana").await);
     world
         .users
-        .set_role(ana.id, Role::Operator, Some(&actor.principal))
+        .change(ana.id, role(Role::Operator), by(&actor.principal))
         .await
         .unwrap();
     assert!(world.is_dead(&old).await);
@@ -136,19 +205,34 @@ async fn the_last_admin_stays() {
     let world = World::new();
     let root = world.user("root", Role::Admin).await;
     let actor = world.log_in("root").await;
-    let before = world.events.recorded();
+    let before = world.events.recorded().len();
     let demoted = world
         .users
-        .set_role(root.id, Role::Viewer, Some(&actor.principal))
+        .change(root.id, role(Role::Viewer), by(&actor.principal))
         .await;
-    assert!(matches!(demoted, Err(ManageUserError::LastAdmin)));
-    let deleted = world.users.delete(root.id, Some(&actor.principal)).await;
+    assert!(matches!(demoted, Err(ChangeUserError::LastAdmin)));
+    let deleted = world.users.delete(root.id, by(&actor.principal)).await;
     assert!(matches!(deleted, Err(ManageUserError::LastAdmin)));
     assert!(world.who(&actor).await.is_ok());
+    // P3: who tried it is on record, each time.
+    let refused = |change| AuthEventKind::Refused {
+        change,
+        user_id: Some(root.id),
+        reason: AccountRefusal::LastAdmin,
+    };
+    let recorded = world.events.recorded().split_off(before);
+    assert!(
+        recorded
+            .iter()
+            .all(|event| event.origin == by(&actor.principal))
+    );
+    let kinds: Vec<_> = recorded.into_iter().map(|event| event.kind).collect();
     assert_eq!(
-        world.events.recorded(),
-        before,
-        "nothing happened, so nothing is recorded"
+        kinds,
+        [
+            refused(AccountChange::Update),
+            refused(AccountChange::Delete)
+        ]
     );
 }
 
@@ -160,7 +244,7 @@ async fn a_deleted_user_is_out_at_once() {
     let (actor, old) = (world.log_in("root").await, world.log_in("ana").await);
     world
         .users
-        .delete(ana.id, Some(&actor.principal))
+        .delete(ana.id, by(&actor.principal))
         .await
         .unwrap();
     assert!(world.is_dead(&old).await);
@@ -170,7 +254,7 @@ async fn a_deleted_user_is_out_at_once() {
     );
     let refused = world.try_log_in("ana", PASSWORD, HOME).await;
     assert!(matches!(refused, Err(LoginError::BadCredentials)));
-    let again = world.users.delete(ana.id, Some(&actor.principal)).await;
+    let again = world.users.delete(ana.id, by(&actor.principal)).await;
     assert!(matches!(again, Err(ManageUserError::NotFound)));
 }
 
@@ -183,7 +267,7 @@ async fn a_password_change_takes_the_current_one_and_ends_all_sessions() {
         let (current, new) = (secret(current), secret(new));
         world
             .users
-            .change_password(&here.principal, current, new, HOME)
+            .change_password(&here.principal, current, new, &HOME.into())
             .await
     };
     let wrong = change("wrong password", "seven amber turnstiles").await;
@@ -193,12 +277,17 @@ async fn a_password_change_takes_the_current_one_and_ends_all_sessions() {
         Err(ChangePasswordError::Password(_))
     ));
     assert!(world.who(&here).await.is_ok());
-    change(PASSWORD, "seven amber turnstiles").await.unwrap();
+    let looks = world.looks();
+    let proven = change(PASSWORD, "seven amber turnstiles").await.unwrap();
     assert!(world.is_dead(&here).await && world.is_dead(&there).await);
     assert_eq!(
         world.last_event(),
         AuthEventKind::PasswordChanged { user_id: ana.id }
     );
+    // Who changed it is in again without a password being looked at once more (ASVS 7.2.4).
+    let again = world.login.open_for(proven, HOME).await.unwrap();
+    assert!(world.who(&again).await.is_ok());
+    assert_eq!(world.looks(), looks + 1);
     assert!(world.try_log_in("ana", PASSWORD, HOME).await.is_err());
     world
         .try_log_in("ana", "seven amber turnstiles", HOME)
@@ -216,7 +305,7 @@ async fn guesses_at_the_current_password_are_counted_as_logins_are() {
         let (current, new) = (secret("a guess, no more"), secret("seven amber turnstiles"));
         world
             .users
-            .change_password(&here.principal, current, new, HOME)
+            .change_password(&here.principal, current, new, &HOME.into())
             .await
     };
     for _ in 0..5 {
@@ -230,6 +319,9 @@ async fn guesses_at_the_current_password_are_counted_as_logins_are() {
         guess().await,
         Err(ChangePasswordError::Locked { .. })
     ));
+    let refused = world.events.recorded().pop().unwrap();
+    assert_eq!(refused.kind, AuthEventKind::LockedOut);
+    assert_eq!(refused.origin, by(&here.principal), "who it was is known");
     assert!(world.try_log_in("ana", PASSWORD, HOME).await.is_err());
     assert_eq!(world.looks(), looks);
 }
@@ -247,7 +339,7 @@ async fn an_admin_resets_a_password_and_unlocks_an_account() {
     let old = world.log_in("ana").await;
     world
         .users
-        .reset_password(ana.id, secret("seven amber turnstiles"), Some(&actor))
+        .change(ana.id, password("seven amber turnstiles"), by(&actor))
         .await
         .unwrap();
     assert!(world.is_dead(&old).await);
@@ -263,7 +355,7 @@ async fn an_admin_resets_a_password_and_unlocks_an_account() {
         .try_log_in("ana", "seven amber turnstiles", host(99))
         .await;
     assert!(matches!(locked, Err(LoginError::Locked { .. })));
-    world.users.unlock(ana.id, Some(&actor)).await.unwrap();
+    world.users.unlock(ana.id, by(&actor)).await.unwrap();
     assert_eq!(
         world.last_event(),
         AuthEventKind::UserUnlocked { user_id: ana.id }
@@ -274,7 +366,7 @@ async fn an_admin_resets_a_password_and_unlocks_an_account() {
         .unwrap();
     let nobody = world
         .users
-        .unlock(resync_kernel::UserId(uuid::Uuid::nil()), Some(&actor))
+        .unlock(resync_kernel::UserId(uuid::Uuid::nil()), by(&actor))
         .await;
     assert!(matches!(nobody, Err(ManageUserError::NotFound)));
 }

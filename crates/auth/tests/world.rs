@@ -18,6 +18,16 @@ pub(crate) const fn host(number: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(192, 0, 2, number))
 }
 
+/// What somebody does on the server's own machine.
+pub(crate) fn local() -> Origin {
+    Origin::of(Actor::Local(LocalUser::of("root")))
+}
+
+/// What `principal` does from home.
+pub(crate) fn by(principal: &Principal) -> Origin {
+    Origin::of(principal).at(HOME)
+}
+
 pub(crate) fn secret(text: &str) -> SecretString {
     SecretString::from(text)
 }
@@ -178,7 +188,7 @@ impl World {
             password: secret(PASSWORD),
             role,
         };
-        self.users.create(new, None).await.unwrap()
+        self.users.create(new, local()).await.unwrap()
     }
 
     pub(crate) async fn try_log_in(

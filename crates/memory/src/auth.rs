@@ -15,7 +15,7 @@ use resync_auth::{
     InProcessLockout, LockoutLimits, PasswordHash, PasswordHasher, Role, Session, SessionId,
     SessionMemory, SessionStore, SessionStoreError, SetupRecord, SetupTokenStore,
     SetupTokenStoreError, SoleWriter, TokenId, User, UserFilter, UserRepository,
-    UserRepositoryError, Username,
+    UserRepositoryError, UserUpdate, Username,
 };
 use resync_kernel::{Clock, IdGenerator, Limit, UserId};
 use tokio_util::task::TaskTracker;
@@ -73,15 +73,15 @@ fn admins(users: &Users) -> usize {
         .count()
 }
 
-/// The user `id`, whose role is about to become `next`; refused when that takes the last admin.
+/// The user `id`, refused when it is the last admin and would be none: `stays_admin` is told its role.
 fn demotable(
     users: &mut Users,
     id: UserId,
-    next: Option<Role>,
+    stays_admin: impl FnOnce(Role) -> bool,
 ) -> Result<&mut User, UserRepositoryError> {
     let admins = admins(users);
     let user = users.get_mut(&id).ok_or(UserRepositoryError::NotFound)?;
-    if user.role == Role::Admin && next != Some(Role::Admin) && admins == 1 {
+    if user.role == Role::Admin && !stays_admin(user.role) && admins == 1 {
         return Err(UserRepositoryError::LastAdmin);
     }
     Ok(user)
@@ -150,29 +150,22 @@ impl UserRepository for InMemoryUserRepository {
         Ok(true)
     }
 
-    async fn set_password(
-        &self,
-        id: UserId,
-        new: &PasswordHash,
-    ) -> Result<(), UserRepositoryError> {
+    async fn update(&self, id: UserId, update: UserUpdate) -> Result<User, UserRepositoryError> {
         let mut users = lock(&self.users);
-        let user = users.get_mut(&id).ok_or(UserRepositoryError::NotFound)?;
-        user.password_hash = new.clone();
+        let user = demotable(&mut users, id, |role| {
+            update.role.unwrap_or(role) == Role::Admin
+        })?;
+        user.role = update.role.unwrap_or(user.role);
+        if let Some(hash) = update.password_hash {
+            user.password_hash = hash;
+        }
         user.session_version += 1;
-        Ok(())
-    }
-
-    async fn set_role(&self, id: UserId, role: Role) -> Result<(), UserRepositoryError> {
-        let mut users = lock(&self.users);
-        let user = demotable(&mut users, id, Some(role))?;
-        user.role = role;
-        user.session_version += 1;
-        Ok(())
+        Ok(user.clone())
     }
 
     async fn delete(&self, id: UserId) -> Result<(), UserRepositoryError> {
         let mut users = lock(&self.users);
-        demotable(&mut users, id, None)?;
+        demotable(&mut users, id, |_| false)?;
         users.remove(&id);
         Ok(())
     }

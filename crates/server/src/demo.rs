@@ -10,7 +10,7 @@ mod runbooks;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
-use resync_auth::{NewUser, Role, UserService, Username};
+use resync_auth::{Actor, NewUser, Origin, Role, UserService, Username};
 use resync_kernel::{BoxError, ExposeSecret, SecretString, error_chain, random_token};
 use resync_rag::{KnowledgeService, NewUpload};
 use resync_simulator::{Simulator, Speed};
@@ -190,7 +190,8 @@ async fn user(users: &UserService, name: &'static str, role: Role) -> Result<Dem
         password: password.clone(),
         role,
     };
-    users.create(new, None).await?;
+    let by = Origin::of(Actor::Configuration);
+    users.create(new, by).await?;
     Ok(DemoUser { name, password })
 }
 

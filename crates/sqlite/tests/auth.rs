@@ -266,7 +266,7 @@ async fn what_another_process_commits_is_a_new_generation_and_what_we_do_is_not(
 
     let theirs = SqliteUserRepository::new(elsewhere);
     let new = PasswordHash::from_stored("$2b$04$y".into());
-    theirs.set_password(ana().id, &new).await.unwrap();
+    theirs.update(ana().id, new.into()).await.unwrap();
     here.poll().await.unwrap();
     assert_ne!(here.generation(), Some(before));
 }
@@ -339,7 +339,10 @@ async fn a_password_changed_by_another_process_ends_remembered_sessions() {
         password: "correct horse battery".into(),
         role: Role::Operator,
     };
-    let ana = serving.create(new, None).await.unwrap();
+    let ana = serving
+        .create(new, Origin::of(Actor::Unproven))
+        .await
+        .unwrap();
     let address: IpAddr = "192.0.2.7".parse().unwrap();
     let logged_in = login.log_in("ana", "correct horse battery".into(), address);
     let logged_in = logged_in.await.unwrap();
@@ -357,7 +360,14 @@ async fn a_password_changed_by_another_process_ends_remembered_sessions() {
     }
     let before = feed.generation();
     administering
-        .reset_password(ana.id, "seven amber turnstiles".into(), None)
+        .change(
+            ana.id,
+            UserChange {
+                role: None,
+                password: Some("seven amber turnstiles".into()),
+            },
+            Origin::of(Actor::Unproven),
+        )
         .await
         .unwrap();
     let changed = Instant::now();

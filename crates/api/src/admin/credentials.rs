@@ -5,8 +5,9 @@ use axum::extract::{Path, State};
 
 use super::users::user_id;
 use crate::auth::api_keys::{ApiKeyDto, KeysAnswer};
+use crate::auth::origin::By;
 use crate::auth::sessions::{RevokedAnswer, SessionDto, SessionsAnswer, revoked, session_id};
-use crate::edge::guard::{Caller, From as Address};
+use crate::edge::guard::Caller;
 use crate::problem::Problem;
 use crate::state::App;
 
@@ -28,30 +29,22 @@ pub(crate) async fn sessions(
 /// `DELETE admin/users/{id}/sessions`
 pub(crate) async fn revoke_all(
     State(app): State<App>,
-    Caller(principal): Caller,
-    Address(address): Address,
+    By(origin): By,
     Path(id): Path<String>,
 ) -> Result<Json<RevokedAnswer>, Problem> {
     let user = app.users.get(user_id(&id)?).await?;
-    let revoked = app
-        .sessions
-        .revoke_all_of(user.id, Some(&principal), Some(address))
-        .await?;
+    let revoked = app.sessions.revoke_all_of(user.id, origin).await?;
     Ok(Json(RevokedAnswer { revoked }))
 }
 
 /// `DELETE admin/users/{id}/sessions/{sid}`
 pub(crate) async fn revoke(
     State(app): State<App>,
-    Caller(principal): Caller,
-    Address(address): Address,
+    By(origin): By,
     Path((id, sid)): Path<(String, String)>,
 ) -> Result<Json<RevokedAnswer>, Problem> {
     let (user, session) = (user_id(&id)?, session_id(&sid)?);
-    let ended = app
-        .sessions
-        .revoke_of(user, session, Some(&principal), Some(address))
-        .await;
+    let ended = app.sessions.revoke_of(user, session, origin).await;
     revoked(ended)
 }
 

@@ -5,17 +5,17 @@ use axum::extract::{Path, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use chrono::{DateTime, Utc};
-use resync_auth::{ChangePasswordError, NewUser, Role, User, UserFilter, Username};
+use resync_auth::{NewUser, Role, User, UserChange, UserFilter, Username};
 use resync_kernel::{SecretString, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::auth::origin::By;
 use crate::edge::extract::{JsonBody, Query, parsed};
-use crate::edge::guard::Caller;
 use crate::page::{limit_of, link_next};
 use crate::problem::Problem;
-use crate::problem::accounts::{unknown_user, weak_password};
+use crate::problem::accounts::unknown_user;
 use crate::state::App;
 
 /// The query of `GET admin/users`.
@@ -76,8 +76,8 @@ pub(crate) struct NewUserRequest {
     pub(crate) password: SecretString,
 }
 
-/// The body of `PATCH admin/users/{id}`: at least one of the two. Either ends the user's sessions and
-/// API keys.
+/// The body of `PATCH admin/users/{id}`: at least one of the two; both are one change, done or
+/// refused as a whole. Either ends the user's sessions and API keys.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UserChangeRequest {
@@ -143,7 +143,7 @@ pub(crate) async fn get(
 /// `POST admin/users`
 pub(crate) async fn create(
     State(app): State<App>,
-    Caller(principal): Caller,
+    By(origin): By,
     JsonBody(body): JsonBody<NewUserRequest>,
 ) -> Result<(StatusCode, HeaderMap, Json<UserDto>), Problem> {
     let new = NewUser {
@@ -151,7 +151,7 @@ pub(crate) async fn create(
         password: body.password,
         role: body.role,
     };
-    let user = app.users.create(new, Some(&principal)).await?;
+    let user = app.users.create(new, origin).await?;
     let mut headers = HeaderMap::new();
     if let Ok(place) = HeaderValue::try_from(format!("/api/v1/admin/users/{}", user.id.0)) {
         headers.insert(LOCATION, place);
@@ -162,44 +162,34 @@ pub(crate) async fn create(
 /// `PATCH admin/users/{id}`
 pub(crate) async fn change(
     State(app): State<App>,
-    Caller(principal): Caller,
+    By(origin): By,
     Path(id): Path<String>,
     JsonBody(body): JsonBody<UserChangeRequest>,
 ) -> Result<Json<UserDto>, Problem> {
     let id = user_id(&id)?;
-    if body.role.is_none() && body.password.is_none() {
-        return Err(Problem::invalid("", "give a role, a password or both"));
-    }
-    // The role first: it may be refused for good, the password then is only a matter of trying again.
-    if let Some(role) = body.role {
-        app.users.set_role(id, role, Some(&principal)).await?;
-    }
-    if let Some(password) = body.password {
-        let changed = app.users.reset_password(id, password, Some(&principal));
-        changed.await.map_err(|error| match error {
-            ChangePasswordError::Password(error) => weak_password("/password", &error),
-            error => error.into(),
-        })?;
-    }
-    Ok(Json(app.users.get(id).await?.into()))
+    let change = UserChange {
+        role: body.role,
+        password: body.password,
+    };
+    Ok(Json(app.users.change(id, change, origin).await?.into()))
 }
 
 /// `DELETE admin/users/{id}`
 pub(crate) async fn delete(
     State(app): State<App>,
-    Caller(principal): Caller,
+    By(origin): By,
     Path(id): Path<String>,
 ) -> Result<Json<UserDeletedAnswer>, Problem> {
-    app.users.delete(user_id(&id)?, Some(&principal)).await?;
+    app.users.delete(user_id(&id)?, origin).await?;
     Ok(Json(UserDeletedAnswer { deleted: true }))
 }
 
 /// `POST admin/users/{id}/unlock`
 pub(crate) async fn unlock(
     State(app): State<App>,
-    Caller(principal): Caller,
+    By(origin): By,
     Path(id): Path<String>,
 ) -> Result<Json<UnlockedAnswer>, Problem> {
-    app.users.unlock(user_id(&id)?, Some(&principal)).await?;
+    app.users.unlock(user_id(&id)?, origin).await?;
     Ok(Json(UnlockedAnswer { unlocked: true }))
 }

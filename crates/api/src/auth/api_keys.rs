@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::origin::By;
 use crate::edge::extract::JsonBody;
 use crate::edge::guard::Caller;
 use crate::problem::Problem;
@@ -108,6 +109,7 @@ pub(crate) async fn list(
 pub(crate) async fn create(
     State(app): State<App>,
     Caller(principal): Caller,
+    By(origin): By,
     JsonBody(body): JsonBody<NewKeyRequest>,
 ) -> Result<(StatusCode, Json<NewKeyAnswer>), Problem> {
     let days = u64::from(body.expires_in_days);
@@ -116,7 +118,7 @@ pub(crate) async fn create(
         scopes: body.scopes,
         lifetime: Duration::from_hours(days * 24),
     };
-    let made = app.keys.create(new, &principal).await?;
+    let made = app.keys.create(principal.user_id, new, origin).await?;
     let answer = NewKeyAnswer {
         key: made.text.expose_secret().to_owned(),
         api_key: ApiKeyDto::of(made.key, app.clock.now()),
@@ -128,11 +130,13 @@ pub(crate) async fn create(
 pub(crate) async fn revoke(
     State(app): State<App>,
     Caller(principal): Caller,
+    By(origin): By,
     Path(id): Path<String>,
 ) -> Result<Json<KeyEndedAnswer>, Problem> {
     let unknown = || Problem::not_found("unknown-api-key", "There is no such API key of yours");
     let id = Uuid::parse_str(&id).map_err(|_| unknown())?;
-    if app.keys.revoke(ApiKeyId(id), &principal).await? {
+    let owner = principal.user_id;
+    if app.keys.revoke(owner, ApiKeyId(id), origin).await? {
         Ok(Json(KeyEndedAnswer { deleted: true }))
     } else {
         Err(unknown())

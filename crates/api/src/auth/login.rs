@@ -1,23 +1,22 @@
 //! Signing in, asking who one is, signing out.
 
-use std::net::IpAddr;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
-use axum::http::header::{CACHE_CONTROL, USER_AGENT};
+use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use resync_auth::{AgentLabel, Client, LogOutError, LoggedIn, Principal, Role};
+use resync_auth::{AuthenticateError, LogOutError, LoggedIn, Principal, Role};
 use resync_kernel::{SecretString, error_chain};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::origin::{By, SignsIn};
 use crate::edge::cookies::{CookieStyle, cookie};
 use crate::edge::extract::JsonBody;
-use crate::edge::guard::{Caller, From as Address};
+use crate::edge::guard::Caller;
 use crate::problem::Problem;
 use crate::state::App;
 
@@ -96,31 +95,19 @@ fn permissions(principal: &Principal) -> Vec<String> {
 /// somebody else signs in with (ASVS 7.2.4).
 pub(crate) async fn login(
     State(app): State<App>,
-    Address(address): Address,
+    SignsIn(client): SignsIn,
     sent: HeaderMap,
     JsonBody(body): JsonBody<LoginRequest>,
 ) -> Result<(HeaderMap, Json<LoginAnswer>), Problem> {
-    let client = client_of(&sent, address);
-    let login = match cookie(&sent, app.edge.cookies.session()) {
-        Some(token) => match app.sessions.authenticate(token).await {
-            Ok(old) => {
-                let (name, password) = (&body.username, body.password);
-                app.logins
-                    .log_in_instead_of(&old, name, password, client)
-                    .await?
-            }
-            // What is over needs no end; a store that does not answer stops the login itself.
-            Err(_) => {
-                app.logins
-                    .log_in(&body.username, body.password, client)
-                    .await?
-            }
-        },
-        None => {
+    let old = session_of(&app, &sent).await?;
+    let (name, password) = (&body.username, body.password);
+    let login = match &old {
+        Some(old) => {
             app.logins
-                .log_in(&body.username, body.password, client)
+                .log_in_instead_of(old, name, password, client)
                 .await?
         }
+        None => app.logins.log_in(name, password, client).await?,
     };
     let headers = signed_in(&app, &login);
     let answer = LoginAnswer {
@@ -136,13 +123,21 @@ pub(crate) async fn login(
     Ok((headers, Json(answer)))
 }
 
-/// From where somebody signs in, and what their client calls itself.
-pub(super) fn client_of(headers: &HeaderMap, address: IpAddr) -> Client {
-    let agent = headers
-        .get(USER_AGENT)
-        .and_then(|value| value.to_str().ok())
-        .and_then(AgentLabel::of);
-    Client { address, agent }
+/// The session that came with a request to sign in: `None` without one, or with one that is over and so
+/// needs no end. While the store cannot look at it nobody signs in, for it would stay open behind the new
+/// one.
+pub(super) async fn session_of(
+    app: &App,
+    headers: &HeaderMap,
+) -> Result<Option<Principal>, AuthenticateError> {
+    let Some(token) = cookie(headers, app.edge.cookies.session()) else {
+        return Ok(None);
+    };
+    match app.sessions.authenticate(token).await {
+        Ok(old) => Ok(Some(old)),
+        Err(AuthenticateError::Invalid) => Ok(None),
+        Err(error @ AuthenticateError::Unavailable(_)) => Err(error),
+    }
 }
 
 /// The cookies of a new session, on an answer that nobody keeps.
@@ -174,9 +169,9 @@ pub(crate) async fn verify(Caller(principal): Caller) -> Json<VerifyAnswer> {
 pub(crate) async fn logout(
     State(app): State<App>,
     Caller(principal): Caller,
-    Address(address): Address,
+    By(origin): By,
 ) -> (HeaderMap, Json<LogoutAnswer>) {
-    let ended = app.sessions.log_out(&principal, Some(address)).await;
+    let ended = app.sessions.log_out(&principal, origin).await;
     logged_out(app.edge.cookies, ended)
 }
 
@@ -184,11 +179,11 @@ pub(crate) async fn logout(
 pub(crate) async fn logout_all(
     State(app): State<App>,
     Caller(principal): Caller,
-    Address(address): Address,
+    By(origin): By,
 ) -> (HeaderMap, Json<LogoutAnswer>) {
     let ended = app
         .sessions
-        .log_out_all(&principal, Some(address))
+        .log_out_all(&principal, origin)
         .await
         .map(|_| ());
     logged_out(app.edge.cookies, ended)

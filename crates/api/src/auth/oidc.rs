@@ -9,14 +9,14 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header::{CACHE_CONTROL, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use resync_auth::{BeginError, CompleteError, PENDING, RedeemError, ReturnTo};
+use resync_auth::{BeginError, Client, CompleteError, PENDING, RedeemError, ReturnTo};
 use resync_kernel::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::login::{client_of, signed_in};
+use super::login::{session_of, signed_in};
+use super::origin::SignsIn;
 use crate::edge::cookies::cookie;
-use crate::edge::guard::From as Address;
 use crate::problem::Problem;
 use crate::state::{App, SingleSignOn};
 
@@ -105,12 +105,12 @@ pub(crate) async fn login(
 /// `GET auth/oidc/callback`
 pub(crate) async fn callback(
     State(app): State<App>,
-    Address(address): Address,
+    SignsIn(client): SignsIn,
     sent: HeaderMap,
     query: Result<Query<Back>, QueryRejection>,
 ) -> Result<Redirect, Problem> {
     let oidc = provider(&app)?;
-    let finished = finish(&app, oidc, &sent, address, query.ok()).await;
+    let finished = finish(&app, oidc, &sent, client, query.ok()).await;
     let (status, mut headers) = finished.unwrap_or_else(trouble);
     // What began is over, however it ended.
     app.edge.cookies.end_begun(&mut headers);
@@ -121,7 +121,7 @@ async fn finish(
     app: &App,
     oidc: &SingleSignOn,
     sent: &HeaderMap,
-    address: std::net::IpAddr,
+    client: Client,
     query: Option<Query<Back>>,
 ) -> Result<Redirect, &'static str> {
     let Query(back) = query.ok_or("expired")?;
@@ -137,11 +137,14 @@ async fn finish(
     let (Some(state), Some(code)) = (back.state, back.code) else {
         return Err("expired");
     };
-    let old = match cookie(sent, app.edge.cookies.session()) {
-        Some(token) => app.sessions.authenticate(token).await.ok(),
-        None => None,
-    };
-    let client = client_of(sent, address);
+    let old = session_of(app, sent).await.map_err(|error| {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(
+            error,
+            "a sign-in cannot look at the session that it takes the place of"
+        );
+        "unavailable"
+    })?;
     let completed = oidc
         .sign_in
         .complete(&app.logins, begun, (&state, &code), client, old.as_ref())

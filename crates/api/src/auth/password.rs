@@ -4,16 +4,17 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use chrono::{DateTime, Utc};
-use resync_auth::{PasswordSuggestion, PasswordWarning, Strength};
+use resync_auth::{LoginError, PasswordSuggestion, PasswordWarning, Strength};
 use resync_kernel::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::login::{client_of, signed_in};
+use super::login::signed_in;
+use super::origin::SignsIn;
 use crate::edge::extract::JsonBody;
-use crate::edge::guard::{Caller, From as Address};
+use crate::edge::guard::Caller;
 use crate::problem::Problem;
 use crate::state::App;
 
@@ -45,32 +46,33 @@ pub(crate) struct PasswordAnswer {
 pub(crate) async fn change(
     State(app): State<App>,
     Caller(principal): Caller,
-    Address(address): Address,
-    headers: HeaderMap,
+    SignsIn(client): SignsIn,
     JsonBody(body): JsonBody<PasswordRequest>,
 ) -> Result<(HeaderMap, Json<PasswordAnswer>), Problem> {
-    app.users
-        .change_password(
-            &principal,
-            body.current_password,
-            body.new_password.clone(),
-            address,
-        )
+    let (current, new) = (body.current_password, body.new_password);
+    let proven = app
+        .users
+        .change_password(&principal, current, new, &client)
         .await?;
     // The session of this request ended with the others; its place takes a new one (ASVS 7.2.4).
-    let login = app
-        .logins
-        .log_in(
-            principal.username.as_str(),
-            body.new_password,
-            client_of(&headers, address),
-        )
-        .await?;
+    let opened = app.logins.open_for(proven, client).await;
+    let login = opened.map_err(changed_all_the_same)?;
     let answer = PasswordAnswer {
         success: true,
         expires_at: login.expires_at,
     };
     Ok((signed_in(&app, &login), Json(answer)))
+}
+
+/// The password is another one by now, whatever became of the new session.
+fn changed_all_the_same(error: LoginError) -> Problem {
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "sign-in-again",
+        "The password was changed; sign in again with the new one",
+    )
+    .member("executed", true)
+    .caused_by(error)
 }
 
 /// The body of `POST auth/password/strength`.
@@ -152,4 +154,18 @@ pub(crate) async fn strength(
     Ok(Json(
         app.users.assess(&body.password, &[name.as_str()]).into(),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_that_does_not_open_after_the_change_does_not_hide_the_change() {
+        let problem = changed_all_the_same(LoginError::Unavailable("the store is away".into()));
+        let body = problem.body("/", "id");
+        assert_eq!((body.status, body.code.as_str()), (500, "sign-in-again"));
+        assert_eq!(body.members["executed"], true);
+        assert!(body.title.starts_with("The password was changed"));
+    }
 }

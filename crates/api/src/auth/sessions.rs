@@ -8,7 +8,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::edge::guard::{Caller, From as Address};
+use super::origin::By;
+use crate::edge::guard::Caller;
 use crate::problem::Problem;
 use crate::state::App;
 
@@ -76,11 +77,11 @@ pub(crate) async fn list(
 pub(crate) async fn revoke(
     State(app): State<App>,
     Caller(principal): Caller,
-    Address(address): Address,
+    By(origin): By,
     Path(id): Path<String>,
 ) -> Result<Json<RevokedAnswer>, Problem> {
     let id = session_id(&id)?;
-    let ended = app.sessions.revoke(&principal, id, Some(address)).await;
+    let ended = app.sessions.revoke(&principal, id, origin).await;
     revoked(ended)
 }
 

@@ -8,9 +8,9 @@ use resync_kernel::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::origin::By;
 use crate::admin::users::UserDto;
 use crate::edge::extract::{JsonBody, parsed};
-use crate::edge::guard::From as Address;
 use crate::problem::Problem;
 use crate::state::App;
 
@@ -40,7 +40,7 @@ pub(crate) struct SetupAnswer {
 /// `POST auth/setup`: with an administrator in place every token is refused.
 pub(crate) async fn complete(
     State(app): State<App>,
-    Address(address): Address,
+    By(origin): By,
     JsonBody(body): JsonBody<SetupRequest>,
 ) -> Result<(StatusCode, Json<SetupAnswer>), Problem> {
     let username = parsed("/username", Username::parse(&body.username))?;
@@ -51,7 +51,7 @@ pub(crate) async fn complete(
             username,
             body.password,
             &app.users,
-            Some(address),
+            origin,
         )
         .await?;
     let answer = SetupAnswer {

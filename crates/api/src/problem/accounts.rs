@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use resync_auth::{
-    ApiKeyRepositoryError, AuthenticateError, ChangePasswordError, CreateApiKeyError,
-    CreateUserError, LogOutError, LoginError, ManageUserError, PasswordPolicyError,
-    SessionStoreError, SetupError,
+    ApiKeyRepositoryError, AuthenticateError, ChangePasswordError, ChangeUserError,
+    CreateApiKeyError, CreateUserError, LogOutError, LoginError, ManageUserError,
+    PasswordPolicyError, SessionStoreError, SetupError,
 };
 
 use super::Problem;
@@ -167,14 +167,33 @@ impl From<ManageUserError> for Problem {
     fn from(error: ManageUserError) -> Self {
         match error {
             ManageUserError::NotFound => unknown_user(),
-            ManageUserError::LastAdmin => Self::new(
-                StatusCode::CONFLICT,
-                "last-administrator",
-                "The last administrator cannot go",
-            )
-            .detail("make another user an administrator first"),
+            ManageUserError::LastAdmin => last_administrator(),
             ManageUserError::Cursor(error) => error.into(),
+            ManageUserError::NotRecorded(source) => not_recorded(source),
             ManageUserError::Unavailable(source) => Self::unavailable(source),
+        }
+    }
+}
+
+fn last_administrator() -> Problem {
+    Problem::new(
+        StatusCode::CONFLICT,
+        "last-administrator",
+        "The last administrator cannot go",
+    )
+    .detail("make another user an administrator first")
+}
+
+impl From<ChangeUserError> for Problem {
+    fn from(error: ChangeUserError) -> Self {
+        match error {
+            ChangeUserError::Nothing => Self::invalid("", "give a role, a password or both"),
+            ChangeUserError::NotFound => unknown_user(),
+            ChangeUserError::LastAdmin => last_administrator(),
+            ChangeUserError::Password(error) => weak_password("/password", &error),
+            ChangeUserError::Overloaded { retry_after } => overloaded(retry_after),
+            ChangeUserError::NotRecorded(source) => not_recorded(source),
+            ChangeUserError::Unavailable(source) => Self::unavailable(source),
         }
     }
 }
@@ -191,6 +210,7 @@ impl From<ChangePasswordError> for Problem {
             ChangePasswordError::NotFound => unknown_user(),
             ChangePasswordError::Locked { retry_after } => locked_out(retry_after),
             ChangePasswordError::Overloaded { retry_after } => overloaded(retry_after),
+            ChangePasswordError::NotRecorded(source) => not_recorded(source),
             ChangePasswordError::Unavailable(source) => Self::unavailable(source),
         }
     }
@@ -210,6 +230,10 @@ mod tests {
         assert_eq!(status(LoginError::Unavailable("store".into())), 503);
     }
 
+    fn unrecorded() -> resync_auth::AuthEventsError {
+        resync_auth::AuthEventsError("the disk is full".into())
+    }
+
     /// P2-01
     #[test]
     fn every_error_of_accounts_has_its_answer() {
@@ -220,6 +244,24 @@ mod tests {
             (
                 ManageUserError::LastAdmin.into(),
                 (409, "last-administrator"),
+            ),
+            (ChangeUserError::Nothing.into(), (400, "invalid")),
+            (ChangeUserError::NotFound.into(), (404, "unknown-user")),
+            (
+                ChangeUserError::LastAdmin.into(),
+                (409, "last-administrator"),
+            ),
+            (
+                ChangeUserError::Overloaded { retry_after }.into(),
+                (503, "overloaded"),
+            ),
+            (
+                ChangeUserError::NotRecorded(unrecorded()).into(),
+                (500, "not-audited"),
+            ),
+            (
+                ChangePasswordError::NotRecorded(unrecorded()).into(),
+                (500, "not-audited"),
             ),
             (
                 CreateUserError::UsernameTaken.into(),

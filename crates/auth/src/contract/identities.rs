@@ -59,7 +59,10 @@ pub async fn a_provisioned_account_finds_its_user_as_it_is_now(at: &dyn Identity
         at.users().find_by_id(ana.id).await.unwrap(),
         Some(ana.clone())
     );
-    at.users().set_role(ana.id, Role::Operator).await.unwrap();
+    at.users()
+        .update(ana.id, Role::Operator.into())
+        .await
+        .unwrap();
     let now = at.identities().find(&account("1")).await.unwrap().unwrap();
     assert_eq!(now.role, Role::Operator);
 }

@@ -4,8 +4,8 @@ use resync_kernel::{Limit, UserId};
 use uuid::Uuid;
 
 use super::user;
-use crate::model::{PasswordHash, Role, Username};
-use crate::ports::{UserFilter, UserRepository, UserRepositoryError};
+use crate::model::{PasswordHash, Role, User, Username};
+use crate::ports::{UserFilter, UserRepository, UserRepositoryError, UserUpdate};
 
 /// Gives an adapter one test for each law.
 #[macro_export]
@@ -19,6 +19,7 @@ macro_rules! user_repository_contract {
             a_renewed_hash_replaces_only_the_one_it_was_made_for,
             a_new_password_raises_the_session_version,
             a_new_role_raises_the_session_version,
+            a_role_and_a_password_change_together_or_not_at_all,
             the_last_admin_cannot_go,
             two_demotions_at_once_leave_an_admin,
             users_are_listed_by_role_and_by_part_of_the_name,
@@ -42,7 +43,7 @@ fn id(number: u128) -> UserId {
     UserId(Uuid::from_u128(number))
 }
 
-fn is_not_found(result: &Result<(), UserRepositoryError>) -> bool {
+fn is_not_found<T>(result: &Result<T, UserRepositoryError>) -> bool {
     matches!(result, Err(UserRepositoryError::NotFound))
 }
 
@@ -145,7 +146,7 @@ pub async fn a_new_password_raises_the_session_version(users: &dyn UserRepositor
     let ana = user(1, "ana", Role::Viewer);
     users.insert(&ana).await.unwrap();
     let new = PasswordHash::from_stored("new".into());
-    users.set_password(ana.id, &new).await.unwrap();
+    users.update(ana.id, new.clone().into()).await.unwrap();
     let now = users.find_by_id(ana.id).await.unwrap().unwrap();
     assert_eq!(
         (now.password_hash, now.session_version),
@@ -157,12 +158,43 @@ pub async fn a_new_password_raises_the_session_version(users: &dyn UserRepositor
 pub async fn a_new_role_raises_the_session_version(users: &dyn UserRepository) {
     let ana = user(1, "ana", Role::Viewer);
     users.insert(&ana).await.unwrap();
-    users.set_role(ana.id, Role::Operator).await.unwrap();
+    users.update(ana.id, Role::Operator.into()).await.unwrap();
     let now = users.find_by_id(ana.id).await.unwrap().unwrap();
     assert_eq!(
         (now.role, now.session_version),
         (Role::Operator, ana.session_version + 1)
     );
+}
+
+/// Role and password at once are one change: all of it, or nothing when the role is refused.
+pub async fn a_role_and_a_password_change_together_or_not_at_all(users: &dyn UserRepository) {
+    let ana = user(1, "ana", Role::Admin);
+    users.insert(&ana).await.unwrap();
+    let both = |role| UserUpdate {
+        role: Some(role),
+        password_hash: Some(PasswordHash::from_stored("new".into())),
+    };
+    let refused = users.update(ana.id, both(Role::Viewer)).await;
+    assert!(
+        matches!(refused, Err(UserRepositoryError::LastAdmin)),
+        "{refused:?}"
+    );
+    assert_eq!(
+        users.find_by_id(ana.id).await.unwrap().unwrap(),
+        ana,
+        "the password is as before"
+    );
+    users.insert(&user(2, "bia", Role::Admin)).await.unwrap();
+    let changed = users.update(ana.id, both(Role::Viewer)).await.unwrap();
+    let expected = User {
+        role: Role::Viewer,
+        password_hash: PasswordHash::from_stored("new".into()),
+        session_version: ana.session_version + 1,
+        ..ana
+    };
+    assert_eq!(changed, expected);
+    let stored = users.find_by_id(expected.id).await.unwrap();
+    assert_eq!(stored, Some(expected));
 }
 
 /// Of two admins one can go, by role or by deletion; the other cannot.
@@ -171,9 +203,9 @@ pub async fn the_last_admin_cannot_go(users: &dyn UserRepository) {
     users.insert(&user(2, "bia", Role::Admin)).await.unwrap();
     users.insert(&user(3, "rui", Role::Viewer)).await.unwrap();
     assert_eq!(users.count_admins().await.unwrap(), 2);
-    users.set_role(id(1), Role::Admin).await.unwrap();
-    users.set_role(id(1), Role::Operator).await.unwrap();
-    let demoted = users.set_role(id(2), Role::Viewer).await;
+    users.update(id(1), Role::Admin.into()).await.unwrap();
+    users.update(id(1), Role::Operator.into()).await.unwrap();
+    let demoted = users.update(id(2), Role::Viewer.into()).await;
     assert!(
         matches!(demoted, Err(UserRepositoryError::LastAdmin)),
         "{demoted:?}"
@@ -183,7 +215,7 @@ pub async fn the_last_admin_cannot_go(users: &dyn UserRepository) {
         matches!(deleted, Err(UserRepositoryError::LastAdmin)),
         "{deleted:?}"
     );
-    users.set_role(id(2), Role::Admin).await.unwrap();
+    users.update(id(2), Role::Admin.into()).await.unwrap();
     users.delete(id(3)).await.unwrap();
     assert_eq!(users.count_admins().await.unwrap(), 1);
 }
@@ -194,9 +226,9 @@ pub async fn two_demotions_at_once_leave_an_admin(users: &dyn UserRepository) {
     users.insert(&user(2, "bia", Role::Admin)).await.unwrap();
     for _ in 0..8 {
         let (one, two, three) = tokio::join!(
-            users.set_role(id(1), Role::Operator),
-            users.set_role(id(2), Role::Viewer),
-            users.set_role(id(1), Role::Viewer),
+            users.update(id(1), Role::Operator.into()),
+            users.update(id(2), Role::Viewer.into()),
+            users.update(id(1), Role::Viewer.into()),
         );
         let refused = [one, two, three]
             .iter()
@@ -204,8 +236,8 @@ pub async fn two_demotions_at_once_leave_an_admin(users: &dyn UserRepository) {
             .count();
         assert!((1..=2).contains(&refused), "{refused} of 3 were refused");
         assert_eq!(users.count_admins().await.unwrap(), 1);
-        users.set_role(id(1), Role::Admin).await.unwrap();
-        users.set_role(id(2), Role::Admin).await.unwrap();
+        users.update(id(1), Role::Admin.into()).await.unwrap();
+        users.update(id(2), Role::Admin.into()).await.unwrap();
     }
     let (one, two) = tokio::join!(users.delete(id(1)), users.delete(id(2)));
     assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
@@ -251,8 +283,10 @@ pub async fn users_are_listed_by_role_and_by_part_of_the_name(users: &dyn UserRe
 /// Changing nobody is an error, not a success.
 pub async fn a_change_of_nobody_is_not_found(users: &dyn UserRepository) {
     let hash = PasswordHash::from_stored("x".into());
-    assert!(is_not_found(&users.set_password(id(9), &hash).await));
-    assert!(is_not_found(&users.set_role(id(9), Role::Viewer).await));
+    assert!(is_not_found(&users.update(id(9), hash.into()).await));
+    assert!(is_not_found(
+        &users.update(id(9), Role::Viewer.into()).await
+    ));
     assert!(is_not_found(&users.delete(id(9)).await));
 }
 

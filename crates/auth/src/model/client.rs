@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use resync_kernel::is_hidden;
 
+use super::{Actor, Origin};
+
 /// From where somebody logs in, so that a person recognises the session later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
@@ -12,6 +14,18 @@ pub struct Client {
     pub address: IpAddr,
     /// What the client calls itself.
     pub agent: Option<AgentLabel>,
+    /// The request that it came in, for the audit log.
+    pub request_id: Option<String>,
+}
+
+impl Client {
+    /// What `actor` does from there.
+    #[must_use]
+    pub fn origin(&self, actor: impl Into<Actor>) -> Origin {
+        Origin::of(actor)
+            .at(self.address)
+            .in_request(self.request_id.clone())
+    }
 }
 
 impl From<IpAddr> for Client {
@@ -20,6 +34,7 @@ impl From<IpAddr> for Client {
         Self {
             address,
             agent: None,
+            request_id: None,
         }
     }
 }

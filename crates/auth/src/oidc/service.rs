@@ -10,9 +10,9 @@ use super::{
     ExternalAccount, ExternalIdentity, IdentityProvider, IdentityStore, IdentityStoreError,
     ProviderError, RedeemError, ReturnTo, SignInSeal,
 };
-use crate::model::{Client, Principal, Role, User, Username};
-use crate::ports::{AuthEventKind, UserRepositoryError};
-use crate::service::{AuthPorts, LoggedIn, LoginService};
+use crate::model::{Actor, Client, Origin, Principal, Role, User, Username};
+use crate::ports::{AuthEventKind, ExternalRefusal, UserRepositoryError};
+use crate::service::{AuthPorts, LoggedIn, LoginService, OldSession};
 
 /// Which groups of the provider make which role; the highest one counts.
 #[derive(Debug, Clone, Default)]
@@ -96,6 +96,25 @@ pub enum CompleteError {
     Unavailable(#[from] BoxError),
 }
 
+impl CompleteError {
+    /// What the audit log says of it.
+    const fn reason(&self) -> ExternalRefusal {
+        match self {
+            Self::NotBegun => ExternalRefusal::NotBegun,
+            Self::Redeem(RedeemError::Refused | RedeemError::Invalid(_)) => {
+                ExternalRefusal::NotProven
+            }
+            Self::NoName => ExternalRefusal::NoName,
+            Self::NameTaken => ExternalRefusal::NameTaken,
+            Self::NoRole => ExternalRefusal::NoRole,
+            Self::LastAdmin => ExternalRefusal::LastAdmin,
+            Self::Redeem(RedeemError::Provider(_)) | Self::Unavailable(_) => {
+                ExternalRefusal::Unavailable
+            }
+        }
+    }
+}
+
 fn unavailable(error: impl Into<BoxError>) -> CompleteError {
     CompleteError::Unavailable(error.into())
 }
@@ -148,21 +167,19 @@ impl ExternalSignIn {
         client: Client,
         old: Option<&Principal>,
     ) -> Result<(LoggedIn, ReturnTo), CompleteError> {
-        let address = client.address;
-        // An API key is no session that this one could take the place of.
-        let old = old
-            .filter(|old| old.scopes.is_none())
-            .map(|old| (old.user_id, old.session_id));
-        match self.prove(cookie, state, code).await {
+        let old = old.and_then(OldSession::of);
+        match self.prove(cookie, state, code, &client).await {
             Ok((user, return_to)) => {
                 let opened = logins.open(user, client, old).await;
                 Ok((opened.map_err(unavailable)?, return_to))
             }
             Err(error) => {
-                let kind = AuthEventKind::LoginFailed { user: None };
-                let ports = self.ports.clone();
+                let kind = AuthEventKind::ExternalLoginFailed {
+                    reason: error.reason(),
+                };
+                let (ports, origin) = (self.ports.clone(), client.origin(Actor::Unproven));
                 let work = async move {
-                    let recorded = ports.record(None, Some(address), kind).await;
+                    let recorded = ports.record(origin, kind).await;
                     recorded.map_err(unavailable)
                 };
                 self.ports.to_the_end(work).await?;
@@ -176,6 +193,7 @@ impl ExternalSignIn {
         cookie: &str,
         state: &str,
         code: &SecretString,
+        client: &Client,
     ) -> Result<(User, ReturnTo), CompleteError> {
         let pending = self
             .seal
@@ -190,9 +208,10 @@ impl ExternalSignIn {
             .roles
             .role(&identity.groups)
             .ok_or(CompleteError::NoRole)?;
+        let by = client.origin(Actor::IdentityProvider);
         let user = match self.find(&identity.account).await? {
-            Some(user) => self.follow(user, role).await?,
-            None => self.provision(&identity, role).await?,
+            Some(user) => self.follow(user, role, by).await?,
+            None => self.provision(&identity, role, by).await?,
         };
         Ok((user, pending.return_to))
     }
@@ -202,23 +221,22 @@ impl ExternalSignIn {
     }
 
     /// Gives the user the role that the groups say; another one ends the sessions of before.
-    async fn follow(&self, user: User, role: Role) -> Result<User, CompleteError> {
+    async fn follow(&self, user: User, role: Role, by: Origin) -> Result<User, CompleteError> {
         if user.role == role {
             return Ok(user);
         }
         let (ports, id) = (self.ports.clone(), user.id);
         let work = async move {
-            let changed = ports.users.set_role(id, role).await;
+            let changed = ports.users.update(id, role.into()).await;
             ports.memory.forget_user(id);
-            changed.map_err(|error| match error {
+            let user = changed.map_err(|error| match error {
                 UserRepositoryError::LastAdmin => CompleteError::LastAdmin,
                 other => unavailable(other),
             })?;
-            ports.revoke_all(id).await.map_err(unavailable)?;
+            ports.sweep(id).await;
             let kind = AuthEventKind::RoleChanged { user_id: id, role };
-            ports.record(None, None, kind).await.map_err(unavailable)?;
-            let found = ports.users.find_by_id(id).await.map_err(unavailable)?;
-            found.ok_or_else(|| unavailable(UserRepositoryError::NotFound))
+            ports.record(by, kind).await.map_err(unavailable)?;
+            Ok(user)
         };
         self.ports.to_the_end(work).await
     }
@@ -227,6 +245,7 @@ impl ExternalSignIn {
         &self,
         identity: &ExternalIdentity,
         role: Role,
+        by: Origin,
     ) -> Result<User, CompleteError> {
         let name = identity
             .name
@@ -267,7 +286,7 @@ impl ExternalSignIn {
                 username: new.username.clone(),
                 role: new.role,
             };
-            ports.record(None, None, kind).await.map_err(unavailable)?;
+            ports.record(by, kind).await.map_err(unavailable)?;
             Ok(new)
         };
         self.ports.to_the_end(work).await

@@ -1,13 +1,11 @@
 //! What the audit log must know about accounts.
 
-use std::net::IpAddr;
-
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use resync_kernel::{BoxError, UserId};
 use thiserror::Error;
 
-use crate::model::{ApiKeyId, Role, SessionId, Username};
+use crate::model::{ApiKeyId, Origin, Role, SessionId, Username};
 
 /// Takes the events of this domain; the wiring maps it to the audit log.
 ///
@@ -29,10 +27,8 @@ pub struct AuthEventsError(#[source] pub BoxError);
 pub struct AuthEvent {
     /// When.
     pub at: DateTime<Utc>,
-    /// Who did it; `None` when nobody is proven: a failed login, the first start.
-    pub actor: Option<UserId>,
-    /// From where, when it came by the network.
-    pub address: Option<IpAddr>,
+    /// Who did it, from where and in which request.
+    pub origin: Origin,
     /// What.
     pub kind: AuthEventKind,
 }
@@ -45,8 +41,6 @@ pub struct AuthEvent {
 pub enum AuthEventKind {
     /// A user logged in.
     LoginSucceeded {
-        /// The user's name.
-        username: Username,
         /// The new session.
         session_id: SessionId,
     },
@@ -55,8 +49,13 @@ pub enum AuthEventKind {
         /// The user whose password it should have been, if there is one.
         user: Option<(UserId, Username)>,
     },
-    /// An attempt was refused without looking at the password.
+    /// An attempt on a password, at a login or at a change of it, was refused without looking at it.
     LockedOut,
+    /// A sign-in at the identity provider opened no session.
+    ExternalLoginFailed {
+        /// Why.
+        reason: ExternalRefusal,
+    },
     /// A user ended a session.
     LoggedOut {
         /// The session.
@@ -126,4 +125,87 @@ pub enum AuthEventKind {
         /// The account.
         user_id: UserId,
     },
+    /// A change of accounts that somebody asked for was refused; nothing was changed.
+    Refused {
+        /// Which change.
+        change: AccountChange,
+        /// The account, if there is one.
+        user_id: Option<UserId>,
+        /// Why.
+        reason: AccountRefusal,
+    },
+}
+
+/// A change of accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountChange {
+    /// Making an account.
+    Create,
+    /// Another role or password.
+    Update,
+    /// Deleting it.
+    Delete,
+    /// Making an API key.
+    CreateApiKey,
+}
+
+/// Why a change of accounts was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountRefusal {
+    /// No administrator would be left.
+    LastAdmin,
+    /// Another account has the name.
+    NameTaken,
+    /// An API key was to do more than its user may, or to confirm actions.
+    BeyondRole,
+    /// An API key was to make another one.
+    ByApiKey,
+}
+
+impl AccountRefusal {
+    /// The reason in words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LastAdmin => "the last administrator cannot go",
+            Self::NameTaken => "the name is taken",
+            Self::BeyondRole => "the scopes are more than its user has",
+            Self::ByApiKey => "an API key cannot make one",
+        }
+    }
+}
+
+/// Why a sign-in at the identity provider opened no session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExternalRefusal {
+    /// It did not begin in that browser, or took too long.
+    NotBegun,
+    /// The provider refused the code, or its answer does not hold.
+    NotProven,
+    /// The provider tells no name that an account may have.
+    NoName,
+    /// A local account has the name.
+    NameTaken,
+    /// None of the groups has a role here.
+    NoRole,
+    /// The groups would take the role of the last administrator.
+    LastAdmin,
+    /// The provider or a store did not answer.
+    Unavailable,
+}
+
+impl ExternalRefusal {
+    /// The reason in words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotBegun => "it did not begin in this browser, or took too long",
+            Self::NotProven => "the identity provider proved nobody",
+            Self::NoName => "the identity provider tells no usable name",
+            Self::NameTaken => "a local account has the name",
+            Self::NoRole => "none of the groups has a role",
+            Self::LastAdmin => "the groups would take the last administrator's role",
+            Self::Unavailable => "something needed did not answer",
+        }
+    }
 }

@@ -46,17 +46,40 @@ pub trait UserRepository: Send + Sync {
         new: &PasswordHash,
     ) -> Result<bool, UserRepositoryError>;
 
-    /// Sets another password and raises the session version, so that the user's tokens are dead.
-    /// [`UserRepositoryError::NotFound`] without such a user.
-    async fn set_password(&self, id: UserId, new: &PasswordHash)
-    -> Result<(), UserRepositoryError>;
-
-    /// Sets the role and raises the session version. [`UserRepositoryError::LastAdmin`] when no admin
+    /// Sets what `update` names, all of it or nothing, raises the session version by one, so that the user's
+    /// tokens are dead, and gives the user as it is then. [`UserRepositoryError::LastAdmin`] when no admin
     /// would be left, [`UserRepositoryError::NotFound`] without such a user.
-    async fn set_role(&self, id: UserId, role: Role) -> Result<(), UserRepositoryError>;
+    async fn update(&self, id: UserId, update: UserUpdate) -> Result<User, UserRepositoryError>;
 
-    /// Deletes a user and whatever is kept for it alone, with the same errors as [`UserRepository::set_role`].
+    /// Deletes a user and whatever is kept for it alone, with the same errors as [`UserRepository::update`].
     async fn delete(&self, id: UserId) -> Result<(), UserRepositoryError>;
+}
+
+/// What to set of a user; what is `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserUpdate {
+    /// Another role.
+    pub role: Option<Role>,
+    /// The hash of another password.
+    pub password_hash: Option<PasswordHash>,
+}
+
+impl From<Role> for UserUpdate {
+    fn from(role: Role) -> Self {
+        Self {
+            role: Some(role),
+            password_hash: None,
+        }
+    }
+}
+
+impl From<PasswordHash> for UserUpdate {
+    fn from(hash: PasswordHash) -> Self {
+        Self {
+            role: None,
+            password_hash: Some(hash),
+        }
+    }
 }
 
 /// Which users to list; the default is all of them.

@@ -21,10 +21,11 @@ use super::{AuthPorts, AuthenticateError, For, LogOutError, SessionPolicy};
 use crate::keys::AuthKeys;
 use crate::memory::{Digest, Found};
 use crate::model::{
-    ApiKey, ApiKeyDigest, ApiKeyId, Permission, Principal, SessionId, TokenId, User,
+    ApiKey, ApiKeyDigest, ApiKeyId, Origin, Permission, Principal, SessionId, TokenId, User,
 };
 use crate::ports::{
-    ApiKeyRepository, ApiKeyRepositoryError, AuthEventKind, AuthEventsError, UserRepositoryError,
+    AccountChange, AccountRefusal, ApiKeyRepository, ApiKeyRepositoryError, AuthEventKind,
+    AuthEventsError, UserRepositoryError,
 };
 
 /// Makes, checks and ends API keys.
@@ -170,36 +171,23 @@ impl ApiKeyService {
         })
     }
 
-    /// Makes a key for the principal's own user.
+    /// Makes a key for `owner`: oneself, or as an administrator for a machine's account. Whether the actor
+    /// may is checked before.
     ///
     /// Cancel safe: once stored, the key gets its audit row although the caller is gone.
     ///
     /// # Errors
     /// [`CreateApiKeyError`].
-    pub async fn create(
-        &self,
-        new: NewApiKey,
-        principal: &Principal,
-    ) -> Result<MadeApiKey, CreateApiKeyError> {
-        self.create_for(principal.user_id, new, Some(principal))
-            .await
-    }
-
-    /// Makes a key for any user, as an administrator does for a machine's account; `actor` is `None` from
-    /// the command line. Whether the actor may is checked before.
-    ///
-    /// Cancel safe: as [`ApiKeyService::create`].
-    ///
-    /// # Errors
-    /// [`CreateApiKeyError`].
     #[tracing::instrument(name = "auth.create_api_key", skip_all, fields(user.id = %owner))]
-    pub async fn create_for(
+    pub async fn create(
         &self,
         owner: UserId,
         new: NewApiKey,
-        actor: Option<&Principal>,
+        origin: Origin,
     ) -> Result<MadeApiKey, CreateApiKeyError> {
-        if actor.is_some_and(|actor| actor.scopes.is_some()) {
+        if origin.actor.api_key().is_some() {
+            self.refused(owner, AccountRefusal::ByApiKey, origin)
+                .await?;
             return Err(CreateApiKeyError::NotALogin);
         }
         let length = new.label.chars().count();
@@ -213,7 +201,12 @@ impl ApiKeyService {
         let user = user.ok_or(CreateApiKeyError::NotFound)?;
         let allowed =
             |scope: &Permission| user.role.can(*scope) && *scope != Permission::ConfirmActions;
-        if new.scopes.is_empty() || !new.scopes.iter().all(allowed) {
+        if new.scopes.is_empty() {
+            return Err(CreateApiKeyError::Scopes);
+        }
+        if !new.scopes.iter().all(allowed) {
+            self.refused(owner, AccountRefusal::BeyondRole, origin)
+                .await?;
             return Err(CreateApiKeyError::Scopes);
         }
         let text = format!("{}{}", Self::PREFIX, random_token(32)?);
@@ -230,7 +223,6 @@ impl ApiKeyService {
             last_used_at: None,
         };
         let (keys, ports) = (Arc::clone(&self.keys), self.ports.clone());
-        let actor = actor.map(|actor| actor.user_id);
         let work = async move {
             if !keys.insert(&key, Self::MOST).await? {
                 return Err(CreateApiKeyError::TooMany);
@@ -239,7 +231,7 @@ impl ApiKeyService {
                 user_id: key.user_id,
                 key_id: key.id,
             };
-            let recorded = ports.record(actor, None, kind).await;
+            let recorded = ports.record(origin, kind).await;
             recorded.map_err(CreateApiKeyError::NotRecorded)?;
             Ok(key)
         };
@@ -248,6 +240,20 @@ impl ApiKeyService {
             key,
             text: text.into(),
         })
+    }
+
+    async fn refused(
+        &self,
+        owner: UserId,
+        reason: AccountRefusal,
+        origin: Origin,
+    ) -> Result<(), CreateApiKeyError> {
+        let refused = self
+            .ports
+            .refuse(AccountChange::CreateApiKey, Some(owner), reason, origin);
+        refused
+            .await
+            .map_err(|error| CreateApiKeyError::Unavailable(error.into()))
     }
 
     /// Who shows the key `text`, for whatever the request does: as [`ApiKeyService::authenticate_for`] a
@@ -381,31 +387,19 @@ impl ApiKeyService {
         self.keys.list(owner).await
     }
 
-    /// Ends one of the principal's keys; `false` when it has no such key.
+    /// Ends a key of `owner`, as they or an administrator do; `false` when that user has no such key.
     ///
     /// Cancel safe: runs to its end.
     ///
     /// # Errors
     /// [`LogOutError`].
-    pub async fn revoke(&self, id: ApiKeyId, principal: &Principal) -> Result<bool, LogOutError> {
-        self.revoke_of(principal.user_id, id, Some(principal)).await
-    }
-
-    /// Ends a key of any user, as an administrator does; `actor` is `None` from the command line. `false`
-    /// when that user has no such key.
-    ///
-    /// Cancel safe: runs to its end.
-    ///
-    /// # Errors
-    /// [`LogOutError`].
-    pub async fn revoke_of(
+    pub async fn revoke(
         &self,
         owner: UserId,
         id: ApiKeyId,
-        actor: Option<&Principal>,
+        origin: Origin,
     ) -> Result<bool, LogOutError> {
         let (keys, ports) = (Arc::clone(&self.keys), self.ports.clone());
-        let actor = actor.map(|actor| actor.user_id);
         let work = async move {
             let ended = keys.delete(owner, id).await;
             ports.memory.forget_session(SessionId(id.0));
@@ -415,7 +409,7 @@ impl ApiKeyService {
                     user_id: owner,
                     key_id: id,
                 };
-                let recorded = ports.record(actor, None, kind).await;
+                let recorded = ports.record(origin, kind).await;
                 recorded.map_err(LogOutError::NotRecorded)?;
             }
             Ok(ended)

@@ -6,7 +6,6 @@
 //!   could not exist and a machine's account cost one hash and give [`LoginError::BadCredentials`].
 //! - Nobody gets a token whose session or whose audit row is not stored.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -15,7 +14,9 @@ use thiserror::Error;
 
 use super::AuthPorts;
 use crate::csrf::CsrfTokens;
-use crate::model::{Client, Principal, Role, Session, SessionId, TokenId, User, Username};
+use crate::model::{
+    Actor, Client, Origin, Principal, Role, Session, SessionId, TokenId, User, Username,
+};
 use crate::ports::{Attempt, AuthEventKind, HasherError, Outcome, Reservation, ReserveError};
 use crate::token::{TokenMinter, TokenSubject};
 
@@ -62,6 +63,28 @@ pub enum LoginError {
     Unavailable(#[from] BoxError),
 }
 
+/// The session that a login takes the place of.
+pub(crate) struct OldSession {
+    user_id: UserId,
+    session_id: SessionId,
+    actor: Actor,
+}
+
+impl OldSession {
+    /// The session of `principal`; `None` for an API key, which is no session.
+    pub(crate) fn of(principal: &Principal) -> Option<Self> {
+        principal.scopes.is_none().then(|| Self {
+            user_id: principal.user_id,
+            session_id: principal.session_id,
+            actor: principal.into(),
+        })
+    }
+}
+
+/// A user that has just proven who they are otherwise than by a login; only this crate makes one.
+#[derive(Debug)]
+pub struct ProvenUser(pub(crate) User);
+
 fn unavailable(error: impl Into<BoxError>) -> LoginError {
     LoginError::Unavailable(error.into())
 }
@@ -107,12 +130,22 @@ impl LoginService {
         password: SecretString,
         client: impl Into<Client>,
     ) -> Result<LoggedIn, LoginError> {
-        // An API key is no session that a login could take the place of.
-        let old = old
-            .scopes
-            .is_none()
-            .then_some((old.user_id, old.session_id));
+        let old = OldSession::of(old);
         self.check(username, password, client.into(), old).await
+    }
+
+    /// Opens a session for somebody who has just proven who they are.
+    ///
+    /// Cancel safe: as [`LoginService::log_in`].
+    ///
+    /// # Errors
+    /// [`LoginError::Unavailable`]; there is no session then.
+    pub async fn open_for(
+        &self,
+        user: ProvenUser,
+        client: impl Into<Client>,
+    ) -> Result<LoggedIn, LoginError> {
+        self.open(user.0, client.into(), None).await
     }
 
     #[tracing::instrument(name = "auth.log_in", skip_all)]
@@ -121,14 +154,13 @@ impl LoginService {
         username: &str,
         password: SecretString,
         client: Client,
-        old: Option<(UserId, SessionId)>,
+        old: Option<OldSession>,
     ) -> Result<LoggedIn, LoginError> {
-        let address = client.address;
-        let attempt = Attempt::new(username, address);
+        let attempt = Attempt::new(username, client.address);
         let reservation = match self.ports.lockout.reserve(attempt).await {
             Ok(reservation) => reservation,
             Err(ReserveError::Locked { retry_after }) => {
-                self.record_failure(address, AuthEventKind::LockedOut)
+                self.record_failure(&client, AuthEventKind::LockedOut)
                     .await?;
                 return Err(LoginError::Locked { retry_after });
             }
@@ -165,7 +197,7 @@ impl LoginService {
             }
             other => {
                 let user = other.map(|user| (user.id, user.username));
-                self.record_failure(address, AuthEventKind::LoginFailed { user })
+                self.record_failure(&client, AuthEventKind::LoginFailed { user })
                     .await?;
                 Err(LoginError::BadCredentials)
             }
@@ -195,10 +227,10 @@ impl LoginService {
     }
 
     /// Runs to its end: hanging up at the right moment must not keep a guess out of the audit log.
-    async fn record_failure(&self, address: IpAddr, kind: AuthEventKind) -> Result<(), LoginError> {
-        let ports = self.ports.clone();
+    async fn record_failure(&self, client: &Client, kind: AuthEventKind) -> Result<(), LoginError> {
+        let (ports, origin) = (self.ports.clone(), client.origin(Actor::Unproven));
         let work = async move {
-            let recorded = ports.record(None, Some(address), kind).await;
+            let recorded = ports.record(origin, kind).await;
             recorded.map_err(unavailable)
         };
         self.ports.to_the_end(work).await
@@ -238,7 +270,7 @@ impl LoginService {
         &self,
         user: User,
         client: Client,
-        old: Option<(UserId, SessionId)>,
+        old: Option<OldSession>,
     ) -> Result<LoggedIn, LoginError> {
         let session_id = SessionId(self.ports.ids.next());
         let token_id = TokenId(self.ports.ids.next());
@@ -254,6 +286,16 @@ impl LoginService {
             .map_err(unavailable)?;
         let expires_at = minted.claims.expires_at().map_err(unavailable)?;
         let now = self.ports.clock.now();
+        let principal = Principal {
+            user_id: user.id,
+            username: user.username,
+            role: user.role,
+            scopes: None,
+            session_id,
+            token_id,
+            expires_at,
+        };
+        let origin = client.origin(&principal);
         let session = Session {
             id: session_id,
             user_id: user.id,
@@ -264,24 +306,14 @@ impl LoginService {
             address: Some(client.address),
             agent: client.agent,
         };
-        let name = user.username.clone();
         let ports = self.ports.clone();
         let work = async move {
-            if let Some((user_id, session_id)) = old {
-                end_old(&ports, user_id, session_id, client.address).await?;
+            if let Some(old) = old {
+                end_old(&ports, old, &origin).await?;
             }
-            store(&ports, &session, name, client.address).await
+            store(&ports, &session, origin).await
         };
         self.ports.to_the_end(work).await?;
-        let principal = Principal {
-            user_id: user.id,
-            username: user.username,
-            role: user.role,
-            scopes: None,
-            session_id,
-            token_id,
-            expires_at,
-        };
         let csrf = self.csrf.issue(session_id);
         Ok(LoggedIn {
             token: minted.token,
@@ -293,40 +325,33 @@ impl LoginService {
 }
 
 /// Ends the session that a login takes the place of.
-async fn end_old(
-    ports: &AuthPorts,
-    user_id: UserId,
-    session_id: SessionId,
-    address: IpAddr,
-) -> Result<(), LoginError> {
-    if ports
-        .revoke(user_id, session_id)
-        .await
-        .map_err(unavailable)?
-    {
+async fn end_old(ports: &AuthPorts, old: OldSession, by: &Origin) -> Result<(), LoginError> {
+    let OldSession {
+        user_id,
+        session_id,
+        actor,
+    } = old;
+    let ended = ports.revoke(user_id, session_id).await;
+    if ended.map_err(unavailable)? {
         let kind = AuthEventKind::LoggedOut { session_id };
-        let recorded = ports.record(Some(user_id), Some(address), kind).await;
+        // Its own user's row, from where the new one signs in.
+        let origin = Origin {
+            actor,
+            ..by.clone()
+        };
+        let recorded = ports.record(origin, kind).await;
         recorded.map_err(unavailable)?;
     }
     Ok(())
 }
 
 /// Stores the session and its audit row; a session without its row is ended again.
-async fn store(
-    ports: &AuthPorts,
-    session: &Session,
-    username: Username,
-    address: IpAddr,
-) -> Result<(), LoginError> {
+async fn store(ports: &AuthPorts, session: &Session, origin: Origin) -> Result<(), LoginError> {
     ports.sessions.create(session).await.map_err(unavailable)?;
     let kind = AuthEventKind::LoginSucceeded {
-        username,
         session_id: session.id,
     };
-    let Err(error) = ports
-        .record(Some(session.user_id), Some(address), kind)
-        .await
-    else {
+    let Err(error) = ports.record(origin, kind).await else {
         return Ok(());
     };
     // Its token was given to nobody, so a session that cannot be ended now is idle until it expires.

@@ -1,6 +1,5 @@
 //! What all use cases here share.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use resync_kernel::{BoxError, Clock, IdGenerator, UserId};
@@ -8,10 +7,10 @@ use thiserror::Error;
 use tokio_util::task::TaskTracker;
 
 use crate::memory::SessionMemory;
-use crate::model::SessionId;
+use crate::model::{Origin, SessionId};
 use crate::ports::{
-    AuthEvent, AuthEventKind, AuthEvents, AuthEventsError, LockoutStore, PasswordHasher,
-    SessionStore, SessionStoreError, UserRepository,
+    AccountChange, AccountRefusal, AuthEvent, AuthEventKind, AuthEvents, AuthEventsError,
+    LockoutStore, PasswordHasher, SessionStore, SessionStoreError, UserRepository,
 };
 
 /// The ports of this domain, built once by the server and shared by its use cases.
@@ -42,21 +41,50 @@ pub struct AuthPorts {
 #[error("the work ended without an answer")]
 pub(crate) struct Unfinished(#[source] tokio::task::JoinError);
 
+/// A refusal is not in the audit log.
+#[derive(Debug, Error)]
+#[error("a refusal could not be recorded")]
+pub(crate) struct Unrecorded(#[source] BoxError);
+
+impl From<BoxError> for Unrecorded {
+    fn from(error: BoxError) -> Self {
+        Self(error)
+    }
+}
+
 impl AuthPorts {
     pub(crate) async fn record(
         &self,
-        actor: Option<UserId>,
-        address: Option<IpAddr>,
+        origin: Origin,
         kind: AuthEventKind,
     ) -> Result<(), AuthEventsError> {
-        self.events
-            .record(AuthEvent {
-                at: self.clock.now(),
-                actor,
-                address,
-                kind,
-            })
-            .await
+        let at = self.clock.now();
+        let event = AuthEvent { at, origin, kind };
+        self.events.record(event).await
+    }
+
+    /// Records that a change was refused, to the end although the caller goes away: asking for it and
+    /// hanging up must leave its row.
+    pub(crate) async fn refuse(
+        &self,
+        change: AccountChange,
+        user_id: Option<UserId>,
+        reason: AccountRefusal,
+        origin: Origin,
+    ) -> Result<(), Unrecorded> {
+        let kind = AuthEventKind::Refused {
+            change,
+            user_id,
+            reason,
+        };
+        let ports = self.clone();
+        let work = async move {
+            ports
+                .record(origin, kind)
+                .await
+                .map_err(|e| Unrecorded(e.into()))
+        };
+        self.to_the_end(work).await
     }
 
     /// Ends a session in the store and in the memory, in this order, so that no request after this is let in.
@@ -77,6 +105,15 @@ impl AuthPorts {
         let ended = self.sessions.revoke_all(user_id).await;
         self.memory.forget_user(user_id);
         ended
+    }
+
+    /// As [`AuthPorts::revoke_all`], after a change that made the sessions dead by itself, as another session
+    /// version or the user's end does: what is left of them in the store lets nobody in.
+    pub(crate) async fn sweep(&self, user_id: UserId) {
+        if let Err(error) = self.revoke_all(user_id).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, user.id = %user_id, "dead sessions stay in the store");
+        }
     }
 
     /// Runs `work` to its end, whatever becomes of the caller.

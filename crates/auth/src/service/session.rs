@@ -9,7 +9,6 @@
 //!   nobody changes anything.
 //! - A failed revocation is an error to the caller, never a silent success.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -18,7 +17,7 @@ use thiserror::Error;
 
 use super::AuthPorts;
 use crate::memory::{Digest, Found};
-use crate::model::{Principal, Session, SessionId};
+use crate::model::{Origin, Principal, Session, SessionId};
 use crate::ports::{AuthEventKind, AuthEventsError, SessionStoreError, UserRepositoryError};
 use crate::token::{TokenError, TokenVerifier};
 
@@ -233,12 +232,8 @@ impl SessionService {
     ///
     /// # Errors
     /// [`LogOutError`].
-    pub async fn log_out(
-        &self,
-        principal: &Principal,
-        address: Option<IpAddr>,
-    ) -> Result<(), LogOutError> {
-        self.end(principal.user_id, principal.session_id, address)
+    pub async fn log_out(&self, principal: &Principal, origin: Origin) -> Result<(), LogOutError> {
+        self.end(principal.user_id, principal.session_id, origin)
             .await
             .map(|_| ())
     }
@@ -253,9 +248,9 @@ impl SessionService {
         &self,
         principal: &Principal,
         id: SessionId,
-        address: Option<IpAddr>,
+        origin: Origin,
     ) -> Result<bool, LogOutError> {
-        self.end(principal.user_id, id, address).await
+        self.end(principal.user_id, id, origin).await
     }
 
     #[tracing::instrument(name = "auth.log_out", skip_all, fields(user.id = %user_id))]
@@ -263,14 +258,14 @@ impl SessionService {
         &self,
         user_id: UserId,
         session_id: SessionId,
-        address: Option<IpAddr>,
+        origin: Origin,
     ) -> Result<bool, LogOutError> {
         let ports = self.ports.clone();
         let work = async move {
             let ended = ports.revoke(user_id, session_id).await?;
             if ended {
                 let kind = AuthEventKind::LoggedOut { session_id };
-                let recorded = ports.record(Some(user_id), address, kind).await;
+                let recorded = ports.record(origin, kind).await;
                 recorded.map_err(LogOutError::NotRecorded)?;
             }
             Ok(ended)
@@ -288,21 +283,21 @@ impl SessionService {
     pub async fn log_out_all(
         &self,
         principal: &Principal,
-        address: Option<IpAddr>,
+        origin: Origin,
     ) -> Result<u64, LogOutError> {
         let (ports, user_id) = (self.ports.clone(), principal.user_id);
         let work = async move {
             let sessions = ports.revoke_all(user_id).await?;
             let kind = AuthEventKind::LoggedOutEverywhere { sessions };
-            let recorded = ports.record(Some(user_id), address, kind).await;
+            let recorded = ports.record(origin, kind).await;
             recorded.map_err(LogOutError::NotRecorded)?;
             Ok(sessions)
         };
         self.ports.to_the_end(work).await
     }
 
-    /// Ends a session of any user, as an administrator does (ASVS 7.4.5); `None` stands for the command
-    /// line. `false` when that user has no such session.
+    /// Ends a session of any user, as an administrator does (ASVS 7.4.5); `false` when that user has no
+    /// such session.
     ///
     /// Cancel safe: as [`SessionService::log_out`].
     ///
@@ -313,10 +308,9 @@ impl SessionService {
         &self,
         user_id: UserId,
         session_id: SessionId,
-        actor: Option<&Principal>,
-        address: Option<IpAddr>,
+        origin: Origin,
     ) -> Result<bool, LogOutError> {
-        let (ports, actor) = (self.ports.clone(), actor.map(|actor| actor.user_id));
+        let ports = self.ports.clone();
         let work = async move {
             let ended = ports.revoke(user_id, session_id).await?;
             if ended {
@@ -324,7 +318,7 @@ impl SessionService {
                     user_id,
                     session_id,
                 };
-                let recorded = ports.record(actor, address, kind).await;
+                let recorded = ports.record(origin, kind).await;
                 recorded.map_err(LogOutError::NotRecorded)?;
             }
             Ok(ended)
@@ -339,17 +333,12 @@ impl SessionService {
     /// # Errors
     /// [`LogOutError`].
     #[tracing::instrument(name = "auth.revoke_sessions", skip_all, fields(user.id = %user_id))]
-    pub async fn revoke_all_of(
-        &self,
-        user_id: UserId,
-        actor: Option<&Principal>,
-        address: Option<IpAddr>,
-    ) -> Result<u64, LogOutError> {
-        let (ports, actor) = (self.ports.clone(), actor.map(|actor| actor.user_id));
+    pub async fn revoke_all_of(&self, user_id: UserId, origin: Origin) -> Result<u64, LogOutError> {
+        let ports = self.ports.clone();
         let work = async move {
             let sessions = ports.revoke_all(user_id).await?;
             let kind = AuthEventKind::SessionsRevoked { user_id, sessions };
-            let recorded = ports.record(actor, address, kind).await;
+            let recorded = ports.record(origin, kind).await;
             recorded.map_err(LogOutError::NotRecorded)?;
             Ok(sessions)
         };

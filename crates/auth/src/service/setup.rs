@@ -7,7 +7,6 @@
 //!   before.
 //! - Of several who use a token at once, one becomes the administrator.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use thiserror::Error;
 
 use super::AuthPorts;
 use super::users::{CreateUserError, FirstAdmin, NewUser, UserService};
-use crate::model::{Role, User, Username};
+use crate::model::{Origin, Role, User, Username};
 use crate::ports::{SetupRecord, SetupTokenStore, SetupTokenStoreError, UserRepositoryError};
 
 /// Makes the first administrator.
@@ -125,7 +124,7 @@ impl SetupService {
         username: Username,
         password: SecretString,
         users: &UserService,
-        address: Option<IpAddr>,
+        origin: Origin,
     ) -> Result<User, SetupError> {
         if !self.fits(token).await? {
             return Err(SetupError::Invalid);
@@ -135,7 +134,7 @@ impl SetupService {
             password,
             role: Role::Admin,
         };
-        match users.make_first_admin(new, address).await? {
+        match users.make_first_admin(new, origin).await? {
             FirstAdmin::Created(user) => {
                 // The token is dead already, for there is an administrator; its record is only litter.
                 if let Err(error) = self.tokens.clear().await {

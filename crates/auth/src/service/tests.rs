@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::model::{
-    PasswordHash, PasswordPolicy, Principal, Role, SessionId, TokenId, User, Username,
+    Origin, PasswordHash, PasswordPolicy, Principal, Role, SessionId, TokenId, User, Username,
 };
 use crate::ports::*;
 use crate::{AuthKeys, CsrfTokens, TokenConfig, TokenMinter, TokenVerifier};
@@ -85,7 +85,8 @@ impl Mocks {
     }
 
     fn records(&mut self, kind: AuthEventKind) {
-        let recorded = move |event: &AuthEvent| event.kind == kind && event.address.is_some();
+        let recorded =
+            move |event: &AuthEvent| event.kind == kind && event.origin.address.is_some();
         self.events
             .expect_record()
             .once()
@@ -144,6 +145,10 @@ fn principal() -> Principal {
         token_id: TokenId(Uuid::from_u128(2)),
         expires_at: start(),
     }
+}
+
+fn by() -> Origin {
+    Origin::of(&principal()).at(ADDRESS)
 }
 
 async fn log_in(service: &LoginService, name: &str) -> Result<LoggedIn, LoginError> {
@@ -348,9 +353,9 @@ async fn logout_reports_a_revocation_that_failed() {
         .once()
         .returning(|_| Err(SessionStoreError::Unavailable(down())));
     let service = sessions(mocks.ports());
-    let one = service.log_out(&principal(), Some(ADDRESS)).await;
+    let one = service.log_out(&principal(), by()).await;
     assert!(matches!(one, Err(LogOutError::NotRevoked(_))), "{one:?}");
-    let all = service.log_out_all(&principal(), Some(ADDRESS)).await;
+    let all = service.log_out_all(&principal(), by()).await;
     assert!(matches!(all, Err(LogOutError::NotRevoked(_))), "{all:?}");
 }
 
@@ -364,9 +369,7 @@ async fn logout_tells_a_missing_audit_row_from_a_living_session() {
         .once()
         .returning(|_, _| Ok(true));
     mocks.does_not_record();
-    let ended = sessions(mocks.ports())
-        .log_out(&principal(), Some(ADDRESS))
-        .await;
+    let ended = sessions(mocks.ports()).log_out(&principal(), by()).await;
     assert!(
         matches!(ended, Err(LogOutError::NotRecorded(_))),
         "{ended:?}"
@@ -386,8 +389,8 @@ async fn logging_out_twice_is_no_error_and_one_event() {
         session_id: principal().session_id,
     });
     let service = sessions(mocks.ports());
-    service.log_out(&principal(), Some(ADDRESS)).await.unwrap();
-    service.log_out(&principal(), Some(ADDRESS)).await.unwrap();
+    service.log_out(&principal(), by()).await.unwrap();
+    service.log_out(&principal(), by()).await.unwrap();
 }
 
 /// Records only when told to go on.
@@ -425,7 +428,7 @@ async fn dropping_logout_future_leaves_no_half_state() {
     let tracker = ports.tracker.clone();
     let service = sessions(ports);
     let mut caller = JoinSet::new();
-    caller.spawn(async move { service.log_out(&principal(), None).await });
+    caller.spawn(async move { service.log_out(&principal(), by()).await });
     slow.begun.notified().await;
     caller.shutdown().await;
     assert_eq!(*slow.recorded.lock().unwrap(), []);
@@ -568,7 +571,7 @@ async fn a_user_that_is_created_without_its_audit_row_is_reported() {
         password: SecretString::from("owl kettle 93 fjord"),
         role: Role::Viewer,
     };
-    let made = service.create(new, None).await;
+    let made = service.create(new, by()).await;
     assert!(
         matches!(made, Err(CreateUserError::NotRecorded(_))),
         "{made:?}"
@@ -596,10 +599,52 @@ async fn a_password_change_that_was_not_looked_at_gives_the_attempt_back() {
         SecretString::from("another new one"),
     );
     let answer = service
-        .change_password(&principal(), current, new, ADDRESS)
+        .change_password(&principal(), current, new, &ADDRESS.into())
         .await;
     assert!(
         matches!(answer, Err(ChangePasswordError::Overloaded { .. })),
+        "{answer:?}"
+    );
+}
+
+/// No silent success: the password is another one, and whoever changed it learns that the row is missing.
+#[tokio::test]
+async fn a_password_that_is_changed_without_its_audit_row_is_reported_as_changed() {
+    let mut mocks = Mocks::default();
+    mocks
+        .users
+        .expect_find_by_id()
+        .returning(|_| Ok(Some(ana(Role::Operator))));
+    mocks.reserves();
+    mocks.hasher.expect_verify().returning(|_, _| Ok(true));
+    mocks.settles(Outcome::Succeeded);
+    mocks
+        .hasher
+        .expect_hash()
+        .once()
+        .returning(|_| Ok(PasswordHash::from_stored("new".into())));
+    mocks
+        .users
+        .expect_update()
+        .once()
+        .returning(|_, _| Ok(ana(Role::Operator)));
+    // The session version makes them dead, so that what stays in the store lets nobody in.
+    mocks
+        .sessions
+        .expect_revoke_all()
+        .once()
+        .returning(|_| Err(SessionStoreError::Unavailable(down())));
+    mocks.does_not_record();
+    let service = UserService::new(mocks.ports(), PasswordPolicy::default());
+    let (current, new) = (
+        SecretString::from("current one"),
+        SecretString::from("owl kettle 93 fjord"),
+    );
+    let answer = service
+        .change_password(&principal(), current, new, &ADDRESS.into())
+        .await;
+    assert!(
+        matches!(answer, Err(ChangePasswordError::NotRecorded(_))),
         "{answer:?}"
     );
 }

@@ -4,21 +4,21 @@
 //! - There is no default account; the first admin has the password that the caller gives.
 //! - Another password or role ends all sessions of the user.
 //! - The last admin cannot go.
-//! - `actor` is who does it; `None` stands for the command line on the machine itself.
+//! - What was done, and what was refused by a rule, is in the audit log before the caller is told.
 
-use std::net::IpAddr;
-use std::time::Duration;
+mod errors;
+
+pub use errors::{ChangePasswordError, ChangeUserError, CreateUserError, ManageUserError};
 
 use resync_kernel::{BoxError, Cursor, CursorError, Limit, Page, SecretString, UserId};
-use thiserror::Error;
 
-use super::AuthPorts;
+use super::{AuthPorts, ProvenUser};
 use crate::model::{
-    PasswordPolicy, PasswordPolicyError, Principal, Role, Strength, User, Username,
+    Actor, Client, Origin, PasswordPolicy, Principal, Role, Strength, User, Username,
 };
 use crate::ports::{
-    AccountKey, Attempt, AuthEventKind, AuthEventsError, HasherError, Outcome, ReserveError,
-    UserFilter, UserRepositoryError,
+    AccountChange, AccountKey, AccountRefusal, Attempt, AuthEventKind, HasherError, Outcome,
+    ReserveError, UserFilter, UserRepositoryError, UserUpdate,
 };
 
 /// Creates, changes and deletes users. Whether the caller may is checked before.
@@ -38,6 +38,15 @@ pub struct NewUser {
     pub role: Role,
 }
 
+/// What to change of a user; what is `None` stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct UserChange {
+    /// Another role.
+    pub role: Option<Role>,
+    /// Another password, checked against the policy.
+    pub password: Option<SecretString>,
+}
+
 /// What [`UserService::ensure_first_admin`] found or did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FirstAdmin {
@@ -45,133 +54,6 @@ pub enum FirstAdmin {
     Created(User),
     /// There is an admin; nothing was changed, the given password was not used.
     Exists,
-}
-
-/// Why no user was created.
-#[derive(Debug, Error)]
-pub enum CreateUserError {
-    /// Another user has the name.
-    #[error("the user name is taken")]
-    UsernameTaken,
-    /// The password is not good enough.
-    #[error(transparent)]
-    Password(#[from] PasswordPolicyError),
-    /// Too many passwords are being hashed.
-    #[error("too many passwords are waiting to be hashed")]
-    Overloaded {
-        /// When to try again.
-        retry_after: Duration,
-    },
-    /// The user was created, but the audit log does not have it.
-    #[error("the user was created, but not recorded")]
-    NotRecorded(#[source] AuthEventsError),
-    /// Something needed did not answer.
-    #[error("the user could not be created now")]
-    Unavailable(#[source] BoxError),
-}
-
-/// Why a user was not changed.
-#[derive(Debug, Error)]
-pub enum ManageUserError {
-    /// There is no such user.
-    #[error("there is no such user")]
-    NotFound,
-    /// No admin would be left.
-    #[error("the last admin cannot go")]
-    LastAdmin,
-    /// The cursor is not one that the list gave.
-    #[error(transparent)]
-    Cursor(#[from] CursorError),
-    /// Something needed did not answer; the change may have been made without its audit row.
-    #[error("the user could not be changed now")]
-    Unavailable(#[source] BoxError),
-}
-
-/// Why a password was not changed.
-#[derive(Debug, Error)]
-pub enum ChangePasswordError {
-    /// The current password is another one.
-    #[error("the current password is wrong")]
-    WrongPassword,
-    /// The new password is not good enough.
-    #[error(transparent)]
-    Password(#[from] PasswordPolicyError),
-    /// There is no such user.
-    #[error("there is no such user")]
-    NotFound,
-    /// Too many attempts; the current password was not looked at.
-    #[error("too many attempts")]
-    Locked {
-        /// When the next attempt will be looked at, at the earliest.
-        retry_after: Duration,
-    },
-    /// Too many passwords are being hashed.
-    #[error("too many passwords are waiting to be hashed")]
-    Overloaded {
-        /// When to try again.
-        retry_after: Duration,
-    },
-    /// Something needed did not answer.
-    #[error("the password could not be changed now")]
-    Unavailable(#[from] BoxError),
-}
-
-impl From<HasherError> for CreateUserError {
-    fn from(error: HasherError) -> Self {
-        match error {
-            HasherError::Overloaded { retry_after } => Self::Overloaded { retry_after },
-            other => Self::Unavailable(other.into()),
-        }
-    }
-}
-
-impl From<HasherError> for ChangePasswordError {
-    fn from(error: HasherError) -> Self {
-        match error {
-            HasherError::Overloaded { retry_after } => Self::Overloaded { retry_after },
-            other => Self::Unavailable(other.into()),
-        }
-    }
-}
-
-impl From<UserRepositoryError> for CreateUserError {
-    fn from(error: UserRepositoryError) -> Self {
-        match error {
-            UserRepositoryError::AlreadyExists => Self::UsernameTaken,
-            other => Self::Unavailable(other.into()),
-        }
-    }
-}
-
-impl From<UserRepositoryError> for ManageUserError {
-    fn from(error: UserRepositoryError) -> Self {
-        match error {
-            UserRepositoryError::NotFound => Self::NotFound,
-            UserRepositoryError::LastAdmin => Self::LastAdmin,
-            other => Self::Unavailable(other.into()),
-        }
-    }
-}
-
-impl From<UserRepositoryError> for ChangePasswordError {
-    fn from(error: UserRepositoryError) -> Self {
-        match error {
-            UserRepositoryError::NotFound => Self::NotFound,
-            other => Self::Unavailable(other.into()),
-        }
-    }
-}
-
-impl From<BoxError> for ManageUserError {
-    fn from(error: BoxError) -> Self {
-        Self::Unavailable(error)
-    }
-}
-
-impl From<BoxError> for CreateUserError {
-    fn from(error: BoxError) -> Self {
-        Self::Unavailable(error)
-    }
 }
 
 impl UserService {
@@ -188,22 +70,25 @@ impl UserService {
     /// # Errors
     /// [`CreateUserError`].
     #[tracing::instrument(name = "auth.create_user", skip_all)]
-    pub async fn create(
-        &self,
-        new: NewUser,
-        actor: Option<&Principal>,
-    ) -> Result<User, CreateUserError> {
+    pub async fn create(&self, new: NewUser, origin: Origin) -> Result<User, CreateUserError> {
         let user = self.prepare(new).await?;
-        let (ports, actor) = (self.ports.clone(), actor.map(|principal| principal.user_id));
+        let ports = self.ports.clone();
         let work = async move {
-            ports.users.insert(&user).await?;
-            record_created(&ports, actor, None, &user).await?;
+            let inserted = ports.users.insert(&user).await;
+            if let Err(UserRepositoryError::AlreadyExists) = inserted {
+                let (change, reason) = (AccountChange::Create, AccountRefusal::NameTaken);
+                let recorded = ports.refuse(change, None, reason, origin).await;
+                recorded.map_err(boxed)?;
+                return Err(CreateUserError::UsernameTaken);
+            }
+            inserted?;
+            record_created(&ports, origin, &user).await?;
             Ok(user)
         };
         self.ports.to_the_end(work).await
     }
 
-    /// Creates the first admin, if there is no admin at all.
+    /// Creates the first admin, if there is no admin at all, as the configuration says.
     ///
     /// Cancel safe: as [`UserService::create`]. Of several callers at once, one creates.
     ///
@@ -219,14 +104,15 @@ impl UserService {
             password,
             role: Role::Admin,
         };
-        self.make_first_admin(new, None).await
+        self.make_first_admin(new, Origin::of(Actor::Configuration))
+            .await
     }
 
-    /// As [`UserService::ensure_first_admin`], for somebody at `address`.
+    /// As [`UserService::ensure_first_admin`], for somebody else.
     pub(crate) async fn make_first_admin(
         &self,
         new: NewUser,
-        address: Option<IpAddr>,
+        origin: Origin,
     ) -> Result<FirstAdmin, CreateUserError> {
         if self.ports.users.count_admins().await? > 0 {
             return Ok(FirstAdmin::Exists);
@@ -237,7 +123,7 @@ impl UserService {
             if !ports.users.insert_first_admin(&user).await? {
                 return Ok(FirstAdmin::Exists);
             }
-            record_created(&ports, None, address, &user).await?;
+            record_created(&ports, origin, &user).await?;
             Ok(FirstAdmin::Created(user))
         };
         self.ports.to_the_end(work).await
@@ -313,27 +199,54 @@ impl UserService {
         Ok(Page { items, next })
     }
 
-    /// Gives a user another role and ends its sessions.
-    ///
-    /// Cancel safe: runs to its end.
+    /// The user of that name.
     ///
     /// # Errors
-    /// [`ManageUserError`].
-    pub async fn set_role(
+    /// [`ManageUserError::NotFound`] or [`ManageUserError::Unavailable`].
+    pub async fn named(&self, name: &Username) -> Result<User, ManageUserError> {
+        let found = self.ports.users.find_by_username(name).await?;
+        found.ok_or(ManageUserError::NotFound)
+    }
+
+    /// Gives a user another role, another password or both, all of it or nothing, and ends its sessions.
+    ///
+    /// Cancel safe: nothing is changed before the password is hashed; from then on it runs to its end.
+    ///
+    /// # Errors
+    /// [`ChangeUserError`].
+    #[tracing::instrument(name = "auth.change_user", skip_all, fields(user.id = %id))]
+    pub async fn change(
         &self,
         id: UserId,
-        role: Role,
-        actor: Option<&Principal>,
-    ) -> Result<(), ManageUserError> {
-        let (ports, actor) = (self.ports.clone(), actor.map(|actor| actor.user_id));
+        change: UserChange,
+        origin: Origin,
+    ) -> Result<User, ChangeUserError> {
+        let UserChange { role, password } = change;
+        if role.is_none() && password.is_none() {
+            return Err(ChangeUserError::Nothing);
+        }
+        let password_hash = match password {
+            Some(password) => {
+                let user = self.ports.users.find_by_id(id).await?;
+                let user = user.ok_or(ChangeUserError::NotFound)?;
+                self.policy.check(&password, &[user.username.as_str()])?;
+                Some(self.ports.hasher.hash(&password).await?)
+            }
+            None => None,
+        };
+        let update = UserUpdate {
+            role,
+            password_hash,
+        };
+        let ports = self.ports.clone();
         let work = async move {
-            let changed = ports.users.set_role(id, role).await;
-            ports.memory.forget_user(id);
-            changed?;
-            ports.revoke_all(id).await.map_err(boxed)?;
-            let kind = AuthEventKind::RoleChanged { user_id: id, role };
-            ports.record(actor, None, kind).await.map_err(boxed)?;
-            Ok(())
+            let updated = update_and_record(&ports, id, update, &origin).await;
+            if let Err(ChangeUserError::LastAdmin) = updated {
+                let (change, reason) = (AccountChange::Update, AccountRefusal::LastAdmin);
+                let recorded = ports.refuse(change, Some(id), reason, origin).await;
+                recorded.map_err(boxed)?;
+            }
+            updated
         };
         self.ports.to_the_end(work).await
     }
@@ -344,20 +257,22 @@ impl UserService {
     ///
     /// # Errors
     /// [`ManageUserError`].
-    pub async fn delete(
-        &self,
-        id: UserId,
-        actor: Option<&Principal>,
-    ) -> Result<(), ManageUserError> {
-        let (ports, actor) = (self.ports.clone(), actor.map(|actor| actor.user_id));
+    pub async fn delete(&self, id: UserId, origin: Origin) -> Result<(), ManageUserError> {
+        let ports = self.ports.clone();
         let work = async move {
             let deleted = ports.users.delete(id).await;
             ports.memory.forget_user(id);
+            if let Err(UserRepositoryError::LastAdmin) = deleted {
+                let (change, reason) = (AccountChange::Delete, AccountRefusal::LastAdmin);
+                let recorded = ports.refuse(change, Some(id), reason, origin).await;
+                recorded.map_err(boxed)?;
+                return Err(ManageUserError::LastAdmin);
+            }
             deleted?;
-            ports.revoke_all(id).await.map_err(boxed)?;
+            ports.sweep(id).await;
             let kind = AuthEventKind::UserDeleted { user_id: id };
-            ports.record(actor, None, kind).await.map_err(boxed)?;
-            Ok(())
+            let recorded = ports.record(origin, kind).await;
+            recorded.map_err(ManageUserError::NotRecorded)
         };
         self.ports.to_the_end(work).await
     }
@@ -366,42 +281,41 @@ impl UserService {
     ///
     /// # Errors
     /// [`ManageUserError`].
-    pub async fn unlock(
-        &self,
-        id: UserId,
-        actor: Option<&Principal>,
-    ) -> Result<(), ManageUserError> {
+    pub async fn unlock(&self, id: UserId, origin: Origin) -> Result<(), ManageUserError> {
         let user = self.get(id).await?;
         let account = AccountKey::of(user.username.as_str());
         self.ports.lockout.unlock(account).await.map_err(boxed)?;
         let kind = AuthEventKind::UserUnlocked { user_id: id };
-        self.ports
-            .record(actor.map(|actor| actor.user_id), None, kind)
-            .await
-            .map_err(boxed)?;
-        Ok(())
+        let recorded = self.ports.record(origin, kind).await;
+        recorded.map_err(ManageUserError::NotRecorded)
     }
 
     /// Changes the principal's own password, which takes the current one, and ends all of its sessions.
-    /// A wrong current password counts as a failed login does.
+    /// A wrong current password counts as a failed login does. Who changed it has proven who they are, so
+    /// that [`LoginService::open_for`](super::LoginService::open_for) opens a session in the place of this one.
+    ///
+    /// Cancel safe: an attempt whose password was looked at is recorded; from the change on it runs to its end.
     ///
     /// # Errors
-    /// [`ChangePasswordError`].
+    /// [`ChangePasswordError`]; the password is as before, but for [`ChangePasswordError::NotRecorded`].
     #[tracing::instrument(name = "auth.change_password", skip_all, fields(user.id = %principal.user_id))]
     pub async fn change_password(
         &self,
         principal: &Principal,
         current: SecretString,
         new: SecretString,
-        address: IpAddr,
-    ) -> Result<(), ChangePasswordError> {
+        client: &Client,
+    ) -> Result<ProvenUser, ChangePasswordError> {
+        let origin = client.origin(principal);
         self.policy.check(&new, &[principal.username.as_str()])?;
         let user = self.ports.users.find_by_id(principal.user_id).await?;
         let user = user.ok_or(ChangePasswordError::NotFound)?;
-        let attempt = Attempt::new(user.username.as_str(), address);
+        let attempt = Attempt::new(user.username.as_str(), client.address);
         let reservation = match self.ports.lockout.reserve(attempt).await {
             Ok(reservation) => reservation,
             Err(ReserveError::Locked { retry_after }) => {
+                self.record_attempt(origin, AuthEventKind::LockedOut)
+                    .await?;
                 return Err(ChangePasswordError::Locked { retry_after });
             }
             Err(ReserveError::Store(error)) => return Err(boxed(error).into()),
@@ -417,10 +331,7 @@ impl UserService {
                 let kind = AuthEventKind::LoginFailed {
                     user: Some((user.id, user.username)),
                 };
-                self.ports
-                    .record(None, Some(address), kind)
-                    .await
-                    .map_err(boxed)?;
+                self.record_attempt(origin, kind).await?;
                 return Err(ChangePasswordError::WrongPassword);
             }
             Err(error) => Err(error),
@@ -432,47 +343,50 @@ impl UserService {
             .await
             .map_err(boxed)?;
         outcome?;
-        self.replace_password(user.id, new, Some(principal.user_id), Some(address))
-            .await
-    }
-
-    /// Sets another user's password, as an admin does, and ends that user's sessions.
-    ///
-    /// # Errors
-    /// [`ChangePasswordError`].
-    pub async fn reset_password(
-        &self,
-        id: UserId,
-        new: SecretString,
-        actor: Option<&Principal>,
-    ) -> Result<(), ChangePasswordError> {
-        let user = self.ports.users.find_by_id(id).await?;
-        let user = user.ok_or(ChangePasswordError::NotFound)?;
-        self.policy.check(&new, &[user.username.as_str()])?;
-        let actor = actor.map(|actor| actor.user_id);
-        self.replace_password(id, new, actor, None).await
-    }
-
-    async fn replace_password(
-        &self,
-        id: UserId,
-        new: SecretString,
-        actor: Option<UserId>,
-        address: Option<IpAddr>,
-    ) -> Result<(), ChangePasswordError> {
-        let hash = self.ports.hasher.hash(&new).await?;
-        let ports = self.ports.clone();
+        let update = self.ports.hasher.hash(&new).await?.into();
+        let (ports, id) = (self.ports.clone(), principal.user_id);
         let work = async move {
-            let changed = ports.users.set_password(id, &hash).await;
-            ports.memory.forget_user(id);
-            changed?;
-            ports.revoke_all(id).await.map_err(boxed)?;
-            let kind = AuthEventKind::PasswordChanged { user_id: id };
-            ports.record(actor, address, kind).await.map_err(boxed)?;
-            Ok(())
+            let updated = update_and_record(&ports, id, update, &origin).await;
+            updated.map(ProvenUser).map_err(|error| match error {
+                ChangeUserError::NotFound => ChangePasswordError::NotFound,
+                ChangeUserError::NotRecorded(source) => ChangePasswordError::NotRecorded(source),
+                other => ChangePasswordError::Unavailable(other.into()),
+            })
         };
         self.ports.to_the_end(work).await
     }
+
+    /// Runs to its end: hanging up at the right moment must not keep a guess out of the audit log.
+    async fn record_attempt(
+        &self,
+        origin: Origin,
+        kind: AuthEventKind,
+    ) -> Result<(), ChangePasswordError> {
+        let ports = self.ports.clone();
+        let work = async move { ports.record(origin, kind).await.map_err(boxed) };
+        self.ports.to_the_end(work).await.map_err(Into::into)
+    }
+}
+
+/// Changes a user in one step, which makes its sessions dead, and records what was changed.
+async fn update_and_record(
+    ports: &AuthPorts,
+    id: UserId,
+    update: UserUpdate,
+    origin: &Origin,
+) -> Result<User, ChangeUserError> {
+    let (role, password) = (update.role, update.password_hash.is_some());
+    let updated = ports.users.update(id, update).await;
+    ports.memory.forget_user(id);
+    let user = updated?;
+    ports.sweep(id).await;
+    let role = role.map(|role| AuthEventKind::RoleChanged { user_id: id, role });
+    let password = password.then_some(AuthEventKind::PasswordChanged { user_id: id });
+    for kind in [role, password].into_iter().flatten() {
+        let recorded = ports.record(origin.clone(), kind).await;
+        recorded.map_err(ChangeUserError::NotRecorded)?;
+    }
+    Ok(user)
 }
 
 fn boxed(error: impl Into<BoxError>) -> BoxError {
@@ -481,8 +395,7 @@ fn boxed(error: impl Into<BoxError>) -> BoxError {
 
 async fn record_created(
     ports: &AuthPorts,
-    actor: Option<UserId>,
-    address: Option<IpAddr>,
+    origin: Origin,
     user: &User,
 ) -> Result<(), CreateUserError> {
     let (user_id, username, role) = (user.id, user.username.clone(), user.role);
@@ -492,7 +405,7 @@ async fn record_created(
         role,
     };
     ports
-        .record(actor, address, kind)
+        .record(origin, kind)
         .await
         .map_err(CreateUserError::NotRecorded)
 }

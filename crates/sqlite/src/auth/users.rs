@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use resync_auth::{
-    PasswordHash, Role, User, UserFilter, UserRepository, UserRepositoryError, Username,
+    PasswordHash, Role, User, UserFilter, UserRepository, UserRepositoryError, UserUpdate, Username,
 };
 use resync_kernel::{Limit, UserId};
 use sqlx::SqliteConnection;
@@ -100,18 +100,17 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// Refuses when the user is absent, or is the last admin and is about to be none.
+/// Refuses when the user is absent or the last admin.
 async fn demotable(
     connection: &mut SqliteConnection,
     id: UserId,
-    next: Option<Role>,
 ) -> Result<(), Failed<UserRepositoryError>> {
     let role: Option<String> = sqlx::query_scalar("SELECT role FROM users WHERE id = ?")
         .bind(id.0)
         .fetch_optional(&mut *connection)
         .await?;
     let role = role.ok_or(Failed(UserRepositoryError::NotFound))?;
-    if role == Role::Admin.as_str() && next != Some(Role::Admin) {
+    if role == Role::Admin.as_str() {
         let admins: i64 = sqlx::query_scalar(COUNT_ADMINS)
             .fetch_one(connection)
             .await?;
@@ -222,43 +221,29 @@ impl UserRepository for SqliteUserRepository {
         work.await.map_err(Failed::port)
     }
 
-    async fn set_password(
-        &self,
-        id: UserId,
-        new: &PasswordHash,
-    ) -> Result<(), UserRepositoryError> {
-        let new = new.clone();
+    async fn update(&self, id: UserId, update: UserUpdate) -> Result<User, UserRepositoryError> {
         let work = self.database.write(move |tx| {
             Box::pin(async move {
-                let done = sqlx::query(
-                    "UPDATE users SET password_hash = ?, session_version = session_version + 1
-                     WHERE id = ?",
-                )
-                .bind(new.expose())
-                .bind(id.0)
-                .execute(tx)
-                .await?;
-                if done.rows_affected() == 0 {
-                    return Err(Failed(UserRepositoryError::NotFound));
+                let UserUpdate {
+                    role,
+                    password_hash,
+                } = update;
+                if role.is_some_and(|role| role != Role::Admin) {
+                    demotable(tx, id).await?;
                 }
-                Ok(())
-            })
-        });
-        work.await.map_err(Failed::port)
-    }
-
-    async fn set_role(&self, id: UserId, role: Role) -> Result<(), UserRepositoryError> {
-        let work = self.database.write(move |tx| {
-            Box::pin(async move {
-                demotable(tx, id, Some(role)).await?;
-                sqlx::query(
-                    "UPDATE users SET role = ?, session_version = session_version + 1 WHERE id = ?",
+                let row: Option<Row> = sqlx::query_as(
+                    "UPDATE users SET role = coalesce(?2, role),
+                         password_hash = coalesce(?3, password_hash),
+                         session_version = session_version + 1
+                     WHERE id = ?1 RETURNING *",
                 )
-                .bind(role.as_str())
                 .bind(id.0)
-                .execute(tx)
+                .bind(role.map(Role::as_str))
+                .bind(password_hash.as_ref().map(PasswordHash::expose))
+                .fetch_optional(tx)
                 .await?;
-                Ok::<_, Failed<UserRepositoryError>>(())
+                let user = one(row).map_err(Failed)?;
+                user.ok_or(Failed(UserRepositoryError::NotFound))
             })
         });
         work.await.map_err(Failed::port)
@@ -267,7 +252,7 @@ impl UserRepository for SqliteUserRepository {
     async fn delete(&self, id: UserId) -> Result<(), UserRepositoryError> {
         let work = self.database.write(move |tx| {
             Box::pin(async move {
-                demotable(tx, id, None).await?;
+                demotable(tx, id).await?;
                 for sql in [
                     "DELETE FROM api_keys WHERE user_id = ?",
                     "DELETE FROM users WHERE id = ?",

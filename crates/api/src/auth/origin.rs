@@ -1,0 +1,57 @@
+//! Who does something to an account, for the audit log: person, address and request.
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::header::USER_AGENT;
+use axum::http::request::Parts;
+use resync_auth::{Actor, AgentLabel, Client, Origin, Principal};
+
+use crate::edge::guard::From as Address;
+use crate::edge::request_id::RequestId;
+use crate::problem::Problem;
+use crate::state::App;
+
+/// What the caller does: by whoever is proven, or by nobody where nobody need be.
+#[derive(Debug, Clone)]
+pub(crate) struct By(pub(crate) Origin);
+
+impl FromRequestParts<App> for By {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Address(address) = Address::from_request_parts(parts, app).await?;
+        let actor = parts
+            .extensions
+            .get::<Principal>()
+            .map_or(Actor::Unproven, Actor::from);
+        let origin = Origin::of(actor).at(address);
+        Ok(Self(origin.in_request(request_id(parts))))
+    }
+}
+
+/// From where somebody signs in, and what their client calls itself.
+#[derive(Debug, Clone)]
+pub(crate) struct SignsIn(pub(crate) Client);
+
+impl FromRequestParts<App> for SignsIn {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Address(address) = Address::from_request_parts(parts, app).await?;
+        Ok(Self(Client {
+            address,
+            agent: agent(&parts.headers),
+            request_id: request_id(parts),
+        }))
+    }
+}
+
+fn request_id(parts: &Parts) -> Option<String> {
+    let id = parts.extensions.get::<RequestId>();
+    id.map(|id| id.as_str().to_owned())
+}
+
+fn agent(headers: &HeaderMap) -> Option<AgentLabel> {
+    let text = headers.get(USER_AGENT)?.to_str().ok()?;
+    AgentLabel::of(text)
+}
