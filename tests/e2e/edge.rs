@@ -174,6 +174,7 @@ async fn the_headers_are_those_of_the_security_page() {
         "date",
         "etag",
         "traceparent",
+        "www-authenticate",
         "x-request-id",
     ];
     for (word, paths) in [
