@@ -3,8 +3,11 @@
 //! Every id is a UUID of version 3, derived from a name, so a test may know it beforehand and two
 //! runs of the simulator agree.
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, TimeZone, Utc};
+use std::fmt;
+
+use chrono::{DateTime, Datelike, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 /// Whole seconds since 1970, UTC: the unit of the plan.
@@ -13,9 +16,17 @@ pub(crate) type Secs = i64;
 /// The zone of every agent of the bank.
 pub(crate) const ZONE: Tz = chrono_tz::Europe::Rome;
 
+/// The id of an object; on the wire with hyphens and in lower case.
+pub(crate) type Id = Uuid;
+
 /// The id of the object of `kind` called `name`.
-pub(crate) fn id(kind: &str, name: &str) -> String {
-    Uuid::new_v3(&Uuid::NAMESPACE_URL, format!("{kind}:{name}").as_bytes()).to_string()
+pub(crate) fn id(kind: &str, name: impl fmt::Display) -> Id {
+    Uuid::new_v3(&Uuid::NAMESPACE_URL, format!("{kind}:{name}").as_bytes())
+}
+
+/// The id that a text is in its usual spelling; any other text is nobody's.
+pub(crate) fn parse_id(text: &str) -> Option<Id> {
+    Uuid::try_parse(text).ok().filter(|_| text.len() == 36)
 }
 
 /// The instant `seconds` after the epoch; the epoch itself when out of the calendar.
@@ -23,27 +34,62 @@ pub(crate) fn instant(seconds: Secs) -> DateTime<Utc> {
     Utc.timestamp_opt(seconds, 0).single().unwrap_or_default()
 }
 
-/// `2026-03-02T22:41:07Z`.
-pub(crate) fn iso(seconds: Secs) -> String {
-    instant(seconds).to_rfc3339_opts(SecondsFormat::Secs, true)
+/// An instant as the wire writes it: `2026-03-02T22:41:07Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Iso(pub(crate) Secs);
+
+impl fmt::Display for Iso {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = instant(self.0);
+        let (year, month, day) = (at.year(), at.month(), at.day());
+        let (hour, minute, second) = (at.hour(), at.minute(), at.second());
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
+        )
+    }
 }
 
-/// `PT1H4M12S`; `PT0S` for nothing.
-pub(crate) fn iso_duration(seconds: Secs) -> String {
-    let (h, m, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let part = |n: i64, unit: char| {
-        if n == 0 {
-            String::new()
-        } else {
-            format!("{n}{unit}")
-        }
-    };
-    let text = part(h, 'H') + &part(m, 'M') + &part(s, 'S');
-    if text.is_empty() {
-        "PT0S".to_owned()
-    } else {
-        format!("PT{text}")
+impl Serialize for Iso {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
+}
+
+/// `2026-03-02T22:41:07Z`.
+pub(crate) fn iso(seconds: Secs) -> String {
+    Iso(seconds).to_string()
+}
+
+/// A duration as the wire writes it: `PT1H4M12S`; `PT0S` for nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span(pub(crate) Secs);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            (self.0 / 3600, 'H'),
+            (self.0 / 60 % 60, 'M'),
+            (self.0 % 60, 'S'),
+        ];
+        if self.0 == 0 {
+            return f.write_str("PT0S");
+        }
+        f.write_str("PT")?;
+        let mut parts = parts.iter().filter(|(count, _)| *count != 0);
+        parts.try_for_each(|(count, unit)| write!(f, "{count}{unit}"))
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// `PT1H4M12S`.
+pub(crate) fn iso_duration(seconds: Secs) -> String {
+    Span(seconds).to_string()
 }
 
 /// Seconds of an ISO 8601 duration without years and months; `None` when it is none.
@@ -91,8 +137,14 @@ mod tests {
 
     #[test]
     fn ids_are_uuids_of_version_three() {
-        let id = Uuid::parse_str(&id("job", "FIN_GL_POST")).unwrap();
+        let id = id("job", "FIN_GL_POST");
         assert_eq!(id.get_version_num(), 3);
+        let text = id.to_string();
+        assert_eq!(parse_id(&text), Some(id));
+        assert_eq!(
+            (parse_id("none"), parse_id(&text.replace('-', ""))),
+            (None, None)
+        );
     }
 
     #[test]

@@ -3,9 +3,7 @@
 //! A key is only handed out by the table that holds the row, and rows are never removed, so a key
 //! of a table always finds its row. When the plan is replaced, table and keys go together.
 
-use std::{collections::HashMap, fmt, marker::PhantomData, ops};
-
-use uuid::Uuid;
+use std::{fmt, marker::PhantomData, ops};
 
 /// A key of some [`Table`].
 pub(crate) trait Key: Copy {
@@ -60,46 +58,6 @@ key!(
     ModelKey
 );
 
-/// Values by the id of an object, kept as the number that a UUID is.
-///
-/// An id that is no UUID in its usual spelling is nobody's.
-#[derive(Debug)]
-pub(crate) struct ById<V>(HashMap<u128, V>);
-
-impl<V> Default for ById<V> {
-    fn default() -> Self {
-        Self(HashMap::new())
-    }
-}
-
-impl<V> ById<V> {
-    fn number(id: &str) -> Option<u128> {
-        let id = Uuid::try_parse(id).ok().filter(|_| id.len() == 36);
-        id.map(|id| id.as_u128())
-    }
-
-    pub(crate) fn get(&self, id: &str) -> Option<&V> {
-        Self::number(id).and_then(|number| self.0.get(&number))
-    }
-
-    pub(crate) fn contains_key(&self, id: &str) -> bool {
-        self.get(id).is_some()
-    }
-
-    /// Enters an object of ours: its id is a UUID.
-    pub(crate) fn insert(&mut self, id: impl AsRef<str>, value: V) {
-        if let Some(number) = Self::number(id.as_ref()) {
-            self.0.insert(number, value);
-        }
-    }
-
-    pub(crate) fn remove(&mut self, id: &str) {
-        if let Some(number) = Self::number(id) {
-            self.0.remove(&number);
-        }
-    }
-}
-
 /// Rows in the order they came.
 pub(crate) struct Table<K, T> {
     rows: Vec<T>,
@@ -119,6 +77,11 @@ impl<K: Key, T> Table<K, T> {
         let key = K::new(u32::try_from(self.rows.len()).unwrap_or(u32::MAX));
         self.rows.push(value);
         key
+    }
+
+    /// Gives back the room that no row has taken.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.rows.shrink_to_fit();
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -176,21 +139,5 @@ impl<K: Key, T> FromIterator<T> for Table<K, T> {
 impl<K, T: fmt::Debug> fmt::Debug for Table<K, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.rows.fmt(f)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_finds_its_value_in_its_usual_spelling_alone() {
-        let mut values = ById::default();
-        let id = crate::names::id("job", "FIN_GL_POST");
-        values.insert(&id, 7);
-        assert_eq!(values.get(&id), Some(&7));
-        assert!(!values.contains_key("none") && !values.contains_key(&id.replace('-', "")));
-        values.remove(&id);
-        assert!(!values.contains_key(&id));
     }
 }

@@ -6,7 +6,7 @@
 //!    it is.
 //! 3. Every accepted action stands in the journal with the user and the justification.
 
-use super::{By, Due, Engine, Input, Submission, queue::HIGH};
+use super::{By, Deed, Due, Engine, Input, Object, Submission, queue::HIGH};
 use crate::{
     model::{Answer, Change, LateStart, Status, Waiter},
     names::Secs,
@@ -232,19 +232,19 @@ impl Engine {
         };
         let object = self.object(&command);
         let version = u32::try_from(self.version() & 0xffff_ffff).unwrap_or(0);
-        let wait = self.delay("action", &object, version, low, high);
-        let what = format!("accepted {}", command.name());
-        self.note(object, what, Some(by.clone()));
+        let wait = self.delay("action", &object.to_string(), version, low, high);
+        let deed = Deed::Accepted(command.name());
+        self.note(object, deed, Some(by.clone()));
         if let Command::Submit(submission) = &command {
-            self.pending.insert(submission.id.clone());
+            self.pending.insert(submission.id);
         }
-        self.schedule(self.now() + wait, Due::Command(command, by));
+        self.schedule(self.now() + wait, Due::Command(Box::new((command, by))));
     }
 
-    pub(super) fn object(&self, command: &Command) -> String {
+    pub(super) fn object(&self, command: &Command) -> Object {
         match command.subject() {
-            Subject::Job(job) => return self.plan.jobs[job].path.clone(),
-            Subject::Stream(stream) => return self.plan.streams[stream].path.clone(),
+            Subject::Job(job) => return Object::from(&self.plan.jobs[job]),
+            Subject::Stream(stream) => return Object::from(&self.plan.streams[stream]),
             Subject::Other => {}
         }
         match command {
@@ -252,11 +252,13 @@ impl Engine {
             | Command::Online(station, _)
             | Command::Start(station, _)
             | Command::Limit(station, _)
-            | Command::Fence(station, _) => self.catalogue.stations[*station].path(),
-            Command::Quantity(resource, _) => self.catalogue.resources[*resource].name.clone(),
-            Command::Reply(prompt, _) => self.plan.prompts[*prompt].name.to_string(),
-            Command::Submit(submission) => submission.name.clone(),
-            _ => String::new(),
+            | Command::Fence(station, _) => self.catalogue.stations[*station].path().into(),
+            Command::Quantity(resource, _) => {
+                self.catalogue.resources[*resource].name.as_str().into()
+            }
+            Command::Reply(prompt, _) => (*self.plan.prompts[*prompt].name).into(),
+            Command::Submit(submission) => submission.name.as_str().into(),
+            _ => "".into(),
         }
     }
 
@@ -281,7 +283,7 @@ impl Engine {
                 refuse(format!(
                     "the action {} is not allowed for {} in status {}{flag}",
                     command.name(),
-                    row.path,
+                    row.path(),
                     row.status().text()
                 ))
             }
@@ -491,7 +493,7 @@ impl Engine {
                     Status::Succ | Status::Abend | Status::Fail | Status::Suppr => {}
                     _ if unchecked => continue,
                     status => {
-                        let text = format!("{} behind it is {}", row.path, status.text());
+                        let text = format!("{} behind it is {}", row.path(), status.text());
                         return Err(Refusal(text));
                     }
                 }

@@ -6,7 +6,7 @@
 
 use std::{cmp::Reverse, collections::HashMap};
 
-use super::{By, Command, Due, Engine, Event, Help, Index, RerunDetails};
+use super::{By, Command, Deed, Due, Engine, Event, Help, Index, RerunDetails};
 use crate::{
     dice::Dice,
     model::{Answer, Waiter},
@@ -92,7 +92,7 @@ impl Engine {
                 self.heap.push(Reverse(Event { at, sequence, due }));
             }
         }
-        self.note("plan".to_owned(), format!("run number {run_number}"), None);
+        self.note("plan", Deed::Plan(run_number), None);
         self.open_plan(&moves.jobs);
     }
 
@@ -104,10 +104,10 @@ impl Engine {
             index.enter(key, job);
         }
         for (key, stream) in self.plan.streams.iter() {
-            index.streams.insert(&stream.id, key);
+            index.streams.insert(stream.id, key);
         }
         for (key, prompt) in self.plan.prompts.iter() {
-            index.prompts.insert(&prompt.id, key);
+            index.prompts.insert(prompt.id, key);
         }
         self.index = index;
         self.break_things();
@@ -123,7 +123,7 @@ impl Engine {
         {
             due.extend(job.start.map(|at| (at, Due::JobTime(key))));
             due.extend(job.latest.map(|(at, _)| (at, Due::Latest(key))));
-            let kill = job.deadline.filter(|_| job.model.late_kill);
+            let kill = job.deadline.filter(|_| job.model.special().late_kill);
             due.extend(kill.map(|at| (at, Due::Deadline(key))));
         }
         for (key, file) in self
@@ -235,7 +235,10 @@ impl Engine {
 fn moved(due: Due, moves: &Moves) -> Option<Due> {
     let job = |key| moves.jobs.get(&key).copied();
     Some(match due {
-        Due::Command(command, by) => Due::Command(command.moved(moves)?, by),
+        Due::Command(command) => {
+            let (command, by) = *command;
+            Due::Command(Box::new((command.moved(moves)?, by)))
+        }
         Due::Outage(station, up) => Due::Outage(station, up),
         Due::File(file) => Due::File(*moves.files.get(&file)?),
         Due::Ended(key, run) => Due::Ended(job(key)?, run),

@@ -88,7 +88,8 @@ const RANDOM: f64 = 0.004;
 impl Engine {
     pub(super) fn decide(&mut self, job: JobKey) -> Fate {
         let row = &self.plan.jobs[job];
-        let mut dice = Dice::new(self.seed(), "fate", &row.persistent_id, row.run.number);
+        let id = row.persistent_id.to_string();
+        let mut dice = Dice::new(self.seed(), "fate", &id, row.run.number);
         let full = scaled(row.model.estimated, dice.lognormal(0.18), 2);
         let recovers = self.plan.jobs[job].run.kind == RunKind::Recovery;
         if let Some(outcome) = self.forced(job).filter(|_| !recovers) {
@@ -129,6 +130,7 @@ impl Engine {
         }
         let scripted = row
             .model
+            .special()
             .first_night
             .filter(|_| self.setup.profile.has_failures())
             .filter(|_| self.plan.streams[row.stream].first_night && row.run.number == 1);
@@ -157,16 +159,19 @@ impl Engine {
     }
 
     fn forced(&mut self, job: JobKey) -> Option<Outcome> {
+        if self.scripts.is_empty() {
+            return None;
+        }
         let row = &self.plan.jobs[job];
         let short = format!(
             "{}.{}",
             self.plan.streams[row.stream].model.name, row.model.name
         );
         let names = [
-            row.path.clone(),
+            row.path().to_string(),
             short,
-            row.model.name.clone(),
-            row.id.clone(),
+            row.model.name.to_string(),
+            row.id.to_string(),
         ];
         names
             .iter()

@@ -110,13 +110,9 @@ impl Engine {
         let mut incidents = self.incidents.iter_mut();
         let incident = incidents.find(|incident| strikes(incident, row))?;
         incident.left -= 1;
-        incident.hit.push(row.path.clone());
-        let mut dice = Dice::new(
-            self.setup.seed,
-            "struck",
-            &row.persistent_id,
-            row.run.number,
-        );
+        incident.hit.push(row.path().to_string());
+        let id = row.persistent_id.to_string();
+        let mut dice = Dice::new(self.setup.seed, "struck", &id, row.run.number);
         dice.pick(incident.codes).and_then(|code| find(code))
     }
 
@@ -124,7 +120,7 @@ impl Engine {
     pub(super) fn incidents(&self) -> Value {
         let row = |incident: &Incident| {
             let scope = match &incident.scope {
-                Scope::Station(key) => self.catalogue.stations[*key].path(),
+                Scope::Station(key) => self.catalogue.stations[*key].path().to_owned(),
                 Scope::User(user) => user.clone(),
                 Scope::Folder(folder) => folder.clone(),
             };

@@ -27,7 +27,7 @@ pub(super) fn engine(seed: u64, jobs: usize, start: i64) -> Engine {
 
 pub(super) fn find(engine: &Engine, name: &str) -> JobKey {
     let mut jobs = engine.plan.jobs.iter();
-    jobs.find(|(_, job)| job.model.name == name)
+    jobs.find(|(_, job)| *job.model.name == *name)
         .map(|(key, _)| key)
         .unwrap()
 }
@@ -50,25 +50,25 @@ fn check(engine: &Engine) {
         if status.is_active() {
             *busy.entry(job.model.station).or_default() += 1;
             let blocked = job.links.iter().any(crate::model::Link::blocks);
-            assert!(!blocked, "{} runs with an unmet dependency", job.path);
+            assert!(!blocked, "{} runs with an unmet dependency", job.path());
         }
         let numbers: Vec<u32> = job.runs().map(|run| run.number).collect();
         assert!(
             numbers.is_sorted_by(|a, b| a < b),
             "{}: runs {numbers:?}",
-            job.path
+            job.path()
         );
         assert_eq!(
             job.queued.is_some(),
             status == Status::Ready && !job.canceled,
             "{} {status:?}",
-            job.path
+            job.path()
         );
         assert!(job.run.started.is_none() || job.run.submitted.is_some());
         assert!(
             status != Status::Fail || job.run.code.is_none(),
             "{} FAIL with a code",
-            job.path
+            job.path()
         );
     }
     for status in Status::ALL {
@@ -511,8 +511,8 @@ fn the_day_edge_carries_what_is_unfinished_under_new_ids() {
     let mut engine = engine(42, 2000, 1_772_501_400);
     let post = &engine.plan.jobs[find(&engine, "FIN_GL_POST")];
     let (id, persistent, sched) = (
-        post.id.clone(),
-        post.persistent_id.clone(),
+        post.id,
+        post.persistent_id,
         engine.plan.streams[post.stream].sched,
     );
     let end = engine.plan.end;
@@ -572,7 +572,7 @@ fn a_larger_plan_leaves_the_fate_of_the_smaller_one_alone() {
         let jobs = engine.plan.jobs.rows().iter();
         let ran = jobs.filter_map(|job| {
             job.earlier.is_empty().then_some(())?;
-            Some((job.path.clone(), job.run.fate?.duration))
+            Some((job.path().to_string(), job.run.fate?.duration))
         });
         ran.collect::<HashMap<_, _>>()
     };

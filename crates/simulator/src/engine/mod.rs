@@ -9,6 +9,7 @@ mod action;
 mod edge;
 mod fate;
 mod incident;
+mod journal;
 #[cfg(test)]
 mod laws;
 mod perform;
@@ -21,6 +22,7 @@ mod truth;
 
 pub(crate) use action::{Command, NewNeed, Patch, Refusal, RerunDetails};
 pub use fate::Outcome;
+pub(crate) use journal::{Deed, Entry, Object};
 pub(crate) use queue::Obstacle;
 pub(crate) use submit::{Submission, What};
 
@@ -30,13 +32,15 @@ use std::{
     sync::OnceLock,
 };
 
+use journal::Journal;
+
 use crate::{
     dice::Dice,
     model::{Catalogue, Job, Place, Plan, Status, Waiter},
-    names::{Secs, local_hour},
+    names::{Id, Secs, id, local_hour, parse_id},
     plan::{bank, catalogue, instances},
     profile::Profile,
-    table::{ById, FileKey, JobKey, ModelKey, PromptKey, StationKey, StreamKey, Table},
+    table::{FileKey, JobKey, ModelKey, PromptKey, StationKey, StreamKey, Table},
 };
 
 /// What decides a plan.
@@ -66,7 +70,7 @@ pub(crate) enum Input {
 /// Something due at a time. The order of the kinds is the order at equal times.
 #[derive(Debug, Clone)]
 enum Due {
-    Command(Command, By),
+    Command(Box<(Command, By)>),
     Outage(StationKey, bool),
     File(FileKey),
     Ended(JobKey, u32),
@@ -94,7 +98,7 @@ enum Help {
 impl Due {
     fn rank(&self) -> u8 {
         match self {
-            Self::Command(..) => 0,
+            Self::Command(_) => 0,
             Self::Outage(..) => 1,
             Self::File(_) => 2,
             Self::Ended(..) => 3,
@@ -153,26 +157,13 @@ pub(crate) struct By {
     pub(crate) ticket: Option<String>,
 }
 
-/// A line of the journal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) version: u64,
-    pub(crate) at: Secs,
-    pub(crate) object: String,
-    pub(crate) what: String,
-    pub(crate) by: Option<By>,
-}
-
-/// The journal forgets its oldest lines beyond this.
-const JOURNAL: usize = 50_000;
-
 /// Ids of the current plan.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    pub(crate) jobs: ById<JobKey>,
-    pub(crate) streams: ById<StreamKey>,
-    pub(crate) runs: ById<(JobKey, u32)>,
-    pub(crate) prompts: ById<PromptKey>,
+    pub(crate) jobs: HashMap<Id, JobKey>,
+    pub(crate) streams: HashMap<Id, StreamKey>,
+    pub(crate) runs: HashMap<Id, (JobKey, u32)>,
+    pub(crate) prompts: HashMap<Id, PromptKey>,
     /// Jobs by the status of their latest run, in the plan's order.
     by_status: HashMap<Status, BTreeSet<JobKey>>,
     /// Jobs that have run more than once.
@@ -202,9 +193,9 @@ impl Index {
 
     /// Enters a job that was not there.
     fn enter(&mut self, key: JobKey, job: &Job) {
-        self.jobs.insert(&job.id, key);
+        self.jobs.insert(job.id, key);
         for run in job.runs() {
-            self.runs.insert(&run.id, (key, run.number));
+            self.runs.insert(run.id, (key, run.number));
         }
         self.by_status.entry(job.status()).or_default().insert(key);
         if !job.earlier.is_empty() {
@@ -233,16 +224,16 @@ pub(crate) struct Engine {
     heap: BinaryHeap<Reverse<Event>>,
     queues: Table<StationKey, BTreeSet<Place>>,
     dirty: BTreeSet<StationKey>,
-    journal: VecDeque<Entry>,
+    journal: Journal,
     scripts: HashMap<String, VecDeque<Outcome>>,
     next_job_number: u32,
     inputs: Vec<(Secs, Input)>,
     /// What is broken this night, and what that costs.
     incidents: Vec<incident::Incident>,
     /// Ids of what was submitted and has not come yet.
-    pending: HashSet<String>,
+    pending: HashSet<Id>,
     /// Where each job definition stands, by its id; made when first asked for.
-    definitions: OnceLock<HashMap<String, (ModelKey, usize)>>,
+    definitions: OnceLock<HashMap<Id, (ModelKey, usize)>>,
 }
 
 impl Engine {
@@ -280,7 +271,7 @@ impl Engine {
             heap: BinaryHeap::new(),
             queues,
             dirty: BTreeSet::new(),
-            journal: VecDeque::new(),
+            journal: Journal::default(),
             scripts: HashMap::new(),
             next_job_number: 250_000_000 + u32::try_from(first_number).unwrap_or(0),
             inputs: Vec::new(),
@@ -338,7 +329,7 @@ impl Engine {
     }
 
     /// The stream and the place of the job definition with this id.
-    pub(crate) fn definition(&self, id: &str) -> Option<(ModelKey, usize)> {
+    pub(crate) fn definition(&self, id: Id) -> Option<(ModelKey, usize)> {
         let index = self.definitions.get_or_init(|| {
             let streams = self.catalogue.streams.iter();
             let jobs = streams.flat_map(|(key, stream)| {
@@ -347,7 +338,7 @@ impl Engine {
             });
             jobs.collect()
         });
-        index.get(id).copied()
+        index.get(&id).copied()
     }
 
     /// The same by its key: `/FINDB01#/FIN/EOD/FIN_GL_POST`, or without the workstation.
@@ -355,7 +346,7 @@ impl Engine {
         let path = key.split_once('#').map_or(key, |(_, path)| path);
         let at = path.rfind('/')?;
         let (folder, name) = path.split_at_checked(at + 1)?;
-        self.definition(&crate::names::id("definition", &format!("{folder}{name}")))
+        self.definition(id("definition", format_args!("{folder}{name}")))
     }
 
     /// When the definitions were put in place: 30 days before the first plan.
@@ -384,7 +375,7 @@ impl Engine {
 
     /// The job of this id, path, `STREAM.JOB` or name; the first one in the plan's order.
     pub(crate) fn find_job(&self, name: &str) -> Option<JobKey> {
-        if let Some(key) = self.index.jobs.get(name) {
+        if let Some(key) = parse_id(name).and_then(|id| self.index.jobs.get(&id)) {
             return Some(*key);
         }
         let mut jobs = self.plan.jobs.iter();
@@ -397,9 +388,12 @@ impl Engine {
         let stream = self.plan.streams[job.stream].name();
         let short = || {
             let rest = name.strip_prefix(stream)?.strip_prefix('.')?;
-            Some(rest == job.model.name)
+            Some(*rest == *job.model.name)
         };
-        job.model.name == name || job.id == name || job.path == name || short() == Some(true)
+        *job.model.name == *name
+            || parse_id(name) == Some(job.id)
+            || job.path().is(name)
+            || short() == Some(true)
     }
 
     /// The status of the latest run of a job named as in [`Engine::find_job`].
@@ -480,23 +474,23 @@ impl Engine {
         }));
     }
 
-    fn note(&mut self, object: String, what: String, by: Option<By>) {
+    fn note(&mut self, object: impl Into<Object>, deed: Deed, by: Option<By>) {
         self.version += 1;
-        if self.journal.len() == JOURNAL {
-            self.journal.pop_front();
-        }
-        self.journal.push_back(Entry {
+        self.journal.push(Entry {
             version: self.version,
             at: self.now,
-            object,
-            what,
-            by,
+            object: object.into(),
+            deed,
+            by: by.map(Box::new),
         });
     }
 
     fn happen(&mut self, due: Due) {
         match due {
-            Due::Command(command, by) => self.perform(&command, by),
+            Due::Command(command) => {
+                let (command, by) = *command;
+                self.perform(&command, by);
+            }
             Due::Help(help) => self.help(help),
             Due::Deadline(job) => self.deadline(job),
             Due::Outage(station, up) => self.set_link(station, up, None),

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
-    By, Command, Due, Engine,
+    By, Command, Deed, Due, Engine, Object,
     action::{NewNeed, Patch, RerunDetails},
 };
 use crate::{
@@ -20,15 +20,11 @@ impl Engine {
         let object = self.object(command);
         if let Command::Submit(submission) = command {
             self.submit(submission, &by);
-            self.note(object, "done submit".to_owned(), None);
+            self.note(object, Deed::Done("submit"), None);
             return;
         }
         if self.check(command).is_err() {
-            self.note(
-                object,
-                format!("{} came too late", command.name()),
-                Some(by),
-            );
+            self.note(object, Deed::TooLate(command.name()), Some(by));
             return;
         }
         match command {
@@ -98,7 +94,7 @@ impl Engine {
             Command::Reply(prompt, yes) => self.reply(*prompt, *yes),
             Command::Submit(_) => {}
         }
-        self.note(object, format!("done {}", command.name()), None);
+        self.note(object, Deed::Done(command.name()), None);
     }
 
     fn set_fence(&mut self, station: StationKey, fence: u32) {
@@ -118,8 +114,8 @@ impl Engine {
         }
         let row = &mut self.catalogue.stations[station];
         row.linked = false;
-        let name = row.path();
-        self.note(name, "unlinked".to_owned(), Some(by));
+        let name = Object::from(row.path());
+        self.note(name, Deed::Plain("unlinked"), Some(by));
         self.look_everywhere();
     }
 
@@ -234,21 +230,23 @@ impl Engine {
         let folder = self.plan.streams[stream].model.folder.clone();
         let row = &mut self.plan.jobs[job];
         let old = Arc::clone(&row.model);
-        let own_name = format!("{folder}{}", old.name);
-        row.model = Arc::new(JobModel {
+        let own_name = || format!("{folder}{}", old.name).into();
+        let mut model = JobModel {
             name: old.name.clone(),
             station: old.station,
             critical: old.critical,
             every: old.every,
-            deadline: old.deadline,
             needs: old.needs.clone(),
-            first_night: None,
-            // Made of the other's name, not of this one's.
-            told: Some(other.description().into()),
-            runs: Some(other.script().into()),
-            defined_as: Some(old.defined_as.clone().unwrap_or(own_name)),
             ..other.clone()
-        });
+        };
+        let (was, special) = (old.special(), model.special_mut());
+        special.deadline = was.deadline;
+        special.first_night = None;
+        // Made of the other's name, not of this one's.
+        special.told = Some(other.description().into());
+        special.runs = Some(other.script().into());
+        special.defined_as = Some(was.defined_as.clone().unwrap_or_else(own_name));
+        row.model = model.kept();
     }
 
     fn reply(&mut self, prompt: PromptKey, yes: bool) {
@@ -332,7 +330,7 @@ impl Engine {
                     let (name, text) = (Cow::Owned(name), Cow::Owned(text.clone()));
                     let plan = &mut self.plan;
                     let key = instances::push_prompt(plan, owner, name, text, kind);
-                    let id = self.plan.prompts[key].id.clone();
+                    let id = self.plan.prompts[key].id;
                     self.index.prompts.insert(id, key);
                     Target::Prompt(key)
                 }

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use super::{Due, Engine};
+use super::{Deed, Due, Engine, Object};
 use crate::{
     failure::Ending,
     model::{
@@ -30,13 +30,9 @@ impl Engine {
             return;
         }
         row.run.status = status;
-        let (path, stream) = (row.path.clone(), row.stream);
+        let (object, stream) = (Object::from(&*row), row.stream);
         self.index.change(job, before, status);
-        self.note(
-            path,
-            format!("{} to {}", before.text(), status.text()),
-            None,
-        );
+        self.note(object, Deed::Moved(before, status), None);
         self.refresh(stream);
     }
 
@@ -120,8 +116,8 @@ impl Engine {
             if row.state == Answer::NotAsked {
                 row.state = Answer::Asked;
                 row.asked = Some(now);
-                let name = row.name.to_string();
-                self.note(name, "asked".to_owned(), None);
+                let name = Object::from(&*row.name);
+                self.note(name, Deed::Plain("asked"), None);
             }
         }
     }
@@ -196,7 +192,7 @@ impl Engine {
             && self.catalogue.stations[row.model.station].kind == "X-AGENT"
         {
             // The access method has it before it runs.
-            let id = row.persistent_id.clone();
+            let id = row.persistent_id.to_string();
             let wait = self.delay("access method", &id, number, 5, 60);
             self.set_status(job, Status::Wait);
             self.schedule(now + wait, Due::Started(job, number));
@@ -295,7 +291,7 @@ impl Engine {
         let (name, text) = (Cow::Owned(name), Cow::Owned(text));
         let (plan, kind) = (&mut self.plan, PromptKind::Restart);
         let prompt = push_prompt(plan, Waiter::Job(job), name, text, kind);
-        let id = self.plan.prompts[prompt].id.clone();
+        let id = self.plan.prompts[prompt].id;
         self.index.prompts.insert(id, prompt);
         self.plan.jobs[job].recovery_prompt = Some(prompt);
         self.ask(vec![prompt]);
@@ -305,7 +301,7 @@ impl Engine {
     pub(super) fn deadline(&mut self, job: JobKey) {
         let row = &self.plan.jobs[job];
         let passed = row.deadline.is_some_and(|at| self.now >= at);
-        if passed && row.model.late_kill && row.status().is_active() {
+        if passed && row.model.special().late_kill && row.status().is_active() {
             self.kill(job);
         }
     }
@@ -337,12 +333,12 @@ impl Engine {
     pub(super) fn new_run(&mut self, job: JobKey, kind: RunKind) {
         let row = &mut self.plan.jobs[job];
         let number = row.run.number + 1;
-        let next = new_run(&row.id, number, kind, row.model.station);
+        let next = new_run(row.id, number, kind, row.model.station);
         let ended = std::mem::replace(&mut row.run, next);
         self.index.change(job, ended.status, Status::Hold);
         self.index.reran.insert(job);
         row.earlier.push(ended);
-        self.index.runs.insert(&row.run.id, (job, number));
+        self.index.runs.insert(row.run.id, (job, number));
         if row.earlier.len() > EARLIER {
             let forgotten = row.earlier.remove(0);
             self.index.runs.remove(&forgotten.id);
@@ -357,8 +353,8 @@ impl Engine {
             link.released = false;
             link.satisfied = false;
         }
-        let (path, stream) = (row.path.clone(), row.stream);
-        self.note(path, format!("run {number}, {}", kind.text()), None);
+        let (object, stream) = (Object::from(&*row), row.stream);
+        self.note(object, Deed::Run(number, kind), None);
         self.plan.streams[stream].ended = None;
         self.satisfy_targets(job);
         self.consider(job);
@@ -392,8 +388,8 @@ impl Engine {
         row.canceled = true;
         row.cancel_pending = false;
         row.repeats = false;
-        let (path, stream) = (row.path.clone(), row.stream);
-        self.note(path, "canceled".to_owned(), None);
+        let (object, stream) = (Object::from(&*row), row.stream);
+        self.note(object, Deed::Plain("canceled"), None);
         self.free_successors(job);
         self.refresh(stream);
     }
@@ -408,12 +404,8 @@ impl Engine {
         }
         let before = std::mem::replace(&mut row.status, status);
         row.ended = status.has_ended().then_some(now);
-        let path = row.path.clone();
-        self.note(
-            path,
-            format!("{} to {}", before.text(), status.text()),
-            None,
-        );
+        let object = Object::from(&*row);
+        self.note(object, Deed::StreamMoved(before, status), None);
         if status == StreamStatus::Succ {
             self.free_stream_successors(stream);
         }

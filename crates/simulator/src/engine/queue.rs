@@ -7,7 +7,7 @@
 
 use std::cmp::Reverse;
 
-use super::{Due, Engine};
+use super::{Deed, Due, Engine, Object};
 use crate::{
     dice::Dice,
     failure::Ending,
@@ -147,13 +147,8 @@ impl Engine {
             .failure
             .is_some_and(|kind| kind.ending == Ending::Refused);
         let (low, high) = if refused { (1, 10) } else { (2, 8) };
-        let wait = self.delay(
-            "start",
-            &self.plan.jobs[job].persistent_id,
-            attempt,
-            low,
-            high,
-        );
+        let id = self.plan.jobs[job].persistent_id.to_string();
+        let wait = self.delay("start", &id, attempt, low, high);
         self.set_status(job, Status::Intro);
         self.schedule(self.now + wait, Due::Started(job, attempt));
     }
@@ -166,7 +161,8 @@ impl Engine {
             .filter(|m| self.is_able(*m))
             .collect();
         let row = &self.plan.jobs[job];
-        let mut dice = Dice::new(self.seed(), "member", &row.persistent_id, row.run.number);
+        let id = row.persistent_id.to_string();
+        let mut dice = Dice::new(self.seed(), "member", &id, row.run.number);
         dice.pick(&able).copied().unwrap_or(station)
     }
 
@@ -208,8 +204,11 @@ impl Engine {
         let row = &mut self.catalogue.stations[station];
         row.linked = up;
         row.running = up;
-        let (name, word) = (row.path(), if up { "linked" } else { "unlinked" });
-        self.note(name, word.to_owned(), by);
+        let (name, word) = (
+            Object::from(row.path()),
+            if up { "linked" } else { "unlinked" },
+        );
+        self.note(name, Deed::Plain(word), by);
         self.look_everywhere();
     }
 

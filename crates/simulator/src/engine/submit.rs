@@ -10,7 +10,7 @@ use crate::{
     model::{
         Change, Cycle, Job, JobModel, LateStart, Link, Need, Stream, StreamModel, Target, Waiter,
     },
-    names::{Secs, iso},
+    names::{Id, Secs, iso},
     plan::instances,
     table::{JobKey, ModelKey, StreamKey},
 };
@@ -21,7 +21,7 @@ const JOBS: &str = "JOBS";
 /// Something to be submitted, checked already.
 #[derive(Debug, Clone)]
 pub(crate) struct Submission {
-    pub(crate) id: String,
+    pub(crate) id: Id,
     /// Of the new instance.
     pub(crate) name: String,
     pub(crate) what: What,
@@ -52,24 +52,20 @@ impl PartialEq for Submission {
 impl Eq for Submission {}
 
 impl Engine {
-    fn prefix(&self) -> String {
-        if self.setup.ids_survive {
-            String::new()
-        } else {
-            self.plan.id.clone()
-        }
+    fn prefix(&self) -> Option<Id> {
+        (!self.setup.ids_survive).then_some(self.plan.id)
     }
 
     /// The id that a stream submitted under `name` for `sched` will have.
-    pub(crate) fn id_of_new_stream(&self, model: ModelKey, name: &str, sched: Secs) -> String {
+    pub(crate) fn id_of_new_stream(&self, model: ModelKey, name: &str, sched: Secs) -> Id {
         let model = &self.catalogue.streams[model];
         let station = &self.catalogue.stations[model.station].name;
         let named = format!("/{station}#{}{name}@{}", model.folder, iso(sched));
-        instances::stream_id(&self.prefix(), &named)
+        instances::stream_id(self.prefix(), &named)
     }
 
     /// The id that a job submitted under `name` will have.
-    pub(crate) fn id_of_new_job(&self, name: &str, into: Option<StreamKey>) -> String {
+    pub(crate) fn id_of_new_job(&self, name: &str, into: Option<StreamKey>) -> Id {
         let named = match into.or_else(|| self.jobs_stream()) {
             Some(stream) => {
                 let stream = &self.plan.streams[stream];
@@ -77,14 +73,14 @@ impl Engine {
             }
             None => format!("/{}#/{JOBS}.{name}@{}", self.master(), iso(self.plan.start)),
         };
-        instances::job_id(&self.prefix(), &named)
+        instances::job_id(self.prefix(), &named)
     }
 
     /// Whether an instance with this id is in the plan or about to be.
-    pub(crate) fn is_taken(&self, id: &str) -> bool {
-        self.pending.contains(id)
-            || self.index.jobs.contains_key(id)
-            || self.index.streams.contains_key(id)
+    pub(crate) fn is_taken(&self, id: Id) -> bool {
+        self.pending.contains(&id)
+            || self.index.jobs.contains_key(&id)
+            || self.index.streams.contains_key(&id)
     }
 
     /// A name that no instance has yet: `stem` and a number, 16 characters at most.
@@ -110,7 +106,7 @@ impl Engine {
 
     pub(super) fn submit(&mut self, submission: &Submission, by: &By) {
         self.pending.remove(&submission.id);
-        if self.is_taken(&submission.id) {
+        if self.is_taken(submission.id) {
             return;
         }
         match &submission.what {
@@ -126,7 +122,7 @@ impl Engine {
         let (prefix, sched) = (self.prefix(), submission.sched);
         let plan = &mut self.plan;
         let model_of = Arc::clone(&model);
-        let stream = instances::new_stream(plan, &station, model_of, alias, sched, &prefix);
+        let stream = instances::new_stream(plan, &station, model_of, alias, sched, prefix);
         let stream = Stream {
             model_key: Some(key),
             submitter: Some(by.user.clone()),
@@ -137,14 +133,14 @@ impl Engine {
             orig_priority: submission.priority.unwrap_or(model.priority).max(1),
             ..stream
         };
-        let id = stream.id.clone();
+        let id = stream.id;
         let stream = self.plan.streams.push(stream);
         self.index.streams.insert(id, stream);
         let links = self.own_links(&model.needs, &[], Waiter::Stream(stream));
         self.tie(Waiter::Stream(stream), links);
         let mut jobs = Vec::with_capacity(model.jobs.len());
         for (position, job) in (1..).zip(&model.jobs) {
-            let row = instances::new_job(&self.plan, Arc::clone(job), stream, position, &prefix);
+            let row = instances::new_job(&self.plan, Arc::clone(job), stream, position, prefix);
             // Times of the definition count from the day; a submitted stream starts when told.
             let row = Job {
                 start: None,
@@ -180,7 +176,7 @@ impl Engine {
             .unwrap_or_else(|| self.open_jobs_stream(by));
         let position = u32::try_from(self.plan.streams[stream].jobs.len() + 1).unwrap_or(u32::MAX);
         let prefix = self.prefix();
-        let row = instances::new_job(&self.plan, Arc::clone(model), stream, position, &prefix);
+        let row = instances::new_job(&self.plan, Arc::clone(model), stream, position, prefix);
         let row = Job {
             priority: submission.priority.unwrap_or(model.priority),
             orig_priority: submission.priority.unwrap_or(model.priority).max(1),
@@ -225,13 +221,13 @@ impl Engine {
             jobs: Vec::new(),
         });
         let (start, prefix) = (self.plan.start, self.prefix());
-        let stream = instances::new_stream(&mut self.plan, &name, model, None, start, &prefix);
+        let stream = instances::new_stream(&mut self.plan, &name, model, None, start, prefix);
         let stream = Stream {
             internal_id: JOBS.to_owned(),
             submitter: Some(by.user.clone()),
             ..stream
         };
-        let id = stream.id.clone();
+        let id = stream.id;
         let key = self.plan.streams.push(stream);
         self.index.streams.insert(id, key);
         key
@@ -260,7 +256,7 @@ impl Engine {
         for target in &targets {
             match target {
                 Target::Prompt(key) => {
-                    let id = self.plan.prompts[*key].id.clone();
+                    let id = self.plan.prompts[*key].id;
                     self.index.prompts.insert(id, *key);
                 }
                 Target::File(key) => {

@@ -49,18 +49,21 @@ impl Engine {
         let stuck = self.plan.streams.rows().iter();
         let stuck: Vec<_> = stuck
             .filter(|stream| stream.status == StreamStatus::Stuck)
-            .map(|stream| json!({"id": stream.id, "path": stream.path}))
+            .map(|stream| json!({"id": stream.id, "path": *stream.path}))
             .collect();
         let prompts = self.plan.prompts.rows().iter();
         let prompts: Vec<_> = prompts
             .filter(|prompt| prompt.state == Answer::Asked)
             .map(|prompt| {
                 let (path, id) = match prompt.owner {
-                    Waiter::Job(job) => (&self.plan.jobs[job].path, &self.plan.jobs[job].id),
-                    Waiter::Stream(stream) => (
-                        &self.plan.streams[stream].path,
-                        &self.plan.streams[stream].id,
-                    ),
+                    Waiter::Job(job) => {
+                        let job = &self.plan.jobs[job];
+                        (job.path().to_string(), job.id)
+                    }
+                    Waiter::Stream(stream) => {
+                        let stream = &self.plan.streams[stream];
+                        (stream.path.to_string(), stream.id)
+                    }
                 };
                 json!({"id": prompt.id, "name": prompt.name, "text": prompt.text,
                        "job": path, "jobId": id})
@@ -98,7 +101,7 @@ impl Engine {
         let count = victims.len();
         victims.truncate(500);
         json!({
-            "job": job.path,
+            "job": job.path(),
             "jobId": job.id,
             "runId": job.run.id,
             "status": job.status().text(),
@@ -136,7 +139,7 @@ impl Engine {
         }
         seen.remove(&from);
         seen.into_iter()
-            .map(|key| self.plan.jobs[key].path.clone())
+            .map(|key| self.plan.jobs[key].path().to_string())
             .collect()
     }
 

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use crate::{
-    names::Secs,
+    names::{Id, Secs, id},
     table::{ModelKey, ResourceKey, StationKey},
 };
 
@@ -100,21 +100,18 @@ pub(crate) enum Need {
     Job(ModelKey, usize),
     Stream(ModelKey),
     Resource(ResourceKey, u32),
-    Prompt(&'static str, &'static str),
+    /// Name and question.
+    Prompt(Box<(&'static str, &'static str)>),
     /// A file, and when it comes, in seconds from the plan's start: on the first night, and on
     /// every other one.
-    File(String, Secs, Secs),
+    File(Box<(String, Secs, Secs)>),
 }
 
 /// The definition of a job inside its stream.
 #[derive(Debug, Clone)]
 pub(crate) struct JobModel {
-    pub(crate) name: String,
+    pub(crate) name: Box<str>,
     pub(crate) station: StationKey,
-    /// What is told of it, when that is not made of its name.
-    pub(crate) told: Option<Box<str>>,
-    /// What it runs, when that is not made of its name.
-    pub(crate) runs: Option<Box<str>>,
     pub(crate) user: Cow<'static, str>,
     pub(crate) estimated: Secs,
     /// The highest return code that still counts as success.
@@ -123,6 +120,23 @@ pub(crate) struct JobModel {
     pub(crate) critical: bool,
     pub(crate) confirm: bool,
     pub(crate) every: Option<Secs>,
+    pub(crate) priority: u32,
+    /// How its log looks.
+    pub(crate) log: LogStyle,
+    pub(crate) needs: Vec<Need>,
+    /// Read by [`JobModel::special`].
+    pub(crate) special: Option<Box<Special>>,
+}
+
+/// What few definitions say.
+#[derive(Debug, Clone)]
+pub(crate) struct Special {
+    /// What is told of it, when that is not made of its name.
+    pub(crate) told: Option<Box<str>>,
+    /// What it runs, when that is not made of its name.
+    pub(crate) runs: Option<Box<str>>,
+    /// The definition's folder and name, when the instance has another name.
+    pub(crate) defined_as: Option<Box<str>>,
     /// Seconds from the plan's start.
     pub(crate) at: Option<Secs>,
     pub(crate) deadline: Option<Secs>,
@@ -131,17 +145,64 @@ pub(crate) struct JobModel {
     pub(crate) shortest: Option<Secs>,
     /// Killed when its deadline passes.
     pub(crate) late_kill: bool,
-    pub(crate) priority: u32,
-    /// How its log looks.
-    pub(crate) log: LogStyle,
-    /// The definition's folder and name, when the instance has another name.
-    pub(crate) defined_as: Option<String>,
-    pub(crate) needs: Vec<Need>,
     /// How it fails on the first night, whatever chance says.
     pub(crate) first_night: Option<&'static str>,
 }
 
+/// What most of them say.
+static NOTHING: Special = Special {
+    told: None,
+    runs: None,
+    defined_as: None,
+    at: None,
+    deadline: None,
+    latest: None,
+    longest: None,
+    shortest: None,
+    late_kill: false,
+    first_night: None,
+};
+
 impl JobModel {
+    /// A job that runs so many seconds under this user and says nothing else.
+    pub(crate) fn plain(
+        name: &str,
+        station: StationKey,
+        user: impl Into<Cow<'static, str>>,
+        estimated: Secs,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            station,
+            user: user.into(),
+            estimated,
+            ok_to: 0,
+            recovery: Recovery::Stop,
+            critical: false,
+            confirm: false,
+            every: None,
+            priority: 10,
+            log: LogStyle::Plain,
+            needs: Vec::new(),
+            special: None,
+        }
+    }
+
+    pub(crate) fn special(&self) -> &Special {
+        self.special.as_deref().unwrap_or(&NOTHING)
+    }
+
+    pub(crate) fn special_mut(&mut self) -> &mut Special {
+        self.special
+            .get_or_insert_with(|| Box::new(NOTHING.clone()))
+    }
+
+    /// The definition as the catalogue keeps it, in no more room than it takes.
+    pub(crate) fn kept(mut self) -> Arc<Self> {
+        self.needs.shrink_to_fit();
+        Arc::new(self)
+    }
+
     /// Area and rest of its name, in lower case: `FIN_GL_POST` is `fin` and `gl_post`.
     fn parts(&self) -> (String, String) {
         let (area, verb) = self
@@ -155,21 +216,28 @@ impl JobModel {
     pub(crate) fn description(&self) -> String {
         let (area, verb) = self.parts();
         let made = || format!("{} of area {}", verb.replace('_', " "), area.to_uppercase());
-        self.told.as_deref().map_or_else(made, str::to_owned)
+        self.special()
+            .told
+            .as_deref()
+            .map_or_else(made, str::to_owned)
     }
 
     /// The script or command it runs.
     pub(crate) fn script(&self) -> String {
         let (area, verb) = self.parts();
         let made = || format!("/opt/{area}/bin/{verb}.sh");
-        self.runs.as_deref().map_or_else(made, str::to_owned)
+        self.special()
+            .runs
+            .as_deref()
+            .map_or_else(made, str::to_owned)
     }
 
     /// The id of its definition, which its folder and name determine.
-    pub(crate) fn definition_id(&self, folder: &str) -> String {
-        let named = || format!("{folder}{}", self.name);
-        let name = self.defined_as.clone().unwrap_or_else(named);
-        crate::names::id("definition", &name)
+    pub(crate) fn definition_id(&self, folder: &str) -> Id {
+        match &self.special().defined_as {
+            Some(name) => id("definition", name),
+            None => id("definition", format_args!("{folder}{}", self.name)),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    names::Secs,
+    names::{Id, Secs},
     table::{FileKey, JobKey, PromptKey, ResourceKey, StationKey, StreamKey},
 };
 
@@ -46,7 +46,7 @@ impl Link {
 /// A question that a job waits on.
 #[derive(Debug, Clone)]
 pub(crate) struct Prompt {
-    pub(crate) id: String,
+    pub(crate) id: Id,
     pub(crate) name: Cow<'static, str>,
     pub(crate) text: Cow<'static, str>,
     pub(crate) number: u32,

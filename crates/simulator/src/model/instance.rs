@@ -1,6 +1,8 @@
 //! Jobs and streams of one plan, and their runs.
 
-use std::{cmp::Reverse, sync::Arc};
+use std::{cmp::Reverse, fmt, sync::Arc};
+
+use serde::{Serialize, Serializer};
 
 use super::{
     JobModel, LateStart, Link, LogStyle, Recovery, RunKind, Status, StreamModel, StreamStatus,
@@ -8,7 +10,7 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    names::Secs,
+    names::{Id, Secs},
     table::{JobKey, ModelKey, PromptKey, StationKey, StreamKey},
 };
 
@@ -28,7 +30,7 @@ pub(crate) struct Fate {
 pub(crate) struct Run {
     /// From 1, growing.
     pub(crate) number: u32,
-    pub(crate) id: String,
+    pub(crate) id: Id,
     pub(crate) status: Status,
     pub(crate) kind: RunKind,
     /// The `#J` number, given at launch.
@@ -61,11 +63,11 @@ pub(crate) struct Job {
     pub(crate) stream: StreamKey,
     /// From 1, within the stream.
     pub(crate) position: u32,
-    pub(crate) id: String,
+    pub(crate) id: Id,
     /// Survives the day's edge.
-    pub(crate) persistent_id: String,
-    /// `/FINDB01#/FIN/EOD/FIN_EOD.FIN_GL_POST`.
-    pub(crate) path: String,
+    pub(crate) persistent_id: Id,
+    /// The path of its stream.
+    pub(crate) home: Arc<str>,
     pub(crate) priority: u32,
     pub(crate) orig_priority: u32,
     pub(crate) links: Vec<Link>,
@@ -94,7 +96,42 @@ pub(crate) struct Job {
     pub(crate) run: Run,
 }
 
+/// The path of a job: `/FINDB01#/FIN/EOD/FIN_EOD.FIN_GL_POST`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct JobPath<'a> {
+    home: &'a str,
+    name: &'a str,
+}
+
+impl<'a> JobPath<'a> {
+    pub(crate) fn new(home: &'a str, name: &'a str) -> Self {
+        Self { home, name }
+    }
+
+    /// Whether it reads like this.
+    pub(crate) fn is(self, text: &str) -> bool {
+        let rest = text.strip_prefix(self.home);
+        rest.and_then(|rest| rest.strip_prefix('.')) == Some(self.name)
+    }
+}
+
+impl fmt::Display for JobPath<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.home, self.name)
+    }
+}
+
+impl Serialize for JobPath<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl Job {
+    pub(crate) fn path(&self) -> JobPath<'_> {
+        JobPath::new(&self.home, &self.model.name)
+    }
+
     pub(crate) fn status(&self) -> Status {
         self.run.status
     }
@@ -140,12 +177,12 @@ pub(crate) struct Stream {
     pub(crate) cancel_pending: bool,
     /// All its dependencies were set aside.
     pub(crate) released: bool,
-    pub(crate) id: String,
-    pub(crate) persistent_id: String,
+    pub(crate) id: Id,
+    pub(crate) persistent_id: Id,
     /// Sixteen characters, as the command line shows it.
     pub(crate) internal_id: String,
     /// `/FINDB01#/FIN/EOD/FIN_EOD`.
-    pub(crate) path: String,
+    pub(crate) path: Arc<str>,
     pub(crate) sched: Secs,
     pub(crate) priority: u32,
     pub(crate) orig_priority: u32,

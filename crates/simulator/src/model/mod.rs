@@ -14,21 +14,21 @@ mod status;
 pub(crate) use change::Change;
 pub(crate) use definition::{Cycle, JobModel, LateStart, LogStyle, Need, Recovery, StreamModel};
 pub(crate) use dependency::{Answer, Awaited, Link, Prompt, PromptKind, Target, Waiter};
-pub(crate) use instance::{Fate, Job, Place, Run, Stream};
+pub(crate) use instance::{Fate, Job, JobPath, Place, Run, Stream};
 pub(crate) use place::{Resource, Station};
 pub(crate) use status::{RunKind, Status, StreamStatus};
 
 use std::sync::Arc;
 
 use crate::{
-    names::Secs,
+    names::{Id, Secs},
     table::{FileKey, JobKey, ModelKey, PromptKey, ResourceKey, StationKey, StreamKey, Table},
 };
 
 /// One plan: from start of day to start of day.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) id: String,
+    pub(crate) id: Id,
     pub(crate) run_number: u32,
     pub(crate) start: Secs,
     pub(crate) end: Secs,

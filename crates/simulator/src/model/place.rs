@@ -1,11 +1,16 @@
 //! Where jobs run, and what they share there.
 
-use crate::table::{JobKey, StationKey};
+use crate::{
+    names::{Id, id},
+    table::{JobKey, StationKey},
+};
 
 /// A workstation and its state.
 #[derive(Debug, Clone)]
 pub(crate) struct Station {
     pub(crate) name: String,
+    path: String,
+    id: Id,
     pub(crate) kind: &'static str,
     pub(crate) os: &'static str,
     pub(crate) limit: u32,
@@ -19,17 +24,34 @@ pub(crate) struct Station {
 }
 
 impl Station {
+    /// A station that is up and does nothing yet.
+    pub(crate) fn new(name: &str, kind: &'static str, os: &'static str, limit: u32) -> Self {
+        Self {
+            name: name.to_owned(),
+            path: format!("/{name}"),
+            id: id("workstation", name),
+            kind,
+            os,
+            limit,
+            fence: 0,
+            linked: true,
+            running: true,
+            members: Vec::new(),
+            busy: 0,
+        }
+    }
+
     pub(crate) fn is_master(&self) -> bool {
         self.kind == "MANAGER" && self.name == "MDM"
     }
 
     /// Absolute path, as the wire names it.
-    pub(crate) fn path(&self) -> String {
-        format!("/{}", self.name)
+    pub(crate) fn path(&self) -> &str {
+        &self.path
     }
 
-    pub(crate) fn id(&self) -> String {
-        crate::names::id("workstation", &self.name)
+    pub(crate) fn id(&self) -> Id {
+        self.id
     }
 }
 

@@ -4,12 +4,12 @@
 //! streams fill up to exactly the number of jobs asked for. A plan smaller than the named streams
 //! holds the first of them, whole, and fewer numbered ones.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use super::{core, fill};
 use crate::{
     dice::Dice,
-    model::{Catalogue, JobModel, LogStyle, Need, Recovery, Resource, Station},
+    model::{Catalogue, JobModel, Need, Resource, Station},
     names::Secs,
     table::{ResourceKey, StationKey, Table},
 };
@@ -71,11 +71,11 @@ pub(super) fn catalogue(seed: u64, jobs: usize) -> Catalogue {
         ("SAPXA1", "X-AGENT", "OTHER", 8),
     ];
     for (name, kind, os, limit) in named.into_iter().take(more) {
-        agents.push(stations.push(station(name, kind, os, limit)));
+        agents.push(stations.push(Station::new(name, kind, os, limit)));
     }
     for number in 1..=more.saturating_sub(named.len()) {
         let name = format!("AGT{number:03}");
-        agents.push(stations.push(station(&name, "AGENT", "LINUX", 14)));
+        agents.push(stations.push(Station::new(&name, "AGENT", "LINUX", 14)));
     }
     let mut streams = Table::new();
     let mut total = 0;
@@ -94,26 +94,12 @@ pub(super) fn catalogue(seed: u64, jobs: usize) -> Catalogue {
     }
 }
 
-pub(super) fn station(name: &str, kind: &'static str, os: &'static str, limit: u32) -> Station {
-    Station {
-        name: name.to_owned(),
-        kind,
-        os,
-        limit,
-        fence: 0,
-        linked: true,
-        running: true,
-        members: Vec::new(),
-        busy: 0,
-    }
-}
-
 fn places(
     stations: &mut Table<StationKey, Station>,
     resources: &mut Table<ResourceKey, Resource>,
     scale: u32,
 ) -> Places {
-    let mut add = |name, kind, os, limit| stations.push(station(name, kind, os, limit));
+    let mut add = |name, kind, os, limit| stations.push(Station::new(name, kind, os, limit));
     let mdm = add("MDM", "MANAGER", "LINUX", 20);
     let _backup = add("BKM", "FTA", "LINUX", 20);
     let _broker = add("MDM_DWB", "WORKLOAD_BROKER", "OTHER", 200);
@@ -169,30 +155,7 @@ pub(crate) fn job(name: &str, station: StationKey, minutes: i64) -> JobModel {
         "crm" => "crmsync",
         _ => "finbatch",
     };
-    JobModel {
-        name: name.to_owned(),
-        station,
-        told: None,
-        runs: None,
-        user: Cow::Borrowed(user),
-        estimated: minutes * 60,
-        ok_to: 0,
-        recovery: Recovery::Stop,
-        critical: false,
-        confirm: false,
-        every: None,
-        at: None,
-        deadline: None,
-        latest: None,
-        longest: None,
-        shortest: None,
-        late_kill: false,
-        priority: 10,
-        log: LogStyle::Plain,
-        defined_as: None,
-        needs: Vec::new(),
-        first_night: None,
-    }
+    JobModel::plain(name, station, user, minutes * 60)
 }
 
 impl JobModel {
@@ -209,23 +172,23 @@ impl JobModel {
     }
 
     pub(super) fn at(mut self, at: Secs) -> Self {
-        self.at = Some(at);
+        self.special_mut().at = Some(at);
         self
     }
 
     pub(super) fn fails_first_night(mut self, code: &'static str) -> Self {
-        self.first_night = Some(code);
+        self.special_mut().first_night = Some(code);
         self
     }
 
     pub(super) fn about(mut self, description: &str) -> Self {
-        self.told = Some(description.into());
+        self.special_mut().told = Some(description.into());
         self
     }
 
     pub(super) fn critical(mut self, deadline: Secs) -> Self {
         self.critical = true;
-        self.deadline = Some(deadline);
+        self.special_mut().deadline = Some(deadline);
         self
     }
 }

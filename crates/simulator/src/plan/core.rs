@@ -9,7 +9,6 @@ use crate::{
     names::Secs,
     table::{Key, ModelKey, StationKey},
 };
-use std::sync::Arc;
 
 /// Where `FIN_EOD` and its last but one job stand; the fill waits for them.
 pub(super) const FIN_EOD: u32 = 0;
@@ -34,7 +33,7 @@ impl Shape {
             priority: self.priority,
             limit: None,
             needs: Vec::new(),
-            jobs: jobs.into_iter().map(Arc::new).collect(),
+            jobs: jobs.into_iter().map(JobModel::kept).collect(),
         }
     }
 }
@@ -116,9 +115,9 @@ fn fin_eod(p: &Places) -> StreamModel {
 fn card_clear(p: &Places) -> StreamModel {
     let file = "/mft/in/CLEARING_%D.dat".to_owned();
     // On the first night the file comes 37 minutes late.
-    let file = Need::File(file, at(20, 22), at(19, 41));
+    let file = Need::File(Box::new((file, at(20, 22), at(19, 41))));
     let mut receive = job("CARD_RECV_CLEARING", p.mft, 4).needs(file);
-    receive.deadline = Some(at(19, 45));
+    receive.special_mut().deadline = Some(at(19, 45));
     shape("CARD_CLEAR", "/CARD/", p.mft, at(19, 30), 40).with(vec![
         receive.about("Take in the scheme's clearing file"),
         job("CARD_VALIDATE", p.mft, 7).after(&[0]),
@@ -132,7 +131,7 @@ fn card_clear(p: &Places) -> StreamModel {
 
 fn pay_monthly(p: &Places) -> StreamModel {
     let pay = p.pay;
-    let question = Need::Prompt("PAY_TOTALS_OK", "Payroll totals checked?");
+    let question = Need::Prompt(Box::new(("PAY_TOTALS_OK", "Payroll totals checked?")));
     let mut send = job("PAY_SEND_SEPA", p.mft, 5)
         .after(&[6])
         .critical(at(4, 0));
@@ -243,7 +242,7 @@ fn backups(p: &Places) -> Vec<StreamModel> {
         |(stream, name, minutes, fails): (&'static str, &str, i64, Option<&'static str>)| {
             let mut backup = job(name, p.bkp, minutes).needs(Need::Resource(p.tape, 1));
             backup.ok_to = 4;
-            backup.first_night = fails;
+            backup.special_mut().first_night = fails;
             let verify = job(&name.replacen("BKP_", "BKP_VERIFY_", 1), p.bkp, 12).after(&[0]);
             shape(stream, "/INF/BKP/", p.bkp, at(23, 30), 15).with(vec![backup, verify])
         };
@@ -256,7 +255,7 @@ fn housekeeping(p: &Places) -> Vec<StreamModel> {
         .into_iter()
         .map(|(folder, station)| {
             let mut purge = job("HK_PURGE_ARCHIVE", station, 15).after(&[1]);
-            purge.latest = Some((at(23, 0), LateStart::DoNotRun));
+            purge.special_mut().latest = Some((at(23, 0), LateStart::DoNotRun));
             shape("HK_DAILY", folder, station, at(18, 0), 10).with(vec![
                 job("HK_CLEAN_WORK", station, 6).about("Empty the work areas"),
                 job("HK_ROTATE_LOGS", station, 4).after(&[0]),
@@ -268,9 +267,12 @@ fn housekeeping(p: &Places) -> Vec<StreamModel> {
 }
 
 fn risk_limits(p: &Places) -> StreamModel {
-    let question = Need::Prompt("RISK_LIMITS_OK", "Risk limits of the day approved?");
+    let question = Need::Prompt(Box::new((
+        "RISK_LIMITS_OK",
+        "Risk limits of the day approved?",
+    )));
     let mut stress = job("RISK_STRESS", p.etl1, 220).after(&[0]);
-    stress.longest = Some(180 * 60);
+    stress.special_mut().longest = Some(180 * 60);
     shape("RISK_NIGHT", "/RISK/", p.etl1, at(23, 45), 25).with(vec![
         job("RISK_LOAD_POSITIONS", p.etl1, 18),
         stress.about("Stress scenarios, the longest job of the night"),

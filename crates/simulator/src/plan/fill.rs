@@ -138,7 +138,7 @@ fn stream(
         last: 0,
     };
     model.jobs = (0..size)
-        .map(|place| Arc::new(shape.job(place, size)))
+        .map(|place| shape.job(place, size).kept())
         .collect();
     model
 }
@@ -225,14 +225,14 @@ impl Shape<'_> {
         if self.dice.chance(0.02) {
             let path = format!("/mft/in/{}_B{:04}_%D.csv", self.area, self.number);
             let from = self.at + self.dice.between(-60, 40) * 60;
-            model.needs.push(Need::File(path, from, from));
+            model.needs.push(Need::File(Box::new((path, from, from))));
         }
     }
 
     fn options(&mut self, model: &mut JobModel, place: usize, size: usize) {
         if self.dice.chance(0.02) {
             model.critical = true;
-            model.deadline = Some(self.at + model.estimated + 4 * 3600);
+            model.special_mut().deadline = Some(self.at + model.estimated + 4 * 3600);
         }
         if self.dice.chance(0.04) && place + 1 == size {
             model.every = Some(*self.dice.pick(&[15, 20, 30, 60]).unwrap_or(&30) * 60);
@@ -243,9 +243,10 @@ impl Shape<'_> {
             model.priority = 0;
         }
         if self.dice.chance(0.0015) {
-            model
-                .needs
-                .push(Need::Prompt("CHECKED_BY_HAND", "Input checked by hand?"));
+            model.needs.push(Need::Prompt(Box::new((
+                "CHECKED_BY_HAND",
+                "Input checked by hand?",
+            ))));
         }
         if self.dice.chance(0.05) {
             model.recovery = Recovery::Rerun {
@@ -266,7 +267,7 @@ impl Shape<'_> {
                 .pick(&actions)
                 .copied()
                 .unwrap_or(LateStart::Continue);
-            model.latest = Some((self.at + 5 * 3600, action));
+            model.special_mut().latest = Some((self.at + 5 * 3600, action));
         }
     }
 }

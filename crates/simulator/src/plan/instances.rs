@@ -11,10 +11,10 @@ use chrono::Datelike;
 
 use crate::{
     model::{
-        Answer, Awaited, Catalogue, Cycle, Job, JobModel, Link, Need, Plan, Prompt, PromptKind,
-        Run, RunKind, Status, Stream, StreamModel, StreamStatus, Target, Waiter,
+        Answer, Awaited, Catalogue, Cycle, Job, JobModel, JobPath, Link, Need, Plan, Prompt,
+        PromptKind, Run, RunKind, Status, Stream, StreamModel, StreamStatus, Target, Waiter,
     },
-    names::{Secs, id, iso, local},
+    names::{Id, Secs, id, iso, local},
     table::{JobKey, ModelKey, PromptKey, StationKey, StreamKey, Table},
 };
 
@@ -43,7 +43,7 @@ pub(crate) fn build(
     ids_survive: bool,
 ) -> (Plan, Moves) {
     let plan = Plan {
-        id: id("plan", &format!("{run_number}@{}", iso(start))),
+        id: id("plan", format_args!("{run_number}@{}", iso(start))),
         run_number,
         start,
         end,
@@ -65,8 +65,7 @@ pub(crate) fn build(
             builder.instantiate(model);
         }
     }
-    builder.waiters();
-    (builder.plan, moves)
+    (builder.finish(), moves)
 }
 
 struct Builder<'a> {
@@ -94,8 +93,8 @@ impl Builder<'_> {
     }
 
     /// What ids of instances begin with.
-    fn of_plan(&self) -> &str {
-        if self.ids_survive { "" } else { &self.plan.id }
+    fn of_plan(&self) -> Option<Id> {
+        (!self.ids_survive).then_some(self.plan.id)
     }
 
     fn instantiate(&mut self, key: ModelKey) {
@@ -126,15 +125,15 @@ impl Builder<'_> {
 
     fn push_stream(&mut self, model: Arc<StreamModel>, sched: Secs, carried: u32) -> StreamKey {
         let station = &self.catalogue.stations[model.station].name;
-        let prefix = self.of_plan().to_owned();
-        let mut stream = new_stream(&mut self.plan, station, model, None, sched, &prefix);
+        let prefix = self.of_plan();
+        let mut stream = new_stream(&mut self.plan, station, model, None, sched, prefix);
         stream.carried = carried;
         self.plan.streams.push(stream)
     }
 
     fn push_job(&mut self, model: Arc<JobModel>, stream: StreamKey, position: u32) -> JobKey {
-        let prefix = self.of_plan().to_owned();
-        let job = new_job(&self.plan, model, stream, position, &prefix);
+        let prefix = self.of_plan();
+        let job = new_job(&self.plan, model, stream, position, prefix);
         self.plan.jobs.push(job)
     }
 
@@ -172,18 +171,18 @@ impl Builder<'_> {
                 let fresh = &mut self.plan.jobs[here];
                 let mut next = row.clone();
                 next.stream = new;
-                next.id = std::mem::take(&mut fresh.id);
+                next.id = fresh.id;
                 next.queued = None;
                 next.waiters = Vec::new();
                 for run in next.earlier.iter_mut().chain([&mut next.run]) {
-                    run.id = run_id(&next.id, run.number);
+                    run.id = run_id(next.id, run.number);
                 }
                 *fresh = next;
                 jobs.push(here);
             }
             let fresh = &mut self.plan.streams[new];
             let kept = Stream {
-                id: std::mem::take(&mut fresh.id),
+                id: fresh.id,
                 internal_id: std::mem::take(&mut fresh.internal_id),
                 carried: fresh.carried,
                 waiters: Vec::new(),
@@ -275,6 +274,20 @@ impl Builder<'_> {
             }
         }
     }
+
+    /// The plan, in no more room than it takes.
+    fn finish(mut self) -> Plan {
+        self.waiters();
+        self.plan.jobs.shrink_to_fit();
+        self.plan.streams.shrink_to_fit();
+        for job in self.plan.jobs.rows_mut() {
+            job.waiters.shrink_to_fit();
+        }
+        for stream in self.plan.streams.rows_mut() {
+            stream.waiters.shrink_to_fit();
+        }
+        self.plan
+    }
 }
 
 impl Link {
@@ -293,6 +306,7 @@ fn numbered(mut links: Vec<Link>) -> Vec<Link> {
     for (number, link) in (1..).zip(&mut links) {
         link.number = number;
     }
+    links.shrink_to_fit();
     links
 }
 
@@ -303,10 +317,10 @@ pub(crate) fn new_stream(
     model: Arc<StreamModel>,
     alias: Option<String>,
     sched: Secs,
-    prefix: &str,
+    prefix: Option<Id>,
 ) -> Stream {
     let name = alias.as_deref().unwrap_or(&model.name);
-    let path = format!("/{station}#{}{name}", model.folder);
+    let path: Arc<str> = format!("/{station}#{}{name}", model.folder).into();
     let named = format!("{path}@{}", iso(sched));
     let counter = u64::from(plan.run_number) * 7919 + plan.streams.len() as u64;
     Stream {
@@ -339,13 +353,20 @@ pub(crate) fn new_stream(
 }
 
 /// The id of a stream's instance: of `path@schedTime` in its plan.
-pub(crate) fn stream_id(prefix: &str, named: &str) -> String {
-    id("stream", &format!("{prefix}{named}"))
+pub(crate) fn stream_id(prefix: Option<Id>, named: &str) -> Id {
+    of_plan("stream", prefix, named)
 }
 
 /// The id of a job's instance: of `path@schedTime` in its plan.
-pub(crate) fn job_id(prefix: &str, named: &str) -> String {
-    id("job", &format!("{prefix}{named}"))
+pub(crate) fn job_id(prefix: Option<Id>, named: &str) -> Id {
+    of_plan("job", prefix, named)
+}
+
+fn of_plan(kind: &str, prefix: Option<Id>, named: &str) -> Id {
+    match prefix {
+        Some(plan) => id(kind, format_args!("{plan}{named}")),
+        None => id(kind, named),
+    }
 }
 
 /// A further instance of a job, not yet in the plan.
@@ -354,18 +375,18 @@ pub(crate) fn new_job(
     model: Arc<JobModel>,
     stream: StreamKey,
     position: u32,
-    prefix: &str,
+    prefix: Option<Id>,
 ) -> Job {
     let parent = &plan.streams[stream];
-    let path = format!("{}.{}", parent.path, model.name);
+    let path = JobPath::new(&parent.path, &model.name);
     let named = format!("{path}@{}", iso(parent.sched));
     let id_of_job = job_id(prefix, &named);
-    let day = plan.start;
+    let (day, special) = (plan.start, model.special());
     Job {
         stream,
         position,
         persistent_id: id("job", &named),
-        path,
+        home: Arc::clone(&parent.path),
         priority: model.priority,
         orig_priority: if model.priority == 0 {
             10
@@ -374,9 +395,9 @@ pub(crate) fn new_job(
         },
         links: Vec::new(),
         waiters: Vec::new(),
-        start: model.at.map(|at| day + at),
-        deadline: model.deadline.map(|at| day + at),
-        latest: model.latest.map(|(at, action)| (day + at, action)),
+        start: special.at.map(|at| day + at),
+        deadline: special.deadline.map(|at| day + at),
+        latest: special.latest.map(|(at, action)| (day + at, action)),
         canceled: false,
         cancel_pending: false,
         until_gone: false,
@@ -388,7 +409,7 @@ pub(crate) fn new_job(
         waived: false,
         queued: None,
         earlier: Vec::new(),
-        run: new_run(&id_of_job, 1, RunKind::Regular, model.station),
+        run: new_run(id_of_job, 1, RunKind::Regular, model.station),
         id: id_of_job,
         model,
     }
@@ -407,12 +428,14 @@ pub(crate) fn own_target(
     };
     match need {
         Need::Resource(resource, quantity) => Some(Target::Resource(*resource, *quantity)),
-        Need::Prompt(name, text) => {
-            let (name, text) = (Cow::Borrowed(*name), Cow::Borrowed(*text));
+        Need::Prompt(question) => {
+            let (name, text) = **question;
+            let (name, text) = (Cow::Borrowed(name), Cow::Borrowed(text));
             let key = push_prompt(plan, owner, name, text, PromptKind::Predefined);
             Some(Target::Prompt(key))
         }
-        Need::File(path, first, later) => {
+        Need::File(file) => {
+            let (path, first, later) = &**file;
             let day = local(plan.start).format("%Y%m%d").to_string();
             let from = if first_night { *first } else { *later };
             Some(Target::File(plan.files.push(Awaited {
@@ -449,21 +472,21 @@ pub(crate) fn push_prompt(
     plan.prompts.push(prompt)
 }
 
-fn prompt_id(plan: &Plan, owner: Waiter, name: &str) -> String {
+fn prompt_id(plan: &Plan, owner: Waiter, name: &str) -> Id {
     let owner = match owner {
-        Waiter::Job(job) => &plan.jobs[job].id,
-        Waiter::Stream(stream) => &plan.streams[stream].id,
+        Waiter::Job(job) => plan.jobs[job].id,
+        Waiter::Stream(stream) => plan.streams[stream].id,
     };
-    id("prompt", &format!("{owner}{name}"))
+    id("prompt", format_args!("{owner}{name}"))
 }
 
 /// The id of a run, which its job and number determine.
-pub(crate) fn run_id(job: &str, number: u32) -> String {
-    id("run", &format!("{job}#{number}"))
+pub(crate) fn run_id(job: Id, number: u32) -> Id {
+    id("run", format_args!("{job}#{number}"))
 }
 
 /// A run that has not been launched.
-pub(crate) fn new_run(job: &str, number: u32, kind: RunKind, station: StationKey) -> Run {
+pub(crate) fn new_run(job: Id, number: u32, kind: RunKind, station: StationKey) -> Run {
     Run {
         number,
         id: run_id(job, number),

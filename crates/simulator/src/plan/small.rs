@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use super::{
-    bank::{Places, at, job, station},
+    bank::{Places, at, job},
     fill,
 };
 use crate::{
-    model::{Catalogue, Cycle, JobModel, Need, Recovery, Resource, StreamModel},
+    model::{Catalogue, Cycle, JobModel, Need, Recovery, Resource, Station, StreamModel},
     names::Secs,
     table::{StationKey, Table},
 };
@@ -19,7 +19,7 @@ use crate::{
 pub(super) fn catalogue(seed: u64, jobs: usize) -> Catalogue {
     let mut stations = Table::new();
     let mut resources = Table::new();
-    let mut add = |name, kind, os, limit| stations.push(station(name, kind, os, limit));
+    let mut add = |name, kind, os, limit| stations.push(Station::new(name, kind, os, limit));
     let mdm = add("MDM", "MANAGER", "LINUX", 10);
     let app = add("APP01", "AGENT", "LINUX", 6);
     let db = add("DB01", "AGENT", "LINUX", 6);
@@ -85,7 +85,7 @@ fn stream(
         priority: 10,
         limit: None,
         needs: Vec::new(),
-        jobs: jobs.into_iter().map(Arc::new).collect(),
+        jobs: jobs.into_iter().map(JobModel::kept).collect(),
     }
 }
 

@@ -224,8 +224,8 @@ pub(crate) fn journal(world: &World) -> Value {
             json!({"user": by.user, "category": by.category, "description": by.description,
                    "ticket": by.ticket})
         });
-        json!({"version": entry.version, "at": iso(entry.at), "object": entry.object,
-               "what": entry.what, "by": by})
+        json!({"version": entry.version, "at": iso(entry.at), "object": entry.object.to_string(),
+               "what": entry.deed.to_string(), "by": by})
     };
     json!({"entries": world.engine.journal().map(entry).collect::<Vec<_>>()})
 }

@@ -11,7 +11,7 @@ use super::{Answer, Request, bad, places, read, view};
 use crate::{
     engine::{Engine, NewNeed, Patch, RerunDetails},
     model::{Change, LateStart, Waiter},
-    names::Secs,
+    names::{Secs, parse_id},
     table::JobKey,
 };
 
@@ -98,6 +98,7 @@ pub(super) fn needs(
                 Ok(NewNeed::On(Waiter::Stream(stream)))
             }
             "RESOURCE" => {
+                let wanted = row.id.as_deref().and_then(parse_id);
                 let mut keys = engine.catalogue.resources.keys();
                 let found = keys.find(|key| {
                     let resource = &engine.catalogue.resources[*key];
@@ -108,7 +109,7 @@ pub(super) fn needs(
                             .as_ref()
                             .is_none_or(|wanted| *wanted == station)
                         && row.folder.as_deref().is_none_or(|folder| folder == "/")
-                        || row.id.as_deref() == Some(&places::resource_id(engine, *key))
+                        || wanted == Some(places::resource_id(engine, *key))
                 });
                 let key = found.ok_or_else(|| unknown("resource"))?;
                 Ok(NewNeed::Resource(
@@ -145,15 +146,16 @@ pub(super) fn known_needs(
         return Err(bad("dependencies are required"));
     }
     let owner_id = match owner {
-        Waiter::Job(job) => &engine.plan.jobs[job].id,
-        Waiter::Stream(stream) => &engine.plan.streams[stream].id,
+        Waiter::Job(job) => engine.plan.jobs[job].id,
+        Waiter::Stream(stream) => engine.plan.streams[stream].id,
     };
     let links = engine.links(owner);
     let number = |row: &Dependency| {
         let wanted = row.id.as_deref().unwrap_or_default();
+        let id = parse_id(wanted);
         let link = links
             .iter()
-            .find(|link| view::dependency_id(engine, owner_id, link) == wanted);
+            .find(|link| Some(view::dependency_id(engine, owner_id, link)) == id);
         link.map(|link| link.number)
             .ok_or_else(|| bad(&format!("the object has no dependency {wanted:?}")))
     };
@@ -221,7 +223,7 @@ pub(super) fn rerun(
         &body.job_definition_db_identifier,
         &body.job_definition_db_key,
     ) {
-        (Some(id), _) => Some(engine.definition(id)),
+        (Some(id), _) => Some(parse_id(id).and_then(|id| engine.definition(id))),
         (None, Some(key)) => Some(engine.definition_by_key(key)),
         (None, None) => None,
     };

@@ -6,7 +6,10 @@
 use serde_json::json;
 
 use super::{Answer, Quirk, Request, Settings, bad, missing, write::url};
-use crate::engine::{Command, Engine};
+use crate::{
+    engine::{Command, Engine},
+    names::Id,
+};
 
 /// Acts on each of `rows`; `command` makes the command of one and tells its id.
 pub(super) fn act<K: Copy>(
@@ -15,7 +18,7 @@ pub(super) fn act<K: Copy>(
     request: &Request,
     kind: &str,
     rows: &[K],
-    command: impl Fn(&Engine, K) -> Result<(Command, String), Answer>,
+    command: impl Fn(&Engine, K) -> Result<(Command, Id), Answer>,
 ) -> Result<Answer, Answer> {
     let most = request.number("max_object_affected")?.unwrap_or(1);
     let most = usize::try_from(most).unwrap_or(0);
@@ -34,7 +37,7 @@ pub(super) fn act<K: Copy>(
     let commands = commands.collect::<Result<Vec<_>, _>>()?;
     let (mut done, mut failed) = (Vec::new(), Vec::new());
     for (command, id) in commands {
-        let url = url(settings, kind, &id);
+        let url = url(settings, kind, id);
         match engine.accept(command, request.by()) {
             Ok(()) => done.push(json!({"id": id, "url": url, "isError": false, "error": false})),
             Err(refusal) => failed.push(json!({

@@ -25,7 +25,9 @@ pub(super) fn jobs(
     grouped(request, &rows, |key, part| {
         let job = &engine.plan.jobs[key];
         match part {
-            "workstation" => engine.catalogue.stations[job.model.station].path(),
+            "workstation" => engine.catalogue.stations[job.model.station]
+                .path()
+                .to_owned(),
             "folder" => engine.plan.streams[job.stream].model.folder.clone(),
             _ => common_status(job.status(), job.priority == 0, job.canceled).to_owned(),
         }
@@ -43,7 +45,9 @@ pub(super) fn streams(
     grouped(request, &rows, |key, part| {
         let stream = &engine.plan.streams[key];
         match part {
-            "workstation" => engine.catalogue.stations[stream.model.station].path(),
+            "workstation" => engine.catalogue.stations[stream.model.station]
+                .path()
+                .to_owned(),
             "folder" => stream.model.folder.clone(),
             _ => stream_common(stream).to_owned(),
         }
@@ -115,9 +119,9 @@ pub(super) fn folder_objects(
             let folder = name(row);
             let text = match field {
                 "folder" => Some(folder.to_owned()),
-                "folderId" => Some(folder_id(folder)),
+                "folderId" => Some(folder_id(folder).to_string()),
                 "parent" => parent(folder).map(str::to_owned),
-                "parentId" => parent(folder).map(folder_id),
+                "parentId" => parent(folder).map(|parent| folder_id(parent).to_string()),
                 _ => None,
             };
             text.map(Scalar::Text).into_iter().collect()

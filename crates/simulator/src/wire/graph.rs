@@ -57,8 +57,10 @@ pub(super) fn walk(
     }
     found.retain(|node| request.sees(engine.folder_of(*node)));
     let view = |node: &Waiter| match *node {
-        Waiter::Job(job) => view::job(engine, job, Scope::WHOLE, request.role),
-        Waiter::Stream(stream) => view::stream(engine, stream, Scope::WHOLE, request.role),
+        Waiter::Job(job) => view::tree(view::job(engine, job, Scope::WHOLE, request.role)),
+        Waiter::Stream(stream) => {
+            view::tree(view::stream(engine, stream, Scope::WHOLE, request.role))
+        }
     };
     let nodes: Vec<Value> = found.iter().map(view).collect();
     Ok(json!({"count": found.len(), "results": nodes}))

@@ -141,7 +141,8 @@ fn content(
     style: LogStyle,
     lines: &mut Vec<String>,
 ) {
-    let mut dice = Dice::new(engine.seed(), "log", &job.persistent_id, run.number);
+    let id = job.persistent_id.to_string();
+    let mut dice = Dice::new(engine.seed(), "log", &id, run.number);
     let script = job.model.script();
     let program = script.rsplit('/').next().unwrap_or("run.sh").to_owned();
     let duration = run.fate.map_or(1, |fate| fate.duration).max(1);

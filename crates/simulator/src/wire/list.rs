@@ -6,10 +6,9 @@
 
 use std::{collections::HashSet, hash::Hash};
 
-use http::StatusCode;
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
 
-use super::{Answer, Quirk, Request, Settings, bad, quirk, wrong_query};
+use super::{Answer, Quirk, Request, Settings, bad, wrong_query};
 use crate::{
     dice::Dice,
     engine::Engine,
@@ -116,13 +115,46 @@ fn literal_text(literal: &Literal) -> Option<&str> {
     }
 }
 
+/// What a list answers.
+#[derive(Serialize)]
+struct Page<R> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Other>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<Other>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    results: Option<R>,
+}
+
+/// Another page of the list; where there is none, what a quirk says instead.
+#[derive(Clone, Serialize)]
+#[serde(untagged)]
+enum Other {
+    At(String),
+    Null(()),
+}
+
+/// Rows that are looked at one by one as they are written.
+struct Rows<'a, K, F> {
+    keys: &'a [K],
+    view: F,
+}
+
+impl<K, V: Serialize, F: Fn(&K) -> V> Serialize for Rows<'_, K, F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.keys.iter().map(&self.view))
+    }
+}
+
 /// One page of `rows`.
-pub(super) fn page<K: Clone>(
+pub(super) fn page<K: Clone, V: Serialize>(
     engine: &Engine,
     settings: &Settings,
     request: &Request,
     rows: &[K],
-    view: impl Fn(&K) -> Value,
+    view: impl Fn(&K) -> V,
 ) -> Result<Answer, Answer> {
     let limit = request.number("limit")?.unwrap_or(PAGE);
     let offset = request.number("offset")?.unwrap_or(0);
@@ -141,63 +173,52 @@ pub(super) fn page<K: Clone>(
     } else {
         rows
     };
-    let results: Vec<Value> = rows.iter().skip(start).take(size).map(view).collect();
-    let mut body = Map::new();
+    let end = rows.len().min(start.saturating_add(size));
+    let keys = rows.get(start..end).unwrap_or_default();
     let wanted = request.header("include-count");
-    if wanted.is_none_or(|text| text != "false") && !settings.has(Quirk::NoCount) {
-        let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-        let off_by = match request.paging {
-            Some(Effect::WrongCount { off_by }) => off_by,
-            _ => 0,
-        };
-        body.insert(
-            "count".to_owned(),
-            json!(count.saturating_add(off_by).max(0)),
-        );
-    }
-    let shown = results.len();
-    if !(results.is_empty() && settings.has(Quirk::NoResults)) {
-        body.insert("results".to_owned(), Value::Array(results));
-    }
+    let counts = wanted.is_none_or(|text| text != "false") && !settings.has(Quirk::NoCount);
+    let off_by = match request.paging {
+        Some(Effect::WrongCount { off_by }) => off_by,
+        _ => 0,
+    };
+    let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    let absent = if settings.has(Quirk::NextNull) {
+        Some(Other::Null(()))
+    } else if settings.has(Quirk::NextEmpty) {
+        Some(Other::At(String::new()))
+    } else {
+        None
+    };
+    let link = |there: bool, offset: usize| {
+        let url = there.then(|| Other::At(url(settings, request, limit, offset)));
+        url.or_else(|| absent.clone())
+    };
+    let more = size > 0 && skip.saturating_add(size) < rows.len();
+    let results = !(keys.is_empty() && settings.has(Quirk::NoResults));
+    let page = Page {
+        count: counts.then_some(count.saturating_add(off_by).max(0)),
+        next: link(more, skip.saturating_add(size)),
+        previous: link(skip > 0 && size > 0, skip.saturating_sub(size)),
+        results: results.then_some(Rows { keys, view }),
+    };
+    Ok(Answer {
+        rows: keys.len(),
+        ..Answer::of(engine, settings, &page)
+    })
+}
+
+/// Where another page of the same list is.
+fn url(settings: &Settings, request: &Request, limit: i64, offset: usize) -> String {
     let external = match &request.paging {
         Some(Effect::ForeignNext { url }) => url.trim_end_matches('/'),
         _ => &settings.external,
     };
-    let url = |offset: usize| {
-        let mut parts = vec![format!("limit={limit}"), format!("offset={offset}")];
-        let kept = request
-            .query
-            .iter()
-            .filter(|(name, _)| name != "limit" && name != "offset");
-        parts.extend(kept.map(|(name, value)| format!("{name}={}", encode(value))));
-        let path = request.segments.join("/");
-        json!(format!(
-            "{external}{}/{path}?{}",
-            super::ROOT,
-            parts.join("&")
-        ))
-    };
-    let more = size > 0 && skip.saturating_add(size) < rows.len();
-    if more {
-        body.insert("next".to_owned(), url(skip + size));
-    }
-    if skip > 0 && size > 0 {
-        body.insert("previous".to_owned(), url(skip.saturating_sub(size)));
-    }
-    if settings.has(Quirk::NextNull) {
-        body.entry("next").or_insert(Value::Null);
-        body.entry("previous").or_insert(Value::Null);
-    }
-    if settings.has(Quirk::NextEmpty) {
-        body.entry("next").or_insert(json!(""));
-        body.entry("previous").or_insert(json!(""));
-    }
-    let mut body = Value::Object(body);
-    quirk::apply(settings, engine.seed(), &mut body);
-    Ok(Answer {
-        rows: shown,
-        ..Answer::json(StatusCode::OK, &body)
-    })
+    let mut parts = vec![format!("limit={limit}"), format!("offset={offset}")];
+    let kept = request.query.iter();
+    let kept = kept.filter(|(name, _)| name != "limit" && name != "offset");
+    parts.extend(kept.map(|(name, value)| format!("{name}={}", encode(value))));
+    let path = request.segments.join("/");
+    format!("{external}{}/{path}?{}", super::ROOT, parts.join("&"))
 }
 
 fn is_ordered(request: &Request) -> bool {

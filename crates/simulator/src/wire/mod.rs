@@ -32,11 +32,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use http::StatusCode;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
     engine::{By, Engine},
     fault::Effect,
+    names::parse_id,
 };
 
 /// Where the interface lies below the server's root.
@@ -143,7 +145,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn json(status: StatusCode, body: &Value) -> Self {
+    pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Self {
         let body = serde_json::to_vec(body).unwrap_or_default();
         Self {
             status,
@@ -151,6 +153,16 @@ impl Answer {
             body,
             rows: 0,
         }
+    }
+
+    /// An answer to a reader, the way the quirks ask for. Without any it is written straight.
+    fn of(engine: &Engine, settings: &Settings, body: &impl Serialize) -> Self {
+        if !settings.quirks.is_empty() {
+            let mut body = view::tree(body);
+            quirk::apply(settings, engine.seed(), &mut body);
+            return Self::json(StatusCode::OK, &body);
+        }
+        Self::json(StatusCode::OK, body)
     }
 
     fn ok(body: &Value) -> Self {
@@ -216,32 +228,45 @@ pub(crate) fn named(engine: &Engine, segments: &[String]) -> Vec<String> {
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let of_job = |key| {
         let job: &crate::model::Job = &engine.plan.jobs[key];
-        vec![job.model.name.clone(), job.path.clone(), job.id.clone()]
+        vec![
+            job.model.name.to_string(),
+            job.path().to_string(),
+            job.id.to_string(),
+        ]
     };
     let (sort, id) = match *segments.as_slice() {
         ["plan", "job", "run", id, ..] => ("run", id),
         ["plan", sort, id, ..] => (sort, id),
         _ => return Vec::new(),
     };
+    let Some(key) = parse_id(id) else {
+        return Vec::new();
+    };
     match sort {
-        "run" => engine.index.runs.get(id).map(|(key, _)| of_job(*key)),
-        "job" => engine.index.jobs.get(id).map(|key| of_job(*key)),
-        "jobstream" => engine.index.streams.get(id).map(|key| {
+        "run" => engine.index.runs.get(&key).map(|(key, _)| of_job(*key)),
+        "job" => engine.index.jobs.get(&key).map(|key| of_job(*key)),
+        "jobstream" => engine.index.streams.get(&key).map(|key| {
             let stream = &engine.plan.streams[*key];
             vec![
                 stream.model.name.clone(),
-                stream.path.clone(),
-                stream.id.clone(),
+                stream.path.to_string(),
+                stream.id.to_string(),
             ]
         }),
         "workstation" => {
             let mut stations = engine.catalogue.stations.rows().iter();
-            let station = stations.find(|station| station.id() == id);
-            station.map(|station| vec![station.name.clone(), station.path(), id.to_owned()])
+            let station = stations.find(|station| station.id() == key);
+            station.map(|station| {
+                vec![
+                    station.name.clone(),
+                    station.path().to_owned(),
+                    id.to_owned(),
+                ]
+            })
         }
-        "prompt" => engine.index.prompts.get(id).map(|key| {
+        "prompt" => engine.index.prompts.get(&key).map(|key| {
             let prompt = &engine.plan.prompts[*key];
-            vec![prompt.name.to_string(), prompt.id.clone()]
+            vec![prompt.name.to_string(), prompt.id.to_string()]
         }),
         _ => None,
     }

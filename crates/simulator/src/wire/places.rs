@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::{
     Role,
-    view::{Fields, actions, engine_id, folder_id},
+    view::{Actions, Fields, engine_id, folder_id},
 };
 use crate::{
     engine::Engine,
     model::{Answer, Waiter},
-    names::{ZONE, id, iso},
+    names::{Id, ZONE, id, iso},
     table::{PromptKey, ResourceKey, StationKey},
 };
 
@@ -63,7 +63,10 @@ pub(super) fn station(engine: &Engine, key: StationKey, role: Role) -> Value {
     if station.kind == "AGENT" {
         fields.put(
             "agentId",
-            id("agent", &station.name).replace('-', "").to_uppercase(),
+            id("agent", &station.name)
+                .simple()
+                .to_string()
+                .to_uppercase(),
         );
         fields.put("hostWorkstation", "/MDM_DWB");
     }
@@ -72,11 +75,11 @@ pub(super) fn station(engine: &Engine, key: StationKey, role: Role) -> Value {
         (_, true) => &["unlink", "start", "stop", "update-limit", "update-fence"],
         (_, false) => &["link", "start", "stop", "update-limit", "update-fence"],
     };
-    fields.put("actions", actions(keys));
+    fields.put("actions", Actions(keys.to_vec()));
     fields.value()
 }
 
-pub(super) fn resource_id(engine: &Engine, key: ResourceKey) -> String {
+pub(super) fn resource_id(engine: &Engine, key: ResourceKey) -> Id {
     id("resource", &engine.catalogue.resources[key].name)
 }
 
@@ -88,10 +91,10 @@ pub(super) fn resource(engine: &Engine, key: ResourceKey, role: Role) -> Value {
         let stream = &engine.plan.streams[job.stream];
         json!({
             "jobStreamId": stream.id,
-            "jobStream": stream.path,
+            "jobStream": *stream.path,
             "jobId": job.id,
             "job": job.model.name,
-            "jobKey": job.path,
+            "jobKey": job.path(),
             "quantity": quantity,
             "shared": false,
         })
@@ -117,7 +120,7 @@ pub(super) fn resource(engine: &Engine, key: ResourceKey, role: Role) -> Value {
         "holders": holders.collect::<Vec<_>>(),
         "status": if resource.available() > 0 { "AVAILABLE" } else { "NOT_AVAILABLE" },
         "archived": false,
-        "actions": actions(keys),
+        "actions": Actions(keys.to_vec()),
     })
 }
 
@@ -143,13 +146,14 @@ pub(super) fn prompt(engine: &Engine, key: PromptKey, role: Role) -> Value {
         "workstation": station.path(),
         "workstationId": station.id(),
         "jobStreamId": stream.id,
-        "jobStreamKey": stream.path,
+        "jobStreamKey": *stream.path,
         "archived": false,
-        "actions": actions(keys),
+        "actions": Actions(keys.to_vec()),
     }));
     if let Waiter::Job(job) = prompt.owner {
-        fields.put("jobId", engine.plan.jobs[job].id.as_str());
-        fields.put("jobKey", engine.plan.jobs[job].path.as_str());
+        let job = &engine.plan.jobs[job];
+        fields.put("jobId", job.id.to_string());
+        fields.put("jobKey", job.path().to_string());
     }
     fields.some("timeAsked", prompt.asked.map(iso));
     fields.some("timeRespond", prompt.replied.map(iso));

@@ -1,6 +1,6 @@
 //! What can be read.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     Answer, Request, Settings, about, bad, count,
@@ -8,11 +8,12 @@ use super::{
     joblog, list, missing, model, places, quirk,
     status::common_status,
     values, view,
-    view::Scope,
+    view::{Scope, StreamView},
 };
 use crate::{
     engine::Engine,
     model::{Status, Waiter},
+    names::parse_id,
     oql::fields,
     table::{JobKey, PromptKey, ResourceKey, StationKey, StreamKey},
 };
@@ -24,7 +25,7 @@ pub(super) fn get(
 ) -> Result<Answer, Answer> {
     // Plans before the present one are not kept.
     let plan = request.query("plan_id").filter(|plan| *plan != "current");
-    if let Some(plan) = plan.filter(|plan| *plan != engine.plan.id) {
+    if let Some(plan) = plan.filter(|plan| parse_id(plan) != Some(engine.plan.id)) {
         return Err(missing(&format!("there is no plan {plan}")));
     }
     let segments: Vec<&str> = request.segments.iter().map(String::as_str).collect();
@@ -111,12 +112,11 @@ fn jobs(
             let (key, number) = run_of(engine, request, run)?;
             return joblog::answer(engine, settings, request, key, number);
         }
-        [id] => view::job(
-            engine,
-            job(engine, request, id)?,
-            Scope::WHOLE,
-            request.role,
-        ),
+        [id] => {
+            let key = job(engine, request, id)?;
+            let body = view::job(engine, key, Scope::WHOLE, request.role);
+            return Ok(Answer::of(engine, settings, &body));
+        }
         [id, "predecessors"] => walk(id, graph::predecessors)?,
         [id, "successors"] => walk(id, graph::successors)?,
         [id, "model", "description"] => {
@@ -152,7 +152,10 @@ fn streams(
             });
         }
         ["count"] => count::streams(engine, settings, request)?,
-        [id] => whole_stream(engine, request, stream(engine, request, id)?)?,
+        [id] => {
+            let body = whole_stream(engine, request, stream(engine, request, id)?)?;
+            return Ok(Answer::of(engine, settings, &body));
+        }
         [id, "predecessors"] => walk(id, graph::predecessors)?,
         [id, "successors"] => walk(id, graph::successors)?,
         [id, "model", "description"] => {
@@ -175,7 +178,7 @@ fn absent(sort: &str, id: &str) -> Answer {
 }
 
 pub(super) fn job(engine: &Engine, request: &Request, id: &str) -> Result<JobKey, Answer> {
-    let found = engine.index.jobs.get(id).copied();
+    let found = parse_id(id).and_then(|id| engine.index.jobs.get(&id).copied());
     found
         .filter(|key| request.sees(engine.folder_of(Waiter::Job(*key))))
         .ok_or_else(|| absent("job", id))
@@ -187,14 +190,14 @@ pub(super) fn run_of(
     request: &Request,
     id: &str,
 ) -> Result<(JobKey, u32), Answer> {
-    let found = engine.index.runs.get(id).copied();
+    let found = parse_id(id).and_then(|id| engine.index.runs.get(&id).copied());
     found
         .filter(|(key, _)| request.sees(engine.folder_of(Waiter::Job(*key))))
         .ok_or_else(|| absent("run", id))
 }
 
 pub(super) fn stream(engine: &Engine, request: &Request, id: &str) -> Result<StreamKey, Answer> {
-    let found = engine.index.streams.get(id).copied();
+    let found = parse_id(id).and_then(|id| engine.index.streams.get(&id).copied());
     found
         .filter(|key| request.sees(engine.folder_of(Waiter::Stream(*key))))
         .ok_or_else(|| absent("job stream", id))
@@ -202,7 +205,8 @@ pub(super) fn stream(engine: &Engine, request: &Request, id: &str) -> Result<Str
 
 pub(super) fn station(engine: &Engine, request: &Request, id: &str) -> Result<StationKey, Answer> {
     let mut rows = engine.catalogue.stations.iter();
-    let found = rows.find(|(_, station)| station.id() == id);
+    let wanted = parse_id(id);
+    let found = rows.find(|(_, station)| Some(station.id()) == wanted);
     found
         .map(|(key, _)| key)
         .filter(|_| request.sees("/"))
@@ -215,14 +219,15 @@ pub(super) fn resource(
     id: &str,
 ) -> Result<ResourceKey, Answer> {
     let mut keys = engine.catalogue.resources.keys();
-    let found = keys.find(|key| places::resource_id(engine, *key) == id);
+    let wanted = parse_id(id);
+    let found = keys.find(|key| Some(places::resource_id(engine, *key)) == wanted);
     found
         .filter(|_| request.sees("/"))
         .ok_or_else(|| absent("resource", id))
 }
 
 pub(super) fn prompt(engine: &Engine, request: &Request, id: &str) -> Result<PromptKey, Answer> {
-    let found = engine.index.prompts.get(id).copied();
+    let found = parse_id(id).and_then(|id| engine.index.prompts.get(&id).copied());
     found
         .filter(|key| request.sees(engine.folder_of(engine.plan.prompts[*key].owner)))
         .ok_or_else(|| absent("prompt", id))
@@ -236,8 +241,8 @@ pub(super) fn select_jobs(
     let source = list::Source {
         schema: &fields::JOB,
         values: &|key, field| values::of_job(engine, key, field),
-        by_id: &|id| engine.index.jobs.get(id).copied(),
-        path: &|key| engine.plan.jobs[key].path.clone(),
+        by_id: &|id| parse_id(id).and_then(|id| engine.index.jobs.get(&id).copied()),
+        path: &|key| engine.plan.jobs[key].path().to_string(),
         narrow: &|field, texts| narrow_jobs(engine, field, texts),
         folder: &|key| engine.folder_of(Waiter::Job(key)).to_owned(),
     };
@@ -252,7 +257,9 @@ fn narrow_jobs(engine: &Engine, field: &str, texts: &[&str]) -> Option<Vec<JobKe
         "lastRunCommonStatus" => (true, false),
         "jobruns.commonStatus" => (true, true),
         "jobStreamId" => {
-            let streams = texts.iter().filter_map(|id| engine.index.streams.get(id));
+            let streams = texts
+                .iter()
+                .filter_map(|id| engine.index.streams.get(&parse_id(id)?));
             let jobs = streams.flat_map(|stream| &engine.plan.streams[*stream].jobs);
             return Some(sorted(jobs.copied().collect()));
         }
@@ -265,12 +272,12 @@ fn narrow_jobs(engine: &Engine, field: &str, texts: &[&str]) -> Option<Vec<JobKe
         }
         "name" => {
             let jobs = engine.plan.jobs.iter();
-            let jobs = jobs.filter(|(_, job)| texts.contains(&job.model.name.as_str()));
+            let jobs = jobs.filter(|(_, job)| texts.contains(&&*job.model.name));
             return Some(jobs.map(|(key, _)| key).collect());
         }
         "workstation" => {
             let stations = engine.catalogue.stations.iter();
-            let stations = stations.filter(|(_, row)| texts.contains(&row.path().as_str()));
+            let stations = stations.filter(|(_, row)| texts.contains(&row.path()));
             let stations: Vec<StationKey> = stations.map(|(key, _)| key).collect();
             let jobs = engine.plan.jobs.iter();
             let jobs = jobs.filter(|(_, job)| stations.contains(&job.model.station));
@@ -312,8 +319,8 @@ pub(super) fn select_streams(
     let source = list::Source {
         schema: &fields::STREAM,
         values: &|key, field| values::of_stream(engine, key, field),
-        by_id: &|id| engine.index.streams.get(id).copied(),
-        path: &|key| engine.plan.streams[key].path.clone(),
+        by_id: &|id| parse_id(id).and_then(|id| engine.index.streams.get(&id).copied()),
+        path: &|key| engine.plan.streams[key].path.to_string(),
         narrow: &|_, _| None,
         folder: &|key| engine.folder_of(Waiter::Stream(key)).to_owned(),
     };
@@ -329,7 +336,7 @@ pub(super) fn select_stations(
         schema: &fields::STATION,
         values: &|key, field| values::of_station(engine, key, field),
         by_id: &|id| station(engine, request, id).ok(),
-        path: &|key| engine.catalogue.stations[key].path(),
+        path: &|key| engine.catalogue.stations[key].path().to_owned(),
         narrow: &|_, _| None,
         folder: &|_| "/".to_owned(),
     };
@@ -379,7 +386,7 @@ fn prompts(engine: &Engine, settings: &Settings, request: &Request) -> Result<An
     let source = list::Source {
         schema: &fields::PROMPT,
         values: &|key, field| values::of_prompt(engine, key, field),
-        by_id: &|id| engine.index.prompts.get(id).copied(),
+        by_id: &|id| parse_id(id).and_then(|id| engine.index.prompts.get(&id).copied()),
         path: &|key| format!("/{}", engine.plan.prompts[key].name),
         narrow: &|_, _| None,
         folder: &|key| engine.folder_of(engine.plan.prompts[key].owner).to_owned(),
@@ -390,13 +397,13 @@ fn prompts(engine: &Engine, settings: &Settings, request: &Request) -> Result<An
     })
 }
 
-fn whole_stream(engine: &Engine, request: &Request, key: StreamKey) -> Result<Value, Answer> {
+fn whole_stream<'a>(
+    engine: &'a Engine,
+    request: &Request,
+    key: StreamKey,
+) -> Result<StreamView<'a>, Answer> {
     let scope = scope(request)?;
-    let mut body = view::stream(engine, key, scope, request.role);
     let jobs = engine.plan.streams[key].jobs.iter();
     let jobs = jobs.map(|job| view::job(engine, *job, scope, request.role));
-    if let Value::Object(fields) = &mut body {
-        fields.insert("jobs".to_owned(), jobs.collect());
-    }
-    Ok(body)
+    Ok(view::stream(engine, key, scope, request.role).with(jobs.collect()))
 }

@@ -1,6 +1,6 @@
 //! Statuses as the wire puts them together: internal, common, and why.
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use crate::{
     engine::{Engine, Obstacle},
@@ -85,58 +85,59 @@ pub(crate) fn substatus(engine: &Engine, key: JobKey) -> Option<&'static str> {
     }
 }
 
-/// `{status, substatus, flags}` of a run.
+/// `{status, substatus, flags}` of a run or a stream.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags of the wire, each free of the others"
+)]
+pub(super) struct Composite {
+    cancel_pending: bool,
+    canceled: bool,
+    dont_run: bool,
+    error: bool,
+    started: bool,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    substatus: Option<&'static str>,
+}
+
+/// Of a job's run; `why` says what it waits for.
 pub(super) fn composite(
     job: &Job,
     status: Status,
     latest: bool,
     why: Option<&'static str>,
-) -> Value {
-    let started = !status.waits() && status != Status::Suppr;
-    let mut fields = Map::new();
-    fields.insert("status".to_owned(), json!(status.text()));
-    if let Some(why) = why {
-        fields.insert("substatus".to_owned(), json!(why));
+) -> Composite {
+    Composite {
+        cancel_pending: latest && job.cancel_pending,
+        canceled: latest && job.canceled,
+        dont_run: false,
+        error: status.is_bad(),
+        started: !status.waits() && status != Status::Suppr,
+        status: status.text(),
+        substatus: why,
     }
-    fields.insert("canceled".to_owned(), json!(latest && job.canceled));
-    fields.insert(
-        "cancelPending".to_owned(),
-        json!(latest && job.cancel_pending),
-    );
-    fields.insert("error".to_owned(), json!(status.is_bad()));
-    fields.insert("started".to_owned(), json!(started));
-    fields.insert("dontRun".to_owned(), json!(false));
-    Value::Object(fields)
 }
 
-/// The same for a stream.
-pub(super) fn stream_composite(engine: &Engine, stream: &Stream) -> Value {
-    let bad = matches!(stream.status, StreamStatus::Abend | StreamStatus::Stuck);
-    let mut fields = json!({
-        "status": stream.status.text(),
-        "canceled": stream.canceled,
-        "cancelPending": stream.cancel_pending,
-        "error": bad,
-        "started": stream.started.is_some(),
-        "dontRun": false,
-    });
-    let asks = stream.links.iter().chain(
-        stream
-            .jobs
-            .iter()
-            .flat_map(|job| engine.plan.jobs[*job].links.iter()),
-    );
-    let asked = asks.into_iter().any(|link| match link.target {
+/// Of a stream.
+pub(super) fn stream_composite(engine: &Engine, stream: &Stream) -> Composite {
+    let jobs = stream.jobs.iter().map(|job| &engine.plan.jobs[*job]);
+    let mut links = stream.links.iter().chain(jobs.flat_map(|job| &job.links));
+    let asked = links.any(|link| match link.target {
         Target::Prompt(prompt) => {
             engine.plan.prompts[prompt].state == crate::model::Answer::Asked && link.blocks()
         }
         _ => false,
     });
-    if let (Value::Object(fields), true) = (&mut fields, asked) {
-        fields.insert(
-            "substatus".to_owned(),
-            json!("WAITING_FOR_USER_INTERVENTION"),
-        );
+    Composite {
+        cancel_pending: stream.cancel_pending,
+        canceled: stream.canceled,
+        dont_run: false,
+        error: matches!(stream.status, StreamStatus::Abend | StreamStatus::Stuck),
+        started: stream.started.is_some(),
+        status: stream.status.text(),
+        substatus: asked.then_some("WAITING_FOR_USER_INTERVENTION"),
     }
-    fields
 }

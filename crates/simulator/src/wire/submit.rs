@@ -1,7 +1,5 @@
 //! Submitting streams, jobs and ad hoc jobs.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -12,7 +10,7 @@ use super::{
 use crate::{
     engine::{Command, Engine, Submission, What},
     model::{Change, JobModel, Recovery},
-    names::{Secs, parse_duration},
+    names::{Id, Secs, parse_duration, parse_id},
     plan::bank,
     table::{ModelKey, StationKey, StreamKey},
 };
@@ -76,7 +74,7 @@ pub(super) fn post(
             let submission = ad_hoc(engine, request)?;
             let id = accept(engine, request, submission)?;
             Ok(Answer::ok(
-                &json!({"id": id, "url": url(settings, "job", &id)}),
+                &json!({"id": id, "url": url(settings, "job", id)}),
             ))
         }
         ["plan", "jobstream", id, "submit"] => {
@@ -84,18 +82,18 @@ pub(super) fn post(
                 .ok_or_else(|| missing(&format!("no job stream definition {id}")))?;
             let submission = stream(engine, request, key)?;
             let id = accept(engine, request, submission)?;
-            let row = json!({"id": id, "url": url(settings, "jobstream", &id)});
+            let row = json!({"id": id, "url": url(settings, "jobstream", id)});
             Ok(Answer::ok(&json!({"count": 1, "results": [row]})))
         }
         ["plan", "job", id, "submit"] => {
-            let definition = engine
-                .definition(id)
+            let definition = parse_id(id)
+                .and_then(|id| engine.definition(id))
                 .filter(|(key, _)| request.sees(&engine.catalogue.streams[*key].folder))
                 .ok_or_else(|| missing(&format!("no job definition {id}")))?;
             let submission = job(engine, request, definition)?;
             let id = accept(engine, request, submission)?;
             Ok(Answer::ok(
-                &json!({"id": id, "url": url(settings, "job", &id)}),
+                &json!({"id": id, "url": url(settings, "job", id)}),
             ))
         }
         ["model" | "engine", ..] => Err(read_only()),
@@ -103,16 +101,12 @@ pub(super) fn post(
     }
 }
 
-fn named(submission: Submission) -> (Command, String) {
-    let id = submission.id.clone();
+fn named(submission: Submission) -> (Command, Id) {
+    let id = submission.id;
     (Command::Submit(Box::new(submission)), id)
 }
 
-fn accept(
-    engine: &mut Engine,
-    request: &Request,
-    submission: Submission,
-) -> Result<String, Answer> {
+fn accept(engine: &mut Engine, request: &Request, submission: Submission) -> Result<Id, Answer> {
     let (command, id) = named(submission);
     engine
         .accept(command, request.by())
@@ -166,7 +160,7 @@ fn base(
         What::Stream(key) => engine.id_of_new_stream(*key, &name, sched),
         What::Job(_, into) => engine.id_of_new_job(&name, *into),
     };
-    if engine.is_taken(&id) {
+    if engine.is_taken(id) {
         return Err(conflict(&name));
     }
     let action = bodies::late_start(options.late_start_action.as_deref())?;
@@ -210,18 +204,18 @@ fn job(
     let mut job = JobModel {
         // What the definition's stream would make it wait for stays with that stream.
         needs: Vec::new(),
-        at: None,
-        deadline: None,
-        latest: None,
-        first_night: None,
         ..definition.as_ref().clone()
     };
+    let special = job.special_mut();
+    (special.at, special.deadline, special.latest) = (None, None, None);
+    special.first_night = None;
     if let Some(alias) = &options.alias {
         checked_name(alias, 40)?;
-        job.told = Some(definition.description().into());
-        job.runs = Some(definition.script().into());
-        job.defined_as = Some(format!("{}{}", model.folder, job.name));
-        job.name.clone_from(alias);
+        special.told = Some(definition.description().into());
+        special.runs = Some(definition.script().into());
+        let defined_as = format!("{}{}", model.folder, definition.name);
+        special.defined_as = Some(defined_as.into());
+        job.name = alias.as_str().into();
     }
     if let Some(station) = workstation(engine, request, &options)? {
         job.station = station;
@@ -249,8 +243,9 @@ fn ad_hoc(engine: &Engine, request: &Request) -> Result<Submission, Answer> {
         None => engine.fresh_name("ADHOC_"),
     };
     let mut job = bank::job(&name, station, 2);
-    job.told = Some("Submitted ad hoc".into());
-    job.runs = Some(script.into());
+    let special = job.special_mut();
+    special.told = Some("Submitted ad hoc".into());
+    special.runs = Some(script.into());
     if let Some(user) = text("userName") {
         job.user = user.to_owned().into();
     }
@@ -274,7 +269,9 @@ fn placed(
             .transpose()
     };
     job.every = seconds("repeatInterval", &options.repeat_interval)?.or(job.every);
-    job.longest = seconds("maxDuration", &options.max_duration)?.or(job.longest);
+    if let Some(longest) = seconds("maxDuration", &options.max_duration)? {
+        job.special_mut().longest = Some(longest);
+    }
     if let Some(mapping) = &options.return_code_mapping {
         job.ok_to = highest_code(mapping)
             .ok_or_else(|| bad(&format!("returnCodeMapping is not understood: {mapping}")))?;
@@ -299,14 +296,8 @@ fn placed(
         }
         None => None,
     };
-    let name = job.name.clone();
-    base(
-        engine,
-        request,
-        options,
-        What::Job(Arc::new(job), into),
-        name,
-    )
+    let name = job.name.to_string();
+    base(engine, request, options, What::Job(job.kept(), into), name)
 }
 
 /// `RC <= 4` or `(RC<=4)`: the highest code that counts as success.

@@ -10,12 +10,17 @@ use super::{
 use crate::{
     engine::Engine,
     model::{Job, Link, Run, Status, Target, Waiter},
+    names::Id,
     oql::Scalar,
     table::{JobKey, PromptKey, ResourceKey, StationKey, StreamKey},
 };
 
 fn text(value: &str) -> Vec<Scalar> {
     vec![Scalar::from(value)]
+}
+
+fn id(value: Id) -> Vec<Scalar> {
+    vec![Scalar::Text(value.to_string())]
 }
 
 fn number(value: impl Into<i64>) -> Vec<Scalar> {
@@ -48,18 +53,18 @@ pub(super) fn of_job(engine: &Engine, key: JobKey, field: &str) -> Vec<Scalar> {
     let stream = &engine.plan.streams[job.stream];
     let station = |key| engine.catalogue.stations[key].path();
     match field {
-        "id" => text(&job.id),
-        "persistentId" => text(&job.persistent_id),
-        "planId" => text(&engine.plan.id),
-        "key" => text(&job.path),
+        "id" => id(job.id),
+        "persistentId" => id(job.persistent_id),
+        "planId" => id(engine.plan.id),
+        "key" => text(&job.path().to_string()),
         "name" => text(&job.model.name),
         "folder" => text(&stream.model.folder),
-        "folderId" => text(&view::folder_id(&stream.model.folder)),
-        "workstation" => text(&station(job.model.station)),
-        "workstationId" => text(&engine.catalogue.stations[job.model.station].id()),
-        "jobStreamId" => text(&stream.id),
+        "folderId" => id(view::folder_id(&stream.model.folder)),
+        "workstation" => text(station(job.model.station)),
+        "workstationId" => id(engine.catalogue.stations[job.model.station].id()),
+        "jobStreamId" => id(stream.id),
         "jobStreamName" => text(stream.name()),
-        "jobStreamWorkstation" => text(&station(stream.model.station)),
+        "jobStreamWorkstation" => text(station(stream.model.station)),
         "position" => number(job.position),
         "priority" => number(job.priority),
         "origPriority" => number(job.orig_priority),
@@ -94,7 +99,7 @@ pub(super) fn of_job(engine: &Engine, key: JobKey, field: &str) -> Vec<Scalar> {
 fn of_run(engine: &Engine, job: &Job, run: &Run, field: &str) -> Vec<Scalar> {
     let latest = run.number == job.run.number;
     match field {
-        "id" => text(&run.id),
+        "id" => id(run.id),
         "compositeStatus.status" => text(run.status.text()),
         "compositeStatus.canceled" => flag(latest && job.canceled),
         "commonStatus" => text(common_status(
@@ -105,7 +110,7 @@ fn of_run(engine: &Engine, job: &Job, run: &Run, field: &str) -> Vec<Scalar> {
         "returnCode" => maybe(run.code.map(i64::from)),
         "jobNumber" => maybe(run.job_number.map(i64::from)),
         "rerunType" => text(run.kind.text()),
-        "actualWorkstation" => text(&engine.catalogue.stations[run.station].path()),
+        "actualWorkstation" => text(engine.catalogue.stations[run.station].path()),
         "timeInfo.actualStartTime" => maybe(run.started),
         "timeInfo.actualEndTime" => maybe(run.ended),
         "elapsedTime" => maybe(engine.elapsed(run.started, run.ended)),
@@ -125,8 +130,8 @@ fn of_links(engine: &Engine, links: &[Link], field: &str) -> Vec<Scalar> {
             Target::Resource(..) | Target::Prompt(_) | Target::File(_) => (None, None),
         };
         match field {
-            "jobId" => job.map(|job| plan.jobs[job].id.clone()),
-            "jobStreamId" => stream.map(|stream| plan.streams[stream].id.clone()),
+            "jobId" => job.map(|job| plan.jobs[job].id.to_string()),
+            "jobStreamId" => stream.map(|stream| plan.streams[stream].id.to_string()),
             "jobStreamName" => stream.map(|stream| plan.streams[stream].name().to_owned()),
             "dependencyStatus" => {
                 let done = link.satisfied || link.released;
@@ -154,17 +159,17 @@ pub(super) fn of_stream(engine: &Engine, key: StreamKey, field: &str) -> Vec<Sca
     };
     let station = &engine.catalogue.stations[stream.model.station];
     match field {
-        "id" => text(&stream.id),
-        "persistentId" => text(&stream.persistent_id),
-        "planId" => text(&engine.plan.id),
+        "id" => id(stream.id),
+        "persistentId" => id(stream.persistent_id),
+        "planId" => id(engine.plan.id),
         "key" => text(&stream.path),
         "name" => text(stream.name()),
         "originalJobStreamName" => text(&stream.model.name),
         "aliasJobStreamName" => stream.alias.as_deref().map(text).unwrap_or_default(),
         "folder" => text(&stream.model.folder),
-        "folderId" => text(&view::folder_id(&stream.model.folder)),
-        "workstation" => text(&station.path()),
-        "workstationId" => text(&station.id()),
+        "folderId" => id(view::folder_id(&stream.model.folder)),
+        "workstation" => text(station.path()),
+        "workstationId" => id(station.id()),
         "internalIdentifier" => text(&stream.internal_id),
         "schedTime" => number(stream.sched),
         "timeRestrictions.startTime" => number(stream.start.unwrap_or(stream.sched)),
@@ -192,8 +197,8 @@ pub(super) fn of_stream(engine: &Engine, key: StreamKey, field: &str) -> Vec<Sca
 pub(super) fn of_station(engine: &Engine, key: StationKey, field: &str) -> Vec<Scalar> {
     let station = &engine.catalogue.stations[key];
     match field {
-        "id" => text(&station.id()),
-        "key" => text(&station.path()),
+        "id" => id(station.id()),
+        "key" => text(station.path()),
         "name" => text(&station.name),
         "folder" => text("/"),
         "type" => text(station.kind),
@@ -210,17 +215,17 @@ pub(super) fn of_station(engine: &Engine, key: StationKey, field: &str) -> Vec<S
 pub(super) fn of_prompt(engine: &Engine, key: PromptKey, field: &str) -> Vec<Scalar> {
     let prompt = &engine.plan.prompts[key];
     match field {
-        "id" => text(&prompt.id),
+        "id" => id(prompt.id),
         "name" => text(&prompt.name),
         "folder" => text("/"),
         "text" => text(&prompt.text),
         "status" => text(prompt.state.text()),
         "number" => number(prompt.number),
         "jobId" => match prompt.owner {
-            Waiter::Job(job) => text(&engine.plan.jobs[job].id),
+            Waiter::Job(job) => id(engine.plan.jobs[job].id),
             Waiter::Stream(_) => Vec::new(),
         },
-        "jobStreamId" => text(&engine.plan.streams[engine.stream_of(prompt.owner)].id),
+        "jobStreamId" => id(engine.plan.streams[engine.stream_of(prompt.owner)].id),
         _ => Vec::new(),
     }
 }
@@ -229,11 +234,11 @@ pub(super) fn of_resource(engine: &Engine, key: ResourceKey, field: &str) -> Vec
     let resource = &engine.catalogue.resources[key];
     let station = engine.catalogue.stations[resource.station].path();
     match field {
-        "id" => text(&places::resource_id(engine, key)),
+        "id" => id(places::resource_id(engine, key)),
         "key" => text(&format!("{station}#/{}", resource.name)),
         "name" => text(&resource.name),
         "folder" => text("/"),
-        "workstation" => text(&station),
+        "workstation" => text(station),
         "quantity" => number(resource.quantity),
         "quantityInUse" => number(resource.used),
         "quantityAvailable" => number(resource.available()),

@@ -2,6 +2,8 @@
 //!
 //! The order of the checks: role, existence, body, state. The answer comes before the effect.
 
+use std::fmt;
+
 use serde_json::json;
 
 use super::{Answer, Quirk, Request, Role, Settings, bad, bodies, bulk, forbidden, missing, read};
@@ -23,7 +25,7 @@ pub(super) fn put(
         ["plan", "job", "run", run, "action", "rerun"] => {
             let (job, _) = read::run_of(engine, request, run)?;
             let command = Command::Rerun(job, bodies::rerun(engine, request, job)?);
-            let id = engine.plan.jobs[job].id.clone();
+            let id = engine.plan.jobs[job].id.to_string();
             one(engine, settings, request, "job", &id, command)
         }
         ["plan", sort, "action", action] => by_filter(engine, settings, request, sort, action),
@@ -117,7 +119,7 @@ pub(super) fn patch(
             let rows = read::select_jobs(engine, settings, request)?;
             bulk::act(engine, settings, request, "job", &rows, |engine, job| {
                 let patch = bodies::patch(request, true)?;
-                let id = engine.plan.jobs[job].id.clone();
+                let id = engine.plan.jobs[job].id;
                 Ok((Command::Patch(Waiter::Job(job), patch), id))
             })
         }
@@ -131,7 +133,7 @@ pub(super) fn patch(
                 &rows,
                 |engine, stream| {
                     let patch = bodies::patch(request, false)?;
-                    let id = engine.plan.streams[stream].id.clone();
+                    let id = engine.plan.streams[stream].id;
                     Ok((Command::Patch(Waiter::Stream(stream), patch), id))
                 },
             )
@@ -202,7 +204,7 @@ fn one(
     Ok(Answer::ok(&answer))
 }
 
-pub(super) fn url(settings: &Settings, kind: &str, id: &str) -> String {
+pub(super) fn url(settings: &Settings, kind: &str, id: impl fmt::Display) -> String {
     format!("{}{}/plan/{kind}/{id}", settings.external, super::ROOT)
 }
 
@@ -309,7 +311,7 @@ fn by_filter(
                     "rerun" => Command::Rerun(job, bodies::rerun(engine, request, job)?),
                     action => job_command(engine, request, action, job)?,
                 };
-                Ok((command, engine.plan.jobs[job].id.clone()))
+                Ok((command, engine.plan.jobs[job].id))
             })
         }
         "jobstream" => {
@@ -322,7 +324,7 @@ fn by_filter(
                 &rows,
                 |engine, stream| {
                     let command = stream_command(engine, request, action, stream)?;
-                    Ok((command, engine.plan.streams[stream].id.clone()))
+                    Ok((command, engine.plan.streams[stream].id))
                 },
             )
         }

@@ -152,7 +152,7 @@ fn stream_details(engine: &Engine, stream: &StreamModel, fields: &mut Fields) {
     needs(engine, &stream.needs, stream, fields);
     let jobs = stream.jobs.iter().map(|job| {
         let mut fields = Fields::of(json!({
-            "id": id("job in stream", &format!("{path}.{}", job.name)),
+            "id": id("job in stream", format_args!("{path}.{}", job.name)),
             "name": job.name,
             "jobDefinitionRefId": job.definition_id(&stream.folder),
             "jobDefinitionRef": format!("{}#{}{}", engine.catalogue.stations[job.station].path(),
@@ -166,18 +166,21 @@ fn stream_details(engine: &Engine, stream: &StreamModel, fields: &mut Fields) {
             .filter(|(set, _)| *set)
             .map(|(_, name)| *name);
         fields.put("options", options.collect::<Vec<_>>());
-        fields.some("startTime", job.at.map(|at| clock(engine, at)));
-        fields.some("deadlineTime", job.deadline.map(|at| clock(engine, at)));
+        fields.some("startTime", job.special().at.map(|at| clock(engine, at)));
+        fields.some(
+            "deadlineTime",
+            job.special().deadline.map(|at| clock(engine, at)),
+        );
         fields.some(
             "latestStartTime",
-            job.latest.map(|(at, _)| clock(engine, at)),
+            job.special().latest.map(|(at, _)| clock(engine, at)),
         );
         fields.some(
             "lateStartAction",
-            job.latest.map(|(_, action)| action.text()),
+            job.special().latest.map(|(_, action)| action.text()),
         );
         fields.some("repeatInterval", job.every.map(iso_duration));
-        fields.some("maxDuration", job.longest.map(iso_duration));
+        fields.some("maxDuration", job.special().longest.map(iso_duration));
         needs(engine, &job.needs, stream, &mut fields);
         fields.value()
     });
@@ -220,8 +223,11 @@ fn needs(engine: &Engine, needs: &[Need], stream: &StreamModel, fields: &mut Fie
                 let path = format!("{}#/{}", stations[resource.station].path(), resource.name);
                 resources.push(json!({"resource": path, "quantity": quantity}));
             }
-            Need::Prompt(name, _) => prompts.push(json!({"globalPrompt": format!("/{name}")})),
-            Need::File(path, ..) => {
+            Need::Prompt(question) => {
+                prompts.push(json!({"globalPrompt": format!("/{}", question.0)}));
+            }
+            Need::File(file) => {
+                let path = &file.0;
                 files.push(
                     json!({"filename": path.replace("%D", "^RUNDATE^"), "qualifier": "-f %p"}),
                 );

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     engine::Engine,
     model::{JobModel, Need, StreamModel},
-    names::id,
+    names::{Id, id, parse_id},
     oql::{Scalar, fields},
     table::{ModelKey, ResourceKey, StationKey},
 };
@@ -79,7 +79,7 @@ const KINDS: &[(&str, &str)] = &[
 
 /// What queries and names need of a definition.
 struct Head {
-    id: String,
+    id: Id,
     folder: String,
     name: String,
     workstation: Option<String>,
@@ -207,7 +207,7 @@ fn rows(engine: &Engine, sort: &str) -> Vec<Def> {
                 .flat_map(|stream| &stream.jobs);
             let needs = jobs.flat_map(|job| &job.needs);
             let prompts = needs.filter_map(|need| match need {
-                Need::Prompt(name, text) => Some((*name, *text)),
+                Need::Prompt(question) => Some(**question),
                 _ => None,
             });
             let prompts: std::collections::BTreeSet<_> = prompts.collect();
@@ -221,6 +221,7 @@ fn rows(engine: &Engine, sort: &str) -> Vec<Def> {
 }
 
 fn find(engine: &Engine, sort: &str, id: &str) -> Option<Def> {
+    let id = parse_id(id)?;
     match sort {
         "jobdefinition" => engine
             .definition(id)
@@ -243,10 +244,10 @@ fn select(
     let value = |row: usize, field: &str| -> Option<String> {
         let head = heads.get(row)?;
         match field {
-            "id" => Some(head.id.clone()),
+            "id" => Some(head.id.to_string()),
             "name" => Some(head.name.clone()),
             "folder" => Some(head.folder.clone()),
-            "folderId" => Some(folder_id(&head.folder)),
+            "folderId" => Some(folder_id(&head.folder).to_string()),
             "key" => Some(key(head)),
             "workstation" => head.workstation.clone(),
             "description" => head.description.clone(),
@@ -257,7 +258,10 @@ fn select(
     let source = list::Source {
         schema: &fields::MODEL,
         values: &|row, field| value(row, field).map(Scalar::Text).into_iter().collect(),
-        by_id: &|id| heads.iter().position(|head| head.id == id),
+        by_id: &|id| {
+            let id = parse_id(id)?;
+            heads.iter().position(|head| head.id == id)
+        },
         path: &|row| heads.get(row).map(key).unwrap_or_default(),
         narrow: &|_, _| None,
         folder: &|row| {
@@ -300,15 +304,15 @@ fn head(engine: &Engine, def: &Def) -> Head {
             Head {
                 id: job.definition_id(&stream.folder),
                 folder: stream.folder.clone(),
-                name: job.name.clone(),
-                workstation: Some(stations[job.station].path()),
+                name: job.name.to_string(),
+                workstation: Some(stations[job.station].path().to_owned()),
                 description: Some(job.description()),
                 kind: Some("UNIX".to_owned()),
             }
         }
         Def::Stream(key) => {
             let stream = &engine.catalogue.streams[*key];
-            let workstation = stations[stream.station].path();
+            let workstation = stations[stream.station].path().to_owned();
             let path = format!("{workstation}#{}{}", stream.folder, stream.name);
             Head {
                 id: id("stream definition", &path),
@@ -327,7 +331,7 @@ fn head(engine: &Engine, def: &Def) -> Head {
         Def::Resource(key) => {
             let resource = &engine.catalogue.resources[*key];
             Head {
-                workstation: Some(stations[resource.station].path()),
+                workstation: Some(stations[resource.station].path().to_owned()),
                 ..plain("resource", &resource.name, None)
             }
         }
@@ -338,7 +342,7 @@ fn head(engine: &Engine, def: &Def) -> Head {
         }
         Def::Table(name) => plain("variable table", name, None),
         Def::Variable(table, name, _) => Head {
-            id: id("variable", &format!("{table}.{name}")),
+            id: id("variable", format_args!("{table}.{name}")),
             ..plain("variable", name, None)
         },
         Def::Folder(folder) => {
