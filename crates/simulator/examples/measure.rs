@@ -60,16 +60,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{what}: {:?}, {} kB", best.1, best.0 / 1000);
     }
     let control = simulator.control();
-    let (mut longest, begin) = (Duration::ZERO, Instant::now());
-    for _ in 0..3600 {
-        let tick = Instant::now();
-        control.advance(Duration::from_secs(1)).await;
-        longest = longest.max(tick.elapsed());
-    }
-    println!(
-        "a tick of a second: {:?} on average, {longest:?} at most",
-        begin.elapsed() / 3600
-    );
     for night in 1..=3 {
         let begin = Instant::now();
         control.advance(Duration::from_hours(24)).await;
@@ -83,6 +73,29 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             memory_mb()
         );
     }
+    // The same hour three times: what else the machine did is in one of them only.
+    let mut ticks = vec![Duration::MAX; 3600];
+    for _ in 0..3 {
+        control.reset().await;
+        for best in &mut ticks {
+            let tick = Instant::now();
+            control.advance(Duration::from_secs(1)).await;
+            *best = tick.elapsed().min(*best);
+        }
+    }
+    let longest = ticks.iter().max().copied().unwrap_or_default();
+    println!(
+        "a tick of a second: {:?} on average, {longest:?} at most",
+        ticks.iter().sum::<Duration>() / 3600
+    );
+    control.switch_plan().await;
+    let mut longest = Duration::ZERO;
+    for _ in 0..300 {
+        let tick = Instant::now();
+        control.advance(Duration::from_secs(1)).await;
+        longest = longest.max(tick.elapsed());
+    }
+    println!("the tick that switches the plan: {longest:?}");
     simulator.stop().await;
     Ok(())
 }

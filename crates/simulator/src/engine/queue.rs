@@ -11,7 +11,7 @@ use super::{Deed, Due, Engine, Object};
 use crate::{
     dice::Dice,
     failure::Ending,
-    model::{Status, Target},
+    model::{Place, Status, Target},
     names::Secs,
     table::{JobKey, ResourceKey, StationKey},
 };
@@ -39,28 +39,30 @@ impl Engine {
 
     pub(super) fn enqueue(&mut self, job: JobKey) {
         let row = &self.plan.jobs[job];
-        let stream = &self.plan.streams[row.stream];
-        let place = (
-            Reverse(stream.priority),
-            Reverse(row.priority),
-            stream.sched,
-            job,
-        );
-        if row.queued == Some(place) {
+        let ranks = (self.plan.streams[row.stream].priority, row.priority);
+        if row.queued == Some(ranks) {
             return;
         }
         self.dequeue(job);
-        let station = self.plan.jobs[job].model.station;
-        self.plan.jobs[job].queued = Some(place);
+        let (station, place) = self.place(job, ranks);
+        self.plan.jobs[job].queued = Some(ranks);
         self.queues[station].insert(place);
         self.dirty.insert(station);
     }
 
     pub(super) fn dequeue(&mut self, job: JobKey) {
-        if let Some(place) = self.plan.jobs[job].queued.take() {
-            let station = self.plan.jobs[job].model.station;
+        if let Some(ranks) = self.plan.jobs[job].queued.take() {
+            let (station, place) = self.place(job, ranks);
             self.queues[station].remove(&place);
         }
+    }
+
+    /// Which queue a job stands in, and where.
+    fn place(&self, job: JobKey, (stream_rank, rank): (u32, u32)) -> (StationKey, Place) {
+        let row = &self.plan.jobs[job];
+        let sched = self.plan.streams[row.stream].sched;
+        let place = (Reverse(stream_rank), Reverse(rank), sched, job);
+        (row.model.station, place)
     }
 
     /// Looks again at every queue that something happened to.

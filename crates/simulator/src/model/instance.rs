@@ -89,8 +89,8 @@ pub(crate) struct Job {
     pub(crate) recovery_prompt: Option<PromptKey>,
     /// Its successors go on although it failed.
     pub(crate) waived: bool,
-    /// Its place in the queue of its workstation, while READY.
-    pub(crate) queued: Option<Place>,
+    /// While READY: the stream's priority and its own by which it stands in its workstation's queue.
+    pub(crate) queued: Option<(u32, u32)>,
     /// Oldest first.
     pub(crate) earlier: Vec<Run>,
     pub(crate) run: Run,
@@ -112,6 +112,13 @@ impl<'a> JobPath<'a> {
     pub(crate) fn is(self, text: &str) -> bool {
         let rest = text.strip_prefix(self.home);
         rest.and_then(|rest| rest.strip_prefix('.')) == Some(self.name)
+    }
+}
+
+impl From<JobPath<'_>> for String {
+    /// At one go: filters ask for the path of every job.
+    fn from(path: JobPath<'_>) -> Self {
+        [path.home, ".", path.name].concat()
     }
 }
 

@@ -242,7 +242,7 @@ pub(super) fn select_jobs(
         schema: &fields::JOB,
         values: &|key, field| values::of_job(engine, key, field),
         by_id: &|id| parse_id(id).and_then(|id| engine.index.jobs.get(&id).copied()),
-        path: &|key| engine.plan.jobs[key].path().to_string(),
+        path: &|key| engine.plan.jobs[key].path().into(),
         narrow: &|field, texts| narrow_jobs(engine, field, texts),
         folder: &|key| engine.folder_of(Waiter::Job(key)).to_owned(),
     };
