@@ -1,9 +1,13 @@
 //! Limits, metrics and other origins, over the wire.
 
+use std::collections::BTreeSet;
+
 use reqwest::Method;
+use resync_simulator::{Effect, Rule};
 use serde_json::json;
 
-use crate::harness::{Options, Resync};
+use crate::harness::{Options, PASSWORD, Resync};
+use crate::store_outage::Vandal;
 
 /// A user's requests are counted together, a stranger's logins by address, and probes not at all.
 #[tokio::test]
@@ -79,6 +83,102 @@ async fn the_metrics_count_by_template_and_name_nobody() {
         "{text}"
     );
     assert!(!text.contains("4711") && !text.contains("vera"), "{text}");
+}
+
+/// The value of a row, whose labels are part of the name.
+fn value(text: &str, row: &str) -> u64 {
+    let rows = text.lines().filter_map(|line| line.rsplit_once(' '));
+    let mut found = rows.filter(|(name, _)| *name == row);
+    let (_, value) = found.next().unwrap_or_else(|| panic!("{row}\n{text}"));
+    value.parse().unwrap()
+}
+
+/// P5: what goes wrong around a sign-in, an engine and the audit is counted by name.
+#[tokio::test]
+async fn sign_ins_hashing_retries_and_what_the_audit_lost_are_counted() {
+    let resync = Resync::start(Options::default()).await;
+    let login = async |password: &str| {
+        let body = json!({"username": "vera", "password": password});
+        let path = "/api/v1/auth/login";
+        let answer = resync.anonymous(Method::POST, path, Some(body)).await;
+        answer.status().as_u16()
+    };
+    let vera = resync.sign_in("vera").await;
+    for expected in [401, 401, 401, 401, 401, 429] {
+        assert_eq!(login("wrong").await, expected);
+    }
+    // The first answer is lost, so it is asked again.
+    resync
+        .engine
+        .add_fault(Rule::new(Effect::ResetAfterHeaders).first(1))
+        .await;
+    assert_eq!(vera.get("/api/v1/tws/summary").await.0, 200);
+    let read = async || {
+        let answer = resync.anonymous(Method::GET, "/metrics", None).await;
+        answer.text().await.unwrap()
+    };
+    let text = read().await;
+    for (row, expected) in [
+        (r#"resync_logins_total{outcome="succeeded"}"#, 1),
+        (r#"resync_logins_total{outcome="failed"}"#, 5),
+        (r#"resync_logins_total{outcome="locked"}"#, 1),
+        ("resync_lockouts_total", 1),
+        ("resync_hash_queue", 0),
+        // Four accounts were made before, and each attempt that was looked at is one more.
+        ("resync_hash_wait_seconds_count", 10),
+        ("resync_audit_write_failures_total", 0),
+        (r#"resync_engine_retries_total{engine="sim"}"#, 1),
+        (r#"resync_engine_turned_away_total{engine="sim"}"#, 0),
+    ] {
+        assert_eq!(value(&text, row), expected, "{row}");
+    }
+    let calls = value(&text, r#"resync_engine_calls_total{engine="sim"}"#);
+    let failed = value(&text, r#"resync_engine_call_failures_total{engine="sim"}"#);
+    assert!(calls > failed && failed == 1, "{calls} {failed}");
+
+    let mut vandal = Vandal::at(&resync).await;
+    vandal.take("audit").await;
+    let body = json!({"username": "olga", "password": PASSWORD});
+    let path = "/api/v1/auth/login";
+    let answer = resync.anonymous(Method::POST, path, Some(body)).await;
+    assert_eq!(answer.status(), 503);
+    let text = read().await;
+    assert_eq!(value(&text, "resync_audit_write_failures_total"), 1);
+    let row = r#"resync_logins_total{outcome="unavailable"}"#;
+    assert_eq!(value(&text, row), 1);
+}
+
+/// Every metric stands in the table of the operations page, and nothing else does.
+#[tokio::test]
+async fn the_metrics_are_those_of_the_operations_page() {
+    let resync = Resync::start(Options {
+        jobs: 10,
+        adjust: |config| {
+            // Port 1 of the loopback: nobody listens there.
+            config.redis.url = Some("redis://127.0.0.1:1/".into());
+        },
+        ..Options::default()
+    })
+    .await;
+    resync.anonymous(Method::GET, "/healthz", None).await;
+    let answer = resync.anonymous(Method::GET, "/metrics", None).await;
+    let text = answer.text().await.unwrap();
+    let sent: BTreeSet<String> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .map(|line| match line.split_once(' ').unwrap() {
+            (name, "counter") => format!("{name}_total"),
+            (name, _) => name.to_owned(),
+        })
+        .collect();
+    let page = include_str!("../../docs/operations.md");
+    let name = regex::Regex::new("`(resync_[a-z_]+)`").unwrap();
+    let told: BTreeSet<String> = page
+        .lines()
+        .filter(|line| line.starts_with("| `resync_"))
+        .flat_map(|line| name.captures_iter(line).map(|name| name[1].to_owned()))
+        .collect();
+    assert_eq!(sent, told);
 }
 
 #[tokio::test]

@@ -12,10 +12,10 @@ use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection};
 use crate::harness::{Options, PASSWORD, Resync, Session, read};
 
 /// Somebody else who works on the file of the store, as a repair that went wrong does.
-struct Vandal(SqliteConnection);
+pub(crate) struct Vandal(SqliteConnection);
 
 impl Vandal {
-    async fn at(resync: &Resync) -> Self {
+    pub(crate) async fn at(resync: &Resync) -> Self {
         let options = SqliteConnectOptions::new()
             .filename(resync.store())
             .busy_timeout(Duration::from_secs(10))
@@ -32,7 +32,7 @@ impl Vandal {
             .unwrap();
     }
 
-    async fn take(&mut self, table: &str) {
+    pub(crate) async fn take(&mut self, table: &str) {
         self.run(format!("ALTER TABLE {table} RENAME TO {table}_away"))
             .await;
     }

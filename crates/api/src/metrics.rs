@@ -7,6 +7,8 @@
 //! The hot path touches atomics and one histogram: a route's counters are looked up once, at its
 //! first request, and kept in its `RouteMeter`.
 
+mod reading;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -16,9 +18,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, text};
-use prometheus_client::metrics::MetricType;
+use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -30,10 +30,14 @@ use resync_kernel::{ExposeSecret, SecretString};
 use crate::problem::Problem;
 use crate::state::App;
 
+pub use reading::{Reading, Seconds};
+
 /// Upper bounds of the latency histogram, in seconds.
 const BUCKETS: [f64; 12] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
 ];
+/// The route that signs in with a password.
+const LOGIN: &str = "/api/v1/auth/login";
 /// What scrapers of this format ask for.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -49,6 +53,8 @@ pub enum Shed {
 }
 
 impl Shed {
+    const ALL: [Self; 3] = [Self::Requests, Self::Connections, Self::Hashing];
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Requests => "requests",
@@ -81,6 +87,24 @@ struct ClassLabel {
     class: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: &'static str,
+}
+
+/// How signing in with a password ended: the code of the problem, and the label.
+const REFUSED_LOGINS: [(&str, &str); 5] = [
+    ("bad-credentials", "failed"),
+    ("locked-out", "locked"),
+    ("rate-limited", "limited"),
+    ("overloaded", "overloaded"),
+    ("unavailable", "unavailable"),
+];
+/// The label of one that went well.
+const SIGNED_IN: &str = "succeeded";
+
+type Logins = Family<OutcomeLabel, Counter>;
+
 /// The counters of the edge and whatever else the server reads out. Cheap to clone.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
@@ -92,7 +116,7 @@ struct Inner {
     unmatched: RouteMeter,
     shed: Family<ReasonLabel, Counter>,
     limited: Family<ClassLabel, Counter>,
-    login_failures: Counter,
+    logins: Logins,
     lockouts: Counter,
     connections: Gauge,
 }
@@ -104,8 +128,22 @@ impl Metrics {
         let mut registry = Registry::with_prefix("resync");
         let requests = Family::default();
         let seconds = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> _);
-        let (shed, limited) = (Family::default(), Family::default());
-        let (login_failures, lockouts) = (Counter::default(), Counter::default());
+        let (logins, lockouts) = (Logins::default(), Counter::default());
+        let (shed, limited) = (
+            Family::<ReasonLabel, Counter>::default(),
+            Family::<ClassLabel, Counter>::default(),
+        );
+        // Each row is there from the start, or its first increase would not be seen as one.
+        for reason in Shed::ALL.map(Shed::as_str) {
+            drop(shed.get_or_create(&ReasonLabel { reason }));
+        }
+        for class in RateClass::ALL.map(RateClass::as_str) {
+            drop(limited.get_or_create(&ClassLabel { class }));
+        }
+        let outcomes = REFUSED_LOGINS.iter().map(|(_, outcome)| *outcome);
+        for outcome in outcomes.chain([SIGNED_IN]) {
+            drop(logins.get_or_create(&OutcomeLabel { outcome }));
+        }
         let connections = Gauge::default();
         registry.register(
             "http_requests",
@@ -128,13 +166,13 @@ impl Metrics {
             Family::clone(&limited),
         );
         registry.register(
-            "login_failures",
-            "Attempts to sign in that failed",
-            login_failures.clone(),
+            "logins",
+            "Attempts to sign in with a password, by how they ended",
+            Logins::clone(&logins),
         );
         registry.register(
             "lockouts",
-            "Attempts to sign in that a lockout refused",
+            "Passwords that were not looked at because of a lockout",
             lockouts.clone(),
         );
         registry.register(
@@ -145,7 +183,8 @@ impl Metrics {
         for reading in readings {
             registry.register_collector(Box::new(reading));
         }
-        let unmatched = RouteMeter::new("any", "unmatched", requests.clone(), seconds.clone());
+        let unmatched =
+            RouteMeter::new("any", "unmatched", requests.clone(), seconds.clone(), None);
         Self(Arc::new(Inner {
             registry,
             requests,
@@ -153,7 +192,7 @@ impl Metrics {
             unmatched,
             shed,
             limited,
-            login_failures,
+            logins,
             lockouts,
             connections,
         }))
@@ -162,11 +201,15 @@ impl Metrics {
     /// The meter of a route of the table.
     #[must_use]
     pub(crate) fn route(&self, method: &'static str, template: &'static str) -> RouteMeter {
+        let outcome = SIGNED_IN;
+        let signed_in = (template == LOGIN)
+            .then(|| self.0.logins.get_or_create_owned(&OutcomeLabel { outcome }));
         RouteMeter::new(
             method,
             template,
             self.0.requests.clone(),
             self.0.seconds.clone(),
+            signed_in,
         )
     }
 
@@ -188,15 +231,18 @@ impl Metrics {
 
     /// What an answer with a problem tells.
     pub(crate) fn problem(&self, code: &str, route: Option<&RouteMeter>) {
-        match code {
-            "locked-out" => {
-                self.0.lockouts.inc();
-            }
-            "overloaded" if route.is_some_and(RouteMeter::is_login) => self.shed(Shed::Hashing),
-            "bad-credentials" => {
-                self.0.login_failures.inc();
-            }
-            _ => {}
+        if code == "locked-out" {
+            self.0.lockouts.inc();
+        }
+        if !route.is_some_and(RouteMeter::is_login) {
+            return;
+        }
+        if code == "overloaded" {
+            self.shed(Shed::Hashing);
+        }
+        let known = REFUSED_LOGINS.iter().find(|(known, _)| *known == code);
+        if let Some((_, outcome)) = known {
+            self.0.logins.get_or_create(&OutcomeLabel { outcome }).inc();
         }
     }
 
@@ -234,6 +280,8 @@ pub(crate) struct RouteMeter {
     seconds: Family<RouteLabels, Histogram>,
     by_status: [OnceLock<Counter>; 5],
     latency: OnceLock<Histogram>,
+    /// Counts what went well, where that is a sign-in.
+    signed_in: Option<Counter>,
 }
 
 impl RouteMeter {
@@ -242,6 +290,7 @@ impl RouteMeter {
         template: &'static str,
         requests: Family<RequestLabels, Counter>,
         seconds: Family<RouteLabels, Histogram>,
+        signed_in: Option<Counter>,
     ) -> Self {
         Self {
             method,
@@ -250,11 +299,12 @@ impl RouteMeter {
             seconds,
             by_status: Default::default(),
             latency: OnceLock::new(),
+            signed_in,
         }
     }
 
     fn is_login(&self) -> bool {
-        self.template == "/api/v1/auth/login"
+        self.signed_in.is_some()
     }
 
     /// One answer of this route.
@@ -267,6 +317,11 @@ impl RouteMeter {
             500.. => (4, "5xx"),
         };
         let (method, route) = (self.method, self.template);
+        if slot == 1
+            && let Some(counter) = &self.signed_in
+        {
+            counter.inc();
+        }
         if let Some(counter) = self.by_status.get(slot) {
             counter
                 .get_or_init(|| {
@@ -285,99 +340,6 @@ impl RouteMeter {
                     .get_or_create_owned(&RouteLabels { method, route })
             })
             .observe(took.as_secs_f64());
-    }
-}
-
-type Values = Vec<(String, u64)>;
-
-/// A number, or a few by one label, that is read when somebody asks.
-pub struct Reading {
-    name: &'static str,
-    help: &'static str,
-    kind: MetricType,
-    label: Option<&'static str>,
-    read: Box<dyn Fn() -> Values + Send + Sync>,
-}
-
-impl Reading {
-    /// A number that goes up and down.
-    pub fn gauge(
-        name: &'static str,
-        help: &'static str,
-        read: impl Fn() -> u64 + Send + Sync + 'static,
-    ) -> Self {
-        let read = Box::new(move || vec![(String::new(), read())]);
-        Self {
-            name,
-            help,
-            kind: MetricType::Gauge,
-            label: None,
-            read,
-        }
-    }
-
-    /// Numbers that go up and down, one for each value of `label`.
-    pub fn gauges(
-        name: &'static str,
-        help: &'static str,
-        label: &'static str,
-        read: impl Fn() -> Vec<(String, u64)> + Send + Sync + 'static,
-    ) -> Self {
-        let (label, read) = (Some(label), Box::new(read));
-        Self {
-            name,
-            help,
-            kind: MetricType::Gauge,
-            label,
-            read,
-        }
-    }
-
-    /// Numbers that only grow, one for each value of `label`.
-    pub fn counters(
-        name: &'static str,
-        help: &'static str,
-        label: &'static str,
-        read: impl Fn() -> Vec<(String, u64)> + Send + Sync + 'static,
-    ) -> Self {
-        let (label, read) = (Some(label), Box::new(read));
-        Self {
-            name,
-            help,
-            kind: MetricType::Counter,
-            label,
-            read,
-        }
-    }
-}
-
-impl fmt::Debug for Reading {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reading")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Collector for Reading {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut metric = encoder.encode_descriptor(self.name, self.help, None, self.kind)?;
-        for (value, number) in (self.read)() {
-            let number_f = i64::try_from(number).unwrap_or(i64::MAX);
-            let labels: Vec<(&str, &str)> = self
-                .label
-                .iter()
-                .map(|label| (*label, value.as_str()))
-                .collect();
-            let mut row = metric.encode_family(&labels)?;
-            match self.kind {
-                MetricType::Counter => {
-                    row.encode_counter::<[(&str, &str); 0], u64, u64>(&number, None)?;
-                }
-                _ => row.encode_gauge(&number_f)?,
-            }
-        }
-        Ok(())
     }
 }
 
@@ -429,7 +391,11 @@ mod tests {
     /// P5
     #[test]
     fn each_count_has_its_row_and_no_row_names_an_id() {
+        let wait = Seconds::new("hash_wait_seconds", "Waits");
+        wait.observe(Duration::from_millis(30));
         let metrics = Metrics::new(vec![
+            wait.reading(),
+            Reading::counter("audit_write_failures", "Rows", || 2),
             Reading::gauge("websockets", "Open", || 3),
             Reading::counters("cache_reads", "Reads", "kind", || {
                 vec![("hit".to_owned(), 7), ("miss".to_owned(), 1)]
@@ -443,6 +409,9 @@ mod tests {
         metrics.problem("bad-credentials", Some(&login));
         metrics.problem("unauthenticated", Some(&route));
         metrics.problem("overloaded", Some(&login));
+        metrics.problem("overloaded", Some(&route));
+        login.answered(StatusCode::OK, Duration::from_millis(3));
+        login.answered(StatusCode::UNAUTHORIZED, Duration::from_millis(3));
         metrics.shed(Shed::Requests);
         metrics.limited(RateClass::Chat);
         let connected = metrics.connection();
@@ -455,9 +424,17 @@ mod tests {
             r#"resync_shed_total{reason="hashing"} 1"#,
             r#"resync_rate_limited_total{class="chat"} 1"#,
             "resync_lockouts_total 1",
-            "resync_login_failures_total 1",
+            r#"resync_logins_total{outcome="succeeded"} 1"#,
+            r#"resync_logins_total{outcome="failed"} 1"#,
+            r#"resync_logins_total{outcome="locked"} 1"#,
+            r#"resync_logins_total{outcome="overloaded"} 1"#,
+            r#"resync_logins_total{outcome="unavailable"} 0"#,
             "resync_connections 1",
             "resync_websockets 3",
+            "resync_audit_write_failures_total 2",
+            "resync_hash_wait_seconds_count 1",
+            r#"resync_hash_wait_seconds_bucket{le="0.025"} 0"#,
+            r#"resync_hash_wait_seconds_bucket{le="0.05"} 1"#,
             r#"resync_cache_reads_total{kind="hit"} 7"#,
         ] {
             assert!(text.lines().any(|line| line == row), "{row}\n{text}");

@@ -59,17 +59,40 @@ impl BcryptPool {
     /// [`BcryptPoolError`] for a cost that bcrypt does not know, or when the system gives no thread or
     /// no randomness.
     pub fn start(config: BcryptConfig) -> Result<Self, BcryptPoolError> {
+        Self::start_observed(config, |_| {})
+    }
+
+    /// As [`BcryptPool::start`]; `waited` is told how long each password waited for a thread, on that
+    /// thread, and must not block.
+    ///
+    /// # Errors
+    /// As [`BcryptPool::start`].
+    pub fn start_observed(
+        config: BcryptConfig,
+        waited: impl Fn(Duration) + Send + Sync + 'static,
+    ) -> Result<Self, BcryptPoolError> {
         if !(4..=31).contains(&config.cost) {
             return Err(BcryptPoolError::Cost(config.cost));
         }
         let dummy = dummy_hash(config.cost)?;
-        let workers = Workers::start("resync-hash", config.workers, config.queue)
-            .map_err(BcryptPoolError::Threads)?;
+        let workers = Workers::start(
+            "resync-hash",
+            config.workers,
+            config.queue,
+            Box::new(waited),
+        )
+        .map_err(BcryptPoolError::Threads)?;
         Ok(Self {
             workers,
             cost: config.cost,
             dummy,
         })
+    }
+
+    /// Passwords that wait for a thread; those that are being hashed do not count.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.workers.waiting()
     }
 
     async fn run<T: Send + 'static>(

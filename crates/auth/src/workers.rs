@@ -5,6 +5,7 @@
 //! 3. `a_job_whose_caller_is_gone_is_skipped`, and its place is free for the next one.
 //! 4. `a_panic_costs_its_caller_only`: the thread lives, the caller gets [`Gone`].
 //! 5. `dropping_the_workers_joins_them`: queued jobs are refused with [`Gone`], none is lost silently.
+//! 6. `each_job_that_is_run_tells_how_long_it_waited`, and one that is skipped does not.
 //!
 //! The mutex guards the queue for a few lines without `await`; a job never runs under it.
 
@@ -16,6 +17,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tokio::sync::oneshot;
@@ -69,16 +71,26 @@ impl<W: FnOnce() -> T + Send, T: Send> Job for Task<W, T> {
     }
 }
 
+/// A job, and since when it waits.
+struct Queued {
+    since: Instant,
+    job: Box<dyn Job>,
+}
+
 #[derive(Default)]
 struct Queue {
-    jobs: VecDeque<Box<dyn Job>>,
+    jobs: VecDeque<Queued>,
     stopped: bool,
 }
+
+/// Is told how long each job waited, on the thread that is about to run it.
+pub(crate) type Waited = Box<dyn Fn(Duration) + Send + Sync>;
 
 struct Shared {
     queue: Mutex<Queue>,
     changed: Condvar,
     capacity: usize,
+    waited: Waited,
 }
 
 impl Shared {
@@ -88,14 +100,18 @@ impl Shared {
     }
 
     fn work(&self) {
-        while let Some(job) = self.take() {
-            if job.is_wanted() && catch_unwind(AssertUnwindSafe(|| job.run())).is_err() {
+        while let Some(Queued { since, job }) = self.take() {
+            if !job.is_wanted() {
+                continue;
+            }
+            (self.waited)(since.elapsed());
+            if catch_unwind(AssertUnwindSafe(|| job.run())).is_err() {
                 tracing::error!("a job panicked on a worker thread");
             }
         }
     }
 
-    fn take(&self) -> Option<Box<dyn Job>> {
+    fn take(&self) -> Option<Queued> {
         let mut queue = self.lock();
         loop {
             if queue.stopped {
@@ -124,11 +140,13 @@ impl Workers {
         name: &str,
         count: NonZeroUsize,
         capacity: NonZeroUsize,
+        waited: Waited,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             changed: Condvar::new(),
             capacity: capacity.get(),
+            waited,
         });
         let mut workers = Self {
             shared,
@@ -151,6 +169,11 @@ impl Workers {
         self.threads.len()
     }
 
+    /// Jobs that wait for a thread.
+    pub(crate) fn waiting(&self) -> usize {
+        self.shared.lock().jobs.len()
+    }
+
     /// Queues `work`, or refuses it at once.
     pub(crate) fn submit<T: Send + 'static>(
         &self,
@@ -160,14 +183,17 @@ impl Workers {
         {
             let mut queue = self.shared.lock();
             if queue.jobs.len() >= self.shared.capacity {
-                queue.jobs.retain(|job| job.is_wanted());
+                queue.jobs.retain(|queued| queued.job.is_wanted());
             }
             if queue.jobs.len() >= self.shared.capacity {
                 return Err(Full {
                     waiting: queue.jobs.len(),
                 });
             }
-            queue.jobs.push_back(Box::new(Task { work, reply }));
+            queue.jobs.push_back(Queued {
+                since: Instant::now(),
+                job: Box::new(Task { work, reply }),
+            });
         }
         self.shared.changed.notify_one();
         Ok(Answer(answer))
@@ -207,7 +233,7 @@ mod tests {
 
     fn workers(count: usize, capacity: usize) -> Workers {
         let of = |n| NonZeroUsize::new(n).unwrap();
-        Workers::start("test-worker", of(count), of(capacity)).unwrap()
+        Workers::start("test-worker", of(count), of(capacity), Box::new(|_| {})).unwrap()
     }
 
     /// Keeps the one thread of `workers` busy until the sender is dropped.
@@ -273,6 +299,31 @@ mod tests {
             held.await.unwrap();
             assert_eq!(runs.try_iter().collect::<Vec<_>>(), ["wanted"]);
         }
+    }
+
+    #[tokio::test]
+    async fn each_job_that_is_run_tells_how_long_it_waited() {
+        let (tell, waits) = mpsc::channel();
+        let tell = std::sync::Mutex::new(tell);
+        let waited: Waited = Box::new(move |time| tell.lock().unwrap().send(time).unwrap());
+        let (one, two) = (NonZeroUsize::MIN, NonZeroUsize::new(2).unwrap());
+        let workers = Workers::start("test-worker", one, two, waited).unwrap();
+        let (release, held) = hold(&workers).await;
+        assert_eq!(workers.waiting(), 0);
+        let begun = Instant::now();
+        let queued = workers.submit(|| ()).unwrap();
+        drop(workers.submit(|| ()).unwrap());
+        assert_eq!(workers.waiting(), 2);
+        while begun.elapsed() < Duration::from_millis(5) {
+            tokio::task::yield_now().await;
+        }
+        drop(release);
+        held.await.unwrap();
+        queued.await.unwrap();
+        drop(workers);
+        let waits: Vec<Duration> = waits.try_iter().collect();
+        assert_eq!(waits.len(), 2, "{waits:?}");
+        assert!(waits[1] >= Duration::from_millis(5), "{waits:?}");
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ mod audit_of_auth;
 mod auth;
 mod edge;
 mod engines;
+mod metrics;
 mod oidc;
 mod plan;
 mod redis;
@@ -39,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, ConfigError, RagConfig};
+use metrics::{Counts, Read};
 
 /// How often the plans are looked at for runs that have ended.
 const OBSERVE_EVERY: Duration = Duration::from_secs(30);
@@ -130,9 +132,9 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     );
     let database = store::open(config).await?;
 
-    let audit_log: Arc<dyn AuditLog> = Arc::new(SqliteAuditLog::new(database.clone()));
-    let audit = AuditService::new(audit_log.clone(), clock.clone(), ids.clone());
-    complete_audit(&audit).await?;
+    let counts = Counts::new();
+    let audit_log = counts.audit(SqliteAuditLog::new(database.clone()));
+    let audit = completed_audit(&audit_log, &clock, &ids).await?;
     let plan::Services {
         plan,
         actions,
@@ -152,29 +154,30 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     })
     .await?;
     let knowledge = knowledge(&config.rag, &database, &clock, &ids, &tracker).await?;
-    let chat = ChatService::new(ChatParts {
-        plan: Arc::new(plan.clone()),
-        knowledge: Arc::new(knowledge.clone()),
-        conversations: Arc::new(SqliteConversationStore::new(database.clone())),
+    let chat = chat(&plan, &knowledge, &database, &clock, &ids);
+    let hasher = auth::hasher(config, counts.hash_wait.clone())?;
+    let mut ports = auth::ports(auth::Parts {
+        config,
+        database: &database,
+        audit: &audit,
+        hasher: &hasher,
         clock: clock.clone(),
         ids: ids.clone(),
-        config: ChatConfig::default(),
+        tracker: tracker.clone(),
+        until: background.clone(),
     });
-    let mut ports = auth::ports(
-        config,
-        &database,
-        &audit,
-        clock.clone(),
-        ids.clone(),
-        tracker.clone(),
-        background.clone(),
-    )?;
     let redis = redis::share(config, &mut ports, &background)?;
     let accounts = auth::accounts(config, &keys, &ports, &database).await?;
 
     beside(&plan, &history, &tracker, &background);
     let sockets = Sockets::default();
-    let metrics = edge::metrics(&plan, &sockets);
+    let metrics = metrics::metrics(&Read {
+        counts: &counts,
+        hasher: &hasher,
+        plan: &plan,
+        sockets: &sockets,
+        redis: redis.as_ref(),
+    });
     let tls = edge::tls(config)?;
     let app = App::new(Parts {
         logins: accounts.logins,
@@ -194,7 +197,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         chat,
         knowledge,
         store: Arc::new(store::Probe(database.clone())),
-        redis,
+        redis: redis.as_ref().map(redis::probe),
         edge: edge::settings(config),
         limits: edge::limits(&config.limits, &clock, &metrics),
         metrics,
@@ -232,6 +235,24 @@ fn beside(
     tracker.spawn(async move { plan.run_maintenance(maintained).await });
     let (history, observed) = (history.clone(), until.clone());
     tracker.spawn(async move { history.run(OBSERVE_EVERY, observed).await });
+}
+
+/// The answers to questions.
+fn chat(
+    plan: &PlanService,
+    knowledge: &KnowledgeService,
+    database: &SqliteDatabase,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<dyn IdGenerator>,
+) -> ChatService {
+    ChatService::new(ChatParts {
+        plan: Arc::new(plan.clone()),
+        knowledge: Arc::new(knowledge.clone()),
+        conversations: Arc::new(SqliteConversationStore::new(database.clone())),
+        clock: clock.clone(),
+        ids: ids.clone(),
+        config: ChatConfig::default(),
+    })
 }
 
 /// The documents, loaded.
@@ -298,8 +319,13 @@ pub(crate) async fn for_check(config: &Config) -> Result<ForCheck, StartError> {
     })
 }
 
-/// Actions that were under way when the last run ended get their outcome: unknown.
-async fn complete_audit(audit: &AuditService) -> Result<(), StartError> {
+/// The audit, in which actions that were under way when the last run ended get their outcome: unknown.
+async fn completed_audit(
+    log: &Arc<dyn AuditLog>,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<dyn IdGenerator>,
+) -> Result<AuditService, StartError> {
+    let audit = AuditService::new(log.clone(), clock.clone(), ids.clone());
     let unfinished = audit.reconcile_unfinished().await.map_err(|error| {
         StartError::failed(
             "the audit log cannot be completed after the last run",
@@ -312,7 +338,7 @@ async fn complete_audit(audit: &AuditService) -> Result<(), StartError> {
             "actions of the last run ended without an outcome; audited as unknown"
         );
     }
-    Ok(())
+    Ok(audit)
 }
 
 #[cfg(test)]

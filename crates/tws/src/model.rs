@@ -27,7 +27,9 @@ pub use count::{CountBy, Counted, Counts};
 pub use definition::{
     DefinitionQuery, JobDefinition, StreamDefinition, Submission, SubmitOptions, Submitted,
 };
-pub use engine::{Breaker, BreakerState, Capabilities, EngineInfo, ObjectAbilities, ObjectKind};
+pub use engine::{
+    Breaker, BreakerState, CallCounts, Capabilities, EngineInfo, ObjectAbilities, ObjectKind,
+};
 pub use job::{Dependency, DependencyKind, Job, Run, StreamRef};
 pub use log::{LineRange, LogText};
 pub use names::{

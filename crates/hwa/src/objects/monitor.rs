@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use resync_tws::model::{
-    Breaker, BreakerState as ShownState, Capabilities, ObjectAbilities, ObjectKind,
+    Breaker, BreakerState as ShownState, CallCounts, Capabilities, ObjectAbilities, ObjectKind,
 };
 use resync_tws::ports::{EngineMonitor, GatewayError};
 use serde::Deserialize;
@@ -124,6 +124,17 @@ impl EngineMonitor for HwaClient {
             last_success_at: health.last_success_at,
             last_failure_at: health.last_failure_at,
             retry_at: remaining.map(|remaining| self.clock.now() + remaining),
+        }
+    }
+
+    fn calls(&self) -> CallCounts {
+        let health = self.transport.health();
+        CallCounts {
+            attempts: health.attempts_total,
+            retries: health.retries_total,
+            failures: health.failures_total,
+            turned_away: health.turned_away_total,
+            rejected: health.rejected_total,
         }
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use resync_tws::model::{
-    Action, Breaker, Capabilities, CountBy, Counted, Counts, DefinitionQuery, JobDefinition,
-    JobStatus, JobStream, Justification, LinkState, NamePattern, Prompt, PromptAnswer, PromptId,
-    PromptStatus, Resource, ResourceId, Slice, StreamDefinition, StreamId, Submission, Submitted,
-    Target, Workstation, WorkstationId,
+    Action, Breaker, CallCounts, Capabilities, CountBy, Counted, Counts, DefinitionQuery,
+    JobDefinition, JobStatus, JobStream, Justification, LinkState, NamePattern, Prompt,
+    PromptAnswer, PromptId, PromptStatus, Resource, ResourceId, Slice, StreamDefinition, StreamId,
+    Submission, Submitted, Target, Workstation, WorkstationId,
 };
 use resync_tws::ports::{
     ActionError, DefinitionGateway, EngineMonitor, GatewayError, ObjectGateway, SubmitGateway,
@@ -323,5 +323,10 @@ impl EngineMonitor for ScriptedEngine {
 
     fn breaker(&self) -> Breaker {
         lock(&self.state).breaker.clone()
+    }
+
+    /// It sends nothing, so there is nothing to count.
+    fn calls(&self) -> CallCounts {
+        CallCounts::default()
     }
 }

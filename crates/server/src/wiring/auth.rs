@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use resync_api::metrics::Seconds;
 use resync_api::state::{App, SingleSignOn};
 use resync_auth::{
     ApiKeyService, AuthKeys, AuthKeysError, AuthPorts, BcryptConfig, BcryptPool, BreachList,
@@ -62,37 +63,57 @@ fn password_policy(config: &Config) -> Result<PasswordPolicy, StartError> {
     Ok(policy.with_breach_list(list))
 }
 
-pub(super) fn ports(
-    config: &Config,
-    database: &SqliteDatabase,
-    audit: &AuditService,
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdGenerator>,
-    tracker: TaskTracker,
-    until: CancellationToken,
-) -> Result<AuthPorts, StartError> {
+/// The threads that hash passwords; `waits` is told how long each password waited for one.
+pub(super) fn hasher(config: &Config, waits: Seconds) -> Result<Arc<BcryptPool>, StartError> {
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let hasher = BcryptPool::start(BcryptConfig {
+    let pool = BcryptConfig {
         cost: config.auth.bcrypt_cost,
         workers: NonZeroUsize::new(config.auth.hash_workers).unwrap_or(cores),
         queue: NonZeroUsize::new(config.auth.hash_queue)
             .ok_or_else(|| ConfigError::new("auth.hash_queue", "must be at least 1"))?,
-    })
-    .map_err(|error| StartError::failed("the threads that hash passwords did not start", error))?;
+    };
+    BcryptPool::start_observed(pool, move |waited| waits.observe(waited))
+        .map(Arc::new)
+        .map_err(|error| StartError::failed("the threads that hash passwords did not start", error))
+}
+
+/// What the ports are made of.
+pub(super) struct Parts<'a> {
+    pub(super) config: &'a Config,
+    pub(super) database: &'a SqliteDatabase,
+    pub(super) audit: &'a AuditService,
+    pub(super) hasher: &'a Arc<BcryptPool>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) ids: Arc<dyn IdGenerator>,
+    pub(super) tracker: TaskTracker,
+    pub(super) until: CancellationToken,
+}
+
+pub(super) fn ports(parts: Parts<'_>) -> AuthPorts {
+    let Parts {
+        config,
+        database,
+        audit,
+        hasher,
+        clock,
+        ids,
+        tracker,
+        until,
+    } = parts;
     let feed = Arc::new(SqliteSessionFeed::new(database.clone(), clock.clone()));
     let following = Arc::clone(&feed);
     tracker.spawn(async move { following.run(until).await });
-    Ok(AuthPorts {
+    AuthPorts {
         memory: SessionMemory::new(feed, clock.clone()),
         users: Arc::new(SqliteUserRepository::new(database.clone())),
         sessions: Arc::new(SqliteSessionStore::new(database.clone())),
         lockout: Arc::new(InProcessLockout::new(lockout_limits(config), clock.clone())),
-        hasher: Arc::new(hasher),
+        hasher: hasher.clone(),
         events: Arc::new(AuditOfAuth(audit.clone())),
         clock,
         ids,
         tracker,
-    })
+    }
 }
 
 pub(super) fn lockout_limits(config: &Config) -> LockoutLimits {

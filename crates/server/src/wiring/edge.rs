@@ -8,14 +8,11 @@ use resync_api::edge::client_address::{Proxies, network};
 use resync_api::edge::cookies::CookieStyle;
 use resync_api::edge::limit::RateGate;
 use resync_api::edge::origin::{Origins, origin_of};
-use resync_api::metrics::{Metrics, Reading};
+use resync_api::metrics::Metrics;
 use resync_api::serve::tls::{Tls, TlsFiles};
 use resync_api::state::{EdgeSettings, WsSettings};
-use resync_api::ws::Sockets;
 use resync_auth::{InProcessRateLimiter, RateLimits};
 use resync_kernel::Clock;
-use resync_tws::PlanService;
-use resync_tws::model::{Breaker, BreakerState};
 
 use super::StartError;
 use crate::config::{Config, LimitsConfig, ServerConfig};
@@ -127,90 +124,6 @@ pub(super) fn tls(config: &Config) -> Result<Option<Tls>, StartError> {
     })
     .map(Some)
     .map_err(|error| StartError::failed("server.tls_cert: TLS cannot be spoken", error))
-}
-
-/// The counters, and what is read out of the parts at each scrape.
-pub(super) fn metrics(plan: &PlanService, sockets: &Sockets) -> Metrics {
-    let (cache, reads, room, sockets) = (plan.clone(), plan.clone(), plan.clone(), sockets.clone());
-    let (engines, failing) = (plan.clone(), plan.clone());
-    let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
-    Metrics::new(vec![
-        Reading::counters(
-            "cache_reads",
-            "Reads of the plan cache",
-            "kind",
-            move || {
-                let stats = reads.cache_stats();
-                named([
-                    ("hit", stats.hits),
-                    ("stale", stats.stale_hits),
-                    ("miss", stats.misses),
-                    ("coalesced", stats.coalesced),
-                ])
-            },
-        ),
-        Reading::counters(
-            "cache_events",
-            "What happened in the plan cache",
-            "kind",
-            move || {
-                let stats = cache.cache_stats();
-                named([
-                    ("refresh", stats.refreshes),
-                    ("fetch_error", stats.fetch_errors),
-                    ("eviction", stats.evictions),
-                    ("expired", stats.expired),
-                ])
-            },
-        ),
-        Reading::gauges(
-            "cache_held",
-            "What the plan cache holds",
-            "unit",
-            move || {
-                let stats = room.cache_stats();
-                named([
-                    ("entries", count(stats.entries)),
-                    ("bytes", count(stats.bytes)),
-                    ("in_flight", count(stats.in_flight)),
-                ])
-            },
-        ),
-        Reading::gauges(
-            "engine_breaker",
-            "Whether calls go out to an engine: 0 closed, 1 half open, 2 open",
-            "engine",
-            move || {
-                by_engine(&engines, |breaker| match breaker.state {
-                    BreakerState::Closed => 0,
-                    BreakerState::HalfOpen => 1,
-                    BreakerState::Open => 2,
-                })
-            },
-        ),
-        Reading::gauges(
-            "engine_failures",
-            "Calls to an engine that failed in a row",
-            "engine",
-            move || by_engine(&failing, |breaker| breaker.consecutive_failures.into()),
-        ),
-        Reading::gauge("websockets", "WebSockets that are open", move || {
-            count(sockets.count())
-        }),
-    ])
-}
-
-/// A number of each engine's breaker, by the engine's name.
-fn by_engine(plan: &PlanService, number: fn(&Breaker) -> u64) -> Vec<(String, u64)> {
-    let engines = plan.engines().list();
-    let numbers = engines
-        .iter()
-        .map(|engine| (engine.name.to_string(), number(&engine.monitor.breaker())));
-    numbers.collect()
-}
-
-fn named<const N: usize>(values: [(&str, u64); N]) -> Vec<(String, u64)> {
-    values.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
 #[cfg(test)]

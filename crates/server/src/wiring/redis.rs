@@ -20,7 +20,7 @@ pub(super) fn share(
     config: &Config,
     ports: &mut AuthPorts,
     until: &CancellationToken,
-) -> Result<Option<Arc<dyn SideProbe>>, StartError> {
+) -> Result<Option<RedisClient>, StartError> {
     let Some(redis) = client(config)? else {
         return Ok(None);
     };
@@ -28,7 +28,12 @@ pub(super) fn share(
     let lockout = RedisLockout::new(redis.clone(), LOCKOUT, limits, ports.clock.clone());
     ports.lockout = Arc::new(lockout);
     ports.tracker.spawn(redis.clone().watch(until.clone()));
-    Ok(Some(Arc::new(Probe(redis))))
+    Ok(Some(redis))
+}
+
+/// What tells readiness whether Redis answers.
+pub(super) fn probe(redis: &RedisClient) -> Arc<dyn SideProbe> {
+    Arc::new(Probe(redis.clone()))
 }
 
 fn client(config: &Config) -> Result<Option<RedisClient>, StartError> {

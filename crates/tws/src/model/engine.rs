@@ -60,6 +60,21 @@ pub struct ObjectAbilities {
     pub statuses: BTreeSet<String>,
 }
 
+/// Calls to an engine since its client was built. Each only grows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CallCounts {
+    /// Requests that were sent, repeated ones too.
+    pub attempts: u64,
+    /// Requests that were sent again.
+    pub retries: u64,
+    /// Requests that failed in a way that speaks against the engine.
+    pub failures: u64,
+    /// Calls that an open breaker turned away.
+    pub turned_away: u64,
+    /// Calls that found no place to wait.
+    pub rejected: u64,
+}
+
 /// How the client of an engine gets on with it, without asking the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Breaker {

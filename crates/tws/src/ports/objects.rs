@@ -6,9 +6,9 @@ use async_trait::async_trait;
 
 use super::{ActionError, GatewayError};
 use crate::model::{
-    Breaker, Capabilities, CountBy, Counted, Counts, DefinitionQuery, JobDefinition, JobStream,
-    Justification, Prompt, PromptId, Resource, ResourceId, Slice, StreamDefinition, StreamId,
-    Submission, Submitted, Workstation, WorkstationId,
+    Breaker, CallCounts, Capabilities, CountBy, Counted, Counts, DefinitionQuery, JobDefinition,
+    JobStream, Justification, Prompt, PromptId, Resource, ResourceId, Slice, StreamDefinition,
+    StreamId, Submission, Submitted, Workstation, WorkstationId,
 };
 
 /// Reads of what is in the plan beside jobs.
@@ -79,6 +79,9 @@ pub trait EngineMonitor: Send + Sync {
 
     /// How the client gets on, from memory: no call is made.
     fn breaker(&self) -> Breaker;
+
+    /// What the client has sent so far, from memory: no call is made.
+    fn calls(&self) -> CallCounts;
 }
 
 /// A client that lacks these ports: each call is [`GatewayError::Unsupported`].
@@ -140,5 +143,8 @@ impl EngineMonitor for Unsupported {
     }
     fn breaker(&self) -> Breaker {
         Breaker::default()
+    }
+    fn calls(&self) -> CallCounts {
+        CallCounts::default()
     }
 }
