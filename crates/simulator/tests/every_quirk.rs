@@ -44,7 +44,8 @@ proofs! {
     LogEmpty => a_log_before_the_start_may_be_empty: [404, false], [200, true];
     Stringly => numbers_and_flags_of_parts_may_be_texts: [2, 14, 10], ["2", "14", 10];
     Isless => flags_may_come_under_their_older_name_alone:
-        [["command", "isCommand"], ["isService"]], [["command"], ["service"]];
+        [["command", "isCommand"], ["isService"], ["error", "isError"]],
+        [["command"], ["service"], ["error"]];
     UnstableOrder => pages_may_repeat_and_miss_what_is_not_ordered: [300, 300], ["fewer", 300];
     NomatchNotFound => an_action_on_nothing_may_be_not_found: 200, 404;
     FirstN => an_action_on_too_much_may_reach_the_first_ones: [400, 0], [200, 3];
@@ -184,6 +185,7 @@ mod looks {
     pub(super) async fn flags_may_come_under_their_older_name_alone(stage: &Stage) -> Value {
         let job = stage.job("FIN_GL_POST").await;
         let streams = stage.list("/plan/jobstream", "name = 'FIN_EOD'").await;
+        let (_, done) = cancel_by_filter(stage, "name = 'FIN_GL_POST'", "1").await;
         let names = |object: &Value, part: &str| -> Vec<String> {
             let names = object.as_object().unwrap().keys();
             names.filter(|name| name.ends_with(part)).cloned().collect()
@@ -191,6 +193,7 @@ mod looks {
         json!([
             names(&job["jobDefinition"], "ommand"),
             names(&streams[0]["jsDefinitionFlags"], "ervice"),
+            names(&done["failedResourceResponses"][0], "rror"),
         ])
     }
 
