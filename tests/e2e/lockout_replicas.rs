@@ -1,10 +1,12 @@
 //! Two servers with stores of their own and one Redis count attempts on passwords together.
 
 use reqwest::Method;
+use resync_auth::{Actor, LocalUser, NewUser, Origin, Role, Username};
 use resync_server::config::Config;
+use resync_server::wiring::for_accounts;
 use serde_json::json;
 
-use crate::harness::{Options, Resync, read};
+use crate::harness::{Options, PASSWORD, Resync, read};
 
 #[expect(
     clippy::disallowed_methods,
@@ -73,4 +75,42 @@ async fn a_replica_without_its_redis_has_half_the_limits_and_is_degraded() {
     assert_eq!(ready["status"], "degraded");
     assert_eq!(ready["checks"]["redis"]["status"], "degraded", "{ready}");
     alone.stop().await;
+}
+
+/// What Redis counts is forgotten for all replicas at once, from the command line too.
+#[tokio::test]
+async fn an_account_is_unlocked_from_the_command_line_where_redis_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = Config::default();
+    let resync = Resync::start_with(
+        Options {
+            jobs: 10,
+            adjust: on_redis,
+            ..Options::default()
+        },
+        |own| {
+            own.server.data_dir = folder.path().to_path_buf();
+            config = own.clone();
+        },
+    )
+    .await;
+    let accounts = for_accounts(&config).await.unwrap();
+    assert_eq!(accounts.counted_in_the_server, None);
+    // A name that no other test uses, since they share this Redis and the address.
+    let name = format!("locked-{}", std::process::id());
+    let new = NewUser {
+        username: Username::parse(&name).unwrap(),
+        password: PASSWORD.into(),
+        role: Role::Viewer,
+    };
+    let by = || Origin::of(Actor::Local(LocalUser::of("root")));
+    let user = accounts.users.create(new, by()).await.unwrap();
+    for expected in [401, 401, 401, 401, 401, 429] {
+        assert_eq!(attempt(&resync, &name, "wrong").await, expected);
+    }
+    assert_eq!(attempt(&resync, &name, PASSWORD).await, 429);
+    accounts.users.unlock(user.id, by()).await.unwrap();
+    assert_eq!(attempt(&resync, &name, PASSWORD).await, 200);
+    accounts.close().await;
+    resync.stop().await;
 }

@@ -1,30 +1,34 @@
-//! The command line. Data on stdout, notes on stderr; exit codes as the design says.
+//! The command line. Data on stdout, notes on stderr; exit codes as the design says: 0 done, 1 failed,
+//! 2 what was typed does not hold, 3 configuration, 4 not found, 5 denied, 6 engine unreachable,
+//! 7 conflict, 8 needs confirmation.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io::{self, ErrorKind, Write as _};
-use std::net::{IpAddr, SocketAddr};
+mod accounts;
+mod key;
+mod output;
+mod password;
+mod probe;
+mod settings;
+mod user;
+
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use resync_kernel::{BoxError, error_chain};
+use resync_kernel::error_chain;
 use resync_tws::model::EngineName;
 
+use self::key::KeyArgs;
+use self::output::{CONFIGURATION, FAILURE, NOT_FOUND, OK};
+use self::probe::{HealthcheckArgs, healthcheck};
+use self::settings::{ConfigCommand, load, show};
+use self::user::UserArgs;
 use crate::check::{self, CheckError};
-use crate::config::{Loaded, Sources, rows};
 use crate::demo::{self, DemoOptions};
 use crate::{lifecycle, logging, wiring};
 
-/// The run did what it should.
-const OK: u8 = 0;
-/// It did not.
-const FAILURE: u8 = 1;
-/// The configuration is wrong.
-const CONFIGURATION: u8 = 3;
-/// What was named does not exist.
-const NOT_FOUND: u8 = 4;
+pub(crate) use self::output::{fail, print};
 
 /// Ask HCL Workload Automation questions and act on it safely.
 #[derive(Debug, Parser)]
@@ -45,6 +49,10 @@ enum Command {
     Serve(ServeArgs),
     /// Whether the configuration is whole, the store opens, and what each engine can do.
     Check(CheckArgs),
+    /// Accounts: list, make, change, unlock and remove them, beside a running server.
+    User(UserArgs),
+    /// API keys of accounts: make, list and end them, beside a running server.
+    Key(KeyArgs),
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -90,30 +98,6 @@ struct CheckArgs {
     json: bool,
 }
 
-#[derive(Debug, Subcommand)]
-enum ConfigCommand {
-    /// Print each value and where it came from; secrets are not shown.
-    Show {
-        /// As JSON.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-#[derive(Debug, Args)]
-struct HealthcheckArgs {
-    /// Where the server listens; `https` when it speaks TLS.
-    #[arg(long, default_value = "http://127.0.0.1:8080")]
-    url: String,
-    /// Who signed the server's certificate (PEM), besides the system's authorities. Not needed on
-    /// loopback, where any certificate is taken.
-    #[arg(long, value_name = "FILE")]
-    ca_file: Option<PathBuf>,
-    /// A certificate with its key (PEM) to show, when `server.tls_client_ca` asks for one.
-    #[arg(long, value_name = "FILE")]
-    client_cert: Option<PathBuf>,
-}
-
 /// Runs the command of the arguments.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -145,23 +129,12 @@ async fn run(cli: Cli) -> ExitCode {
         }
         Command::Serve(args) => serve(cli.config, &args).await,
         Command::Check(args) => check(cli.config, &args).await,
+        Command::User(args) => user::run(cli.config, args).await,
+        Command::Key(args) => key::run(cli.config, args).await,
         Command::Config(ConfigCommand::Show { json }) => show(cli.config, json),
         Command::Openapi => openapi(),
         Command::Healthcheck(args) => healthcheck(&args).await,
     }
-}
-
-fn load(file: Option<PathBuf>, flags: Vec<(String, String)>) -> Result<Loaded, ExitCode> {
-    let environment: BTreeMap<String, String> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    let sources = Sources {
-        file,
-        default_file: Some("resync.toml".into()),
-        environment,
-        flags,
-    };
-    Loaded::from(&sources).map_err(|error| fail(CONFIGURATION, &error.to_string()))
 }
 
 async fn serve(file: Option<PathBuf>, args: &ServeArgs) -> ExitCode {
@@ -216,114 +189,12 @@ fn not_started(error: &wiring::StartError) -> ExitCode {
     }
 }
 
-fn show(file: Option<PathBuf>, json: bool) -> ExitCode {
-    let loaded = match load(file, Vec::new()) {
-        Ok(loaded) => loaded,
-        Err(code) => return code,
-    };
-    let rows = rows(&loaded);
-    if json {
-        return match serde_json::to_string_pretty(&rows) {
-            Ok(text) => print(&text),
-            Err(error) => fail(FAILURE, &error.to_string()),
-        };
-    }
-    let width = rows.iter().map(|row| row.key.len()).max().unwrap_or(0);
-    let mut text = String::new();
-    for row in &rows {
-        let value = row.value.as_deref().unwrap_or("(not set)");
-        if let Err(error) = writeln!(text, "{:width$}  {value}  [{}]", row.key, row.origin) {
-            return fail(FAILURE, &error.to_string());
-        }
-    }
-    for engine in &loaded.config.tws.engine {
-        if let Err(error) = writeln!(
-            text,
-            "{:width$}  {} {}",
-            "tws.engine", engine.name, engine.url
-        ) {
-            return fail(FAILURE, &error.to_string());
-        }
-    }
-    print(text.trim_end())
-}
-
 fn openapi() -> ExitCode {
     match serde_json::to_string_pretty(&resync_api::openapi::document(&resync_api::routes::table()))
     {
         Ok(text) => print(&text),
         Err(error) => fail(FAILURE, &error.to_string()),
     }
-}
-
-/// The client of the probe.
-fn prober(args: &HealthcheckArgs) -> Result<reqwest::Client, BoxError> {
-    let url: reqwest::Url = args.url.parse()?;
-    // Nobody else can stand there, nothing secret is sent, and a certificate rarely names it.
-    let loopback = match url.host_str() {
-        Some("localhost") => true,
-        Some(host) => host
-            .trim_matches(['[', ']'])
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback()),
-        None => false,
-    };
-    let mut builder = reqwest::Client::builder()
-        .timeout(Duration::from_secs(5))
-        .no_proxy()
-        .danger_accept_invalid_certs(loopback);
-    if let Some(file) = &args.ca_file {
-        for authority in reqwest::Certificate::from_pem_bundle(&std::fs::read(file)?)? {
-            builder = builder.add_root_certificate(authority);
-        }
-    }
-    if let Some(file) = &args.client_cert {
-        builder = builder.identity(reqwest::Identity::from_pem(&std::fs::read(file)?)?);
-    }
-    Ok(builder.build()?)
-}
-
-async fn healthcheck(args: &HealthcheckArgs) -> ExitCode {
-    let client = match prober(args) {
-        Ok(client) => client,
-        Err(error) => {
-            let why = error_chain(error.as_ref());
-            return fail(FAILURE, &format!("the probe cannot be made: {why}"));
-        }
-    };
-    let answer = client
-        .get(format!("{}/readyz", args.url.trim_end_matches('/')))
-        .send()
-        .await;
-    match answer {
-        Ok(answer) if answer.status().is_success() => ExitCode::from(OK),
-        Ok(answer) => fail(FAILURE, &format!("the server says {}", answer.status())),
-        Err(error) => fail(
-            FAILURE,
-            &format!("the server does not answer: {}", error.without_url()),
-        ),
-    }
-}
-
-/// Data on stdout.
-pub(crate) fn print(text: &str) -> ExitCode {
-    print_to(&mut io::stdout().lock(), text)
-}
-
-/// A reader that went away is no failure of ours, a disk that is full is one.
-fn print_to(out: &mut impl io::Write, text: &str) -> ExitCode {
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Ok(()) => ExitCode::from(OK),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::from(OK),
-        Err(error) => fail(FAILURE, &format!("the output cannot be written: {error}")),
-    }
-}
-
-/// One line on stderr and the code that says what kind of mistake it was.
-pub(crate) fn fail(code: u8, text: &str) -> ExitCode {
-    // Where nobody can be told, the code still says it.
-    let _told = writeln!(io::stderr().lock(), "resync: {text}");
-    ExitCode::from(code)
 }
 
 #[cfg(test)]
@@ -349,23 +220,42 @@ mod tests {
         ));
     }
 
-    /// Fails each write in its own way.
-    struct Broken(ErrorKind);
-
-    impl io::Write for Broken {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(self.0.into())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Err(self.0.into())
+    /// A password in the arguments would stand in the list of processes and in the shell's history.
+    #[test]
+    fn no_command_takes_a_password_as_an_argument() {
+        for typed in [
+            &["user", "add", "ana", "--role", "viewer", "--password", "x"][..],
+            &["user", "add", "ana", "x", "--role", "viewer"],
+            &["user", "passwd", "ana", "x"],
+            &["user", "passwd", "ana", "--password-stdin=x"],
+        ] {
+            let typed = std::iter::once("resync").chain(typed.iter().copied());
+            let refused = Cli::try_parse_from(typed).unwrap_err();
+            assert_eq!(refused.exit_code(), i32::from(output::USAGE));
         }
     }
 
     #[test]
-    fn a_reader_that_went_away_is_no_failure_and_a_full_disk_is_one() {
-        let code = |kind| format!("{:?}", print_to(&mut Broken(kind), "text"));
-        let expected = |code: u8| format!("{:?}", ExitCode::from(code));
-        assert_eq!(code(ErrorKind::BrokenPipe), expected(OK));
-        assert_eq!(code(ErrorKind::StorageFull), expected(FAILURE));
+    fn what_is_typed_of_accounts_is_checked_before_anything_is_opened() {
+        let parses = |typed: &[&str]| {
+            let typed = std::iter::once("resync").chain(typed.iter().copied());
+            Cli::try_parse_from(typed).is_ok()
+        };
+        assert!(parses(&["user", "role", "ana", "operator", "--json"]));
+        assert!(!parses(&["user", "role", "ana", "boss"]));
+        assert!(!parses(&["user", "role", "not a name", "operator"]));
+        assert!(!parses(&["user", "add", "ana"]), "a role is never guessed");
+        let key = ["key", "create", "ana", "--name", "ci"];
+        let with = |more: &[&str]| parses(&[&key[..], more].concat());
+        assert!(with(&["--scope", "plan.read,chat.use", "--days", "366"]));
+        assert!(!with(&[]) && !with(&["--scope", "plan.write"]));
+        assert!(!with(&["--scope", "plan.read", "--days", "367"]));
+        assert!(parses(&[
+            "key",
+            "revoke",
+            "ana",
+            "0190b6ab-1b5c-7c3e-8d57-000000000001"
+        ]));
+        assert!(!parses(&["key", "revoke", "ana", "1"]));
     }
 }

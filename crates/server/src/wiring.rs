@@ -3,6 +3,7 @@
 //! Everything is built once, in order, before the listener takes a request, and ended in the
 //! opposite order by [`Built::close`].
 
+mod accounts;
 mod audit_of_auth;
 mod auth;
 mod edge;
@@ -14,6 +15,7 @@ mod redis;
 mod sealer;
 mod store;
 
+pub use accounts::{Accounts, for_accounts};
 pub(crate) use auth::setup_notice;
 
 use std::sync::Arc;

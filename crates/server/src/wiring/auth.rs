@@ -7,10 +7,10 @@ use std::time::Duration;
 use resync_api::metrics::Seconds;
 use resync_api::state::{App, SingleSignOn};
 use resync_auth::{
-    ApiKeyService, AuthKeys, AuthKeysError, AuthPorts, BcryptConfig, BcryptPool, BreachList,
-    CsrfTokens, FirstAdmin, InProcessLockout, LockoutLimits, LoginService, PasswordPolicy,
-    SessionMemory, SessionPolicy, SessionService, SetupService, TokenConfig, TokenMinter,
-    TokenVerifier, UserService, Username,
+    ApiKeyService, AuthKeys, AuthKeysError, AuthPorts, BcryptConfig, BcryptPool, BcryptPoolError,
+    BreachList, CsrfTokens, FirstAdmin, InProcessLockout, LockoutLimits, LoginService,
+    PasswordPolicy, SessionMemory, SessionPolicy, SessionService, SetupService, TokenConfig,
+    TokenMinter, TokenVerifier, UserService, Username,
 };
 use resync_kernel::{BoxError, Clock, ExposeSecret, IdGenerator};
 use resync_sqlite::SqliteDatabase;
@@ -49,7 +49,7 @@ pub(super) fn keys(config: &Config) -> Result<AuthKeys, StartError> {
 }
 
 /// The rule for new passwords, with the list of leaked ones if the configuration names its file.
-fn password_policy(config: &Config) -> Result<PasswordPolicy, StartError> {
+pub(super) fn password_policy(config: &Config) -> Result<PasswordPolicy, StartError> {
     let policy = PasswordPolicy::default();
     let Some(path) = &config.auth.breach_list else {
         return Ok(policy);
@@ -63,18 +63,34 @@ fn password_policy(config: &Config) -> Result<PasswordPolicy, StartError> {
     Ok(policy.with_breach_list(list))
 }
 
-/// The threads that hash passwords; `waits` is told how long each password waited for one.
-pub(super) fn hasher(config: &Config, waits: Seconds) -> Result<Arc<BcryptPool>, StartError> {
+/// How passwords are hashed.
+fn hashing(config: &Config) -> Result<BcryptConfig, StartError> {
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let pool = BcryptConfig {
+    Ok(BcryptConfig {
         cost: config.auth.bcrypt_cost,
         workers: NonZeroUsize::new(config.auth.hash_workers).unwrap_or(cores),
         queue: NonZeroUsize::new(config.auth.hash_queue)
             .ok_or_else(|| ConfigError::new("auth.hash_queue", "must be at least 1"))?,
+    })
+}
+
+fn no_threads(error: BcryptPoolError) -> StartError {
+    StartError::failed("the threads that hash passwords did not start", error)
+}
+
+/// The threads that hash passwords; `waits` is told how long each password waited for one.
+pub(super) fn hasher(config: &Config, waits: Seconds) -> Result<Arc<BcryptPool>, StartError> {
+    let pool = BcryptPool::start_observed(hashing(config)?, move |waited| waits.observe(waited));
+    pool.map(Arc::new).map_err(no_threads)
+}
+
+/// One thread that hashes passwords, for a process that has one to hash.
+pub(super) fn single_hasher(config: &Config) -> Result<Arc<BcryptPool>, StartError> {
+    let one = BcryptConfig {
+        workers: NonZeroUsize::MIN,
+        ..hashing(config)?
     };
-    BcryptPool::start_observed(pool, move |waited| waits.observe(waited))
-        .map(Arc::new)
-        .map_err(|error| StartError::failed("the threads that hash passwords did not start", error))
+    BcryptPool::start(one).map(Arc::new).map_err(no_threads)
 }
 
 /// What the ports are made of.
@@ -157,7 +173,7 @@ pub(super) async fn accounts(
     })
 }
 
-fn services(
+pub(super) fn services(
     config: &Config,
     keys: &AuthKeys,
     ports: &AuthPorts,
@@ -183,7 +199,7 @@ fn services(
     ))
 }
 
-fn api_keys(
+pub(super) fn api_keys(
     keys: &AuthKeys,
     ports: &AuthPorts,
     database: &SqliteDatabase,

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use resync_api::state::SideProbe;
-use resync_auth::AuthPorts;
+use resync_auth::{AuthPorts, LockoutStore};
+use resync_kernel::Clock;
 use resync_redis::{RedisClient, RedisConfig, RedisLockout, RedisStatus};
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +14,9 @@ use crate::config::{Config, ConfigError};
 
 /// What the keys of the lockout begin with; in a cluster the tag keeps them on one node.
 const LOCKOUT: &str = "resync:{lockout}";
+
+/// How often a process that does one thing tries to reach Redis.
+const CONNECTING: u32 = 5;
 
 /// With `redis.url`, lets the ports that replicas share go there and watches whether Redis answers,
 /// until the end. Nothing is asked yet: a Redis that is away does not keep the server from starting.
@@ -34,6 +38,27 @@ pub(super) fn share(
 /// What tells readiness whether Redis answers.
 pub(super) fn probe(redis: &RedisClient) -> Arc<dyn SideProbe> {
     Arc::new(Probe(redis.clone()))
+}
+
+/// The lockout that replicas share, for a process that unlocks and ends; `None` without `redis.url`. A
+/// Redis that is away shows in what is asked of it.
+pub(super) async fn lockout(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+) -> Result<Option<Arc<dyn LockoutStore>>, StartError> {
+    let Some(redis) = client(config)? else {
+        return Ok(None);
+    };
+    // Connecting may take as long as one call has time for.
+    for _ in 0..CONNECTING {
+        if redis.check().await == RedisStatus::Ok {
+            break;
+        }
+    }
+    let limits = auth::lockout_limits(config);
+    Ok(Some(Arc::new(RedisLockout::new(
+        redis, LOCKOUT, limits, clock,
+    ))))
 }
 
 fn client(config: &Config) -> Result<Option<RedisClient>, StartError> {

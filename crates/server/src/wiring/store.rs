@@ -2,6 +2,7 @@
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use resync_api::state::StoreProbe;
@@ -11,10 +12,17 @@ use resync_sqlite::SqliteDatabase;
 use super::StartError;
 use crate::config::Config;
 
+/// Where the store is.
+pub(super) fn place(config: &Config) -> PathBuf {
+    match &config.database.url {
+        Some(url) => url.strip_prefix("sqlite://").unwrap_or(url).into(),
+        None => config.server.data_dir.join("resync.db"),
+    }
+}
+
 pub(super) async fn open(config: &Config) -> Result<SqliteDatabase, StartError> {
-    let path = if let Some(url) = &config.database.url {
-        url.strip_prefix("sqlite://").unwrap_or(url).into()
-    } else {
+    let path = place(config);
+    if config.database.url.is_none() {
         let folder = &config.server.data_dir;
         // What lies in it tells who signed in and what was asked: nobody else's to read.
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
@@ -24,8 +32,7 @@ pub(super) async fn open(config: &Config) -> Result<SqliteDatabase, StartError> 
                 error,
             )
         })?;
-        folder.join("resync.db")
-    };
+    }
     SqliteDatabase::open(&path).await.map_err(|error| {
         StartError::failed(
             format!("database.url: {} cannot be opened", path.display()),

@@ -1,4 +1,5 @@
-//! `resync serve` as a process of its own: its first start, its probe and its end.
+//! `resync serve` as a process of its own: its first start, its probe and its end; and the
+//! commands of accounts beside it.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -6,6 +7,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod accounts;
 mod end;
 mod first_start;
 mod probe;

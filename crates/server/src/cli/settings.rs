@@ -1,0 +1,74 @@
+//! The configuration as the commands find it, and `resync config`.
+//!
+//! Only here are the environment's values read (P1-05).
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::output::{CONFIGURATION, FAILURE, fail, print};
+use crate::config::{Loaded, Sources, rows};
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Print each value and where it came from; secrets are not shown.
+    Show {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// The configuration of this run, or the code of what is wrong with it.
+pub(super) fn load(
+    file: Option<PathBuf>,
+    flags: Vec<(String, String)>,
+) -> Result<Loaded, ExitCode> {
+    let environment: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let sources = Sources {
+        file,
+        default_file: Some("resync.toml".into()),
+        environment,
+        flags,
+    };
+    Loaded::from(&sources).map_err(|error| fail(CONFIGURATION, &error.to_string()))
+}
+
+/// Prints each value and where it came from.
+pub(super) fn show(file: Option<PathBuf>, json: bool) -> ExitCode {
+    let loaded = match load(file, Vec::new()) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    let rows = rows(&loaded);
+    if json {
+        return match serde_json::to_string_pretty(&rows) {
+            Ok(text) => print(&text),
+            Err(error) => fail(FAILURE, &error.to_string()),
+        };
+    }
+    let width = rows.iter().map(|row| row.key.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for row in &rows {
+        let value = row.value.as_deref().unwrap_or("(not set)");
+        if let Err(error) = writeln!(text, "{:width$}  {value}  [{}]", row.key, row.origin) {
+            return fail(FAILURE, &error.to_string());
+        }
+    }
+    for engine in &loaded.config.tws.engine {
+        if let Err(error) = writeln!(
+            text,
+            "{:width$}  {} {}",
+            "tws.engine", engine.name, engine.url
+        ) {
+            return fail(FAILURE, &error.to_string());
+        }
+    }
+    print(text.trim_end())
+}
