@@ -16,7 +16,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, FromRedisValue, RedisError, Script, ScriptInvocation};
+use redis::{Client, FromRedisValue, RedisError, Script, ScriptInvocation, TlsCertificates};
 use resync_kernel::{ExposeSecret, SecretString};
 use thiserror::Error;
 use tokio::sync::watch;
@@ -25,23 +25,36 @@ use tokio_util::sync::CancellationToken;
 
 /// How often [`RedisClient::watch`] probes.
 const PROBE_EVERY: Duration = Duration::from_millis(500);
+/// What a certificate in PEM form begins with.
+const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 static PROBE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/probe.lua")));
 
 /// Where Redis is.
 #[derive(Debug, Clone)]
 pub struct RedisConfig {
-    /// `redis://[user:password@]host[:port][/db]`, or `rediss://…` over TLS with the system's
-    /// certificates. A secret, since it may carry a password.
+    /// `redis://[user:password@]host[:port][/db]`, or `rediss://…` over TLS. A secret, since it may
+    /// carry a password.
     pub url: SecretString,
+    /// Certificates in PEM form that alone are trusted; without them, those of the system are. Goes
+    /// with `rediss://` only.
+    pub ca_pem: Option<Vec<u8>>,
     /// The longest that one call may take.
     pub timeout: Duration,
 }
 
-/// The URL is none of Redis. It does not repeat the URL, which may carry a password.
-#[derive(Debug, Error)]
-#[error("is not a URL of Redis, such as redis://host:6379/0 or rediss://user:password@host:6380/0")]
-pub struct RedisUrlError;
+/// Why no client can be made. It does not repeat the URL, which may carry a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum RedisConfigError {
+    /// The URL is none of Redis.
+    #[error(
+        "is not a URL of Redis, such as redis://host:6379/0 or rediss://user:password@host:6380/0"
+    )]
+    Url,
+    /// The certificates are none, or the URL does not ask for TLS.
+    #[error("holds certificates in PEM form, and goes with a URL that begins with rediss://")]
+    Ca,
+}
 
 /// Whether Redis answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,9 +106,10 @@ impl RedisClient {
     /// run [`RedisClient::watch`], or the first failure is the last call.
     ///
     /// # Errors
-    /// [`RedisUrlError`] when the URL is none. An address where nobody listens is no error.
-    pub fn new(config: &RedisConfig) -> Result<Self, RedisUrlError> {
-        let client = Client::open(config.url.expose_secret()).map_err(|_| RedisUrlError)?;
+    /// [`RedisConfigError`] when the URL or the certificates are none. An address where nobody listens
+    /// is no error.
+    pub fn new(config: &RedisConfig) -> Result<Self, RedisConfigError> {
+        let client = open(config)?;
         // Whoever asks after a lost connection starts the next try; more patience than one call has
         // would only delay it.
         let settings = ConnectionManagerConfig::new()
@@ -103,7 +117,7 @@ impl RedisClient {
             .set_connection_timeout(Some(config.timeout))
             .set_response_timeout(Some(config.timeout));
         let manager = ConnectionManager::new_lazy_with_config(client.clone(), settings.clone())
-            .map_err(|_| RedisUrlError)?;
+            .map_err(|_| RedisConfigError::Url)?;
         Ok(Self(Arc::new(Inner {
             client,
             settings,
@@ -229,6 +243,26 @@ impl RedisClient {
     }
 }
 
+fn open(config: &RedisConfig) -> Result<Client, RedisConfigError> {
+    let url = config.url.expose_secret();
+    let client = Client::open(url).map_err(|_| RedisConfigError::Url)?;
+    let Some(pem) = &config.ca_pem else {
+        return Ok(client);
+    };
+    // A file without a certificate would trust nobody, and say so only at the first call.
+    if !pem
+        .windows(CERTIFICATE.len())
+        .any(|text| text == CERTIFICATE)
+    {
+        return Err(RedisConfigError::Ca);
+    }
+    let certificates = TlsCertificates {
+        client_tls: None,
+        root_cert: Some(pem.clone()),
+    };
+    Client::build_with_tls(url, certificates).map_err(|_| RedisConfigError::Ca)
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::net::TcpListener;
@@ -237,8 +271,12 @@ mod tests {
     use super::*;
 
     fn client(url: &str, timeout: Duration) -> RedisClient {
-        let url = SecretString::from(url);
-        RedisClient::new(&RedisConfig { url, timeout }).unwrap()
+        RedisClient::new(&RedisConfig {
+            url: SecretString::from(url),
+            ca_pem: None,
+            timeout,
+        })
+        .unwrap()
     }
 
     /// A listener that takes connections and says nothing.
@@ -293,9 +331,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn certificates_go_with_tls_and_must_be_some() {
+        let with = |url: &str, pem: &str| {
+            RedisClient::new(&RedisConfig {
+                url: SecretString::from(url),
+                ca_pem: Some(pem.as_bytes().to_vec()),
+                timeout: Duration::from_secs(1),
+            })
+            .map(|_| ())
+        };
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for pem in ["", "no certificate", broken] {
+            assert_eq!(
+                with("rediss://host/", pem),
+                Err(RedisConfigError::Ca),
+                "{pem}"
+            );
+        }
+        assert_eq!(with("redis://host/", broken), Err(RedisConfigError::Ca));
+        assert_eq!(with("https://host/", broken), Err(RedisConfigError::Url));
+    }
+
+    #[tokio::test]
     async fn a_password_shows_in_no_error_and_no_debug() {
         let wrong = RedisConfig {
             url: SecretString::from("http://:canary@host"),
+            ca_pem: None,
             timeout: Duration::from_secs(1),
         };
         let error = RedisClient::new(&wrong).unwrap_err();

@@ -21,6 +21,7 @@
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let redis = RedisClient::new(&RedisConfig {
 //!     url: SecretString::from("redis://:password@redis.example:6379/0"),
+//!     ca_pem: None,
 //!     timeout: Duration::from_millis(100),
 //! })?;
 //! let lockout: Arc<dyn LockoutStore> = Arc::new(RedisLockout::new(
@@ -41,7 +42,7 @@
 mod client;
 mod lockout;
 
-pub use client::{RedisClient, RedisConfig, RedisStatus, RedisUrlError};
+pub use client::{RedisClient, RedisConfig, RedisConfigError, RedisStatus};
 pub use lockout::RedisLockout;
 
 /// The example in the README runs as a test.

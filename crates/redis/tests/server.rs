@@ -32,8 +32,12 @@ pub(crate) fn prefix() -> String {
 
 /// A client of its own, as another replica has.
 pub(crate) fn client(url: &str, timeout: Duration) -> RedisClient {
-    let url = SecretString::from(url);
-    RedisClient::new(&RedisConfig { url, timeout }).unwrap()
+    RedisClient::new(&RedisConfig {
+        url: SecretString::from(url),
+        ca_pem: None,
+        timeout,
+    })
+    .unwrap()
 }
 
 /// One replica's lockout with the default limits.

@@ -231,6 +231,9 @@ pub struct RedisConfig {
     /// `redis://[user:password@]host[:port][/db]`, or `rediss://…`; absent counts in this process.
     #[serde(skip_serializing)]
     pub url: Option<SecretString>,
+    /// A file of certificates (PEM) that alone are trusted, with `rediss://`; those of the system when
+    /// absent.
+    pub ca_file: Option<PathBuf>,
     /// Milliseconds for one call.
     pub timeout_ms: u64,
 }
@@ -239,6 +242,7 @@ impl Default for RedisConfig {
     fn default() -> Self {
         Self {
             url: None,
+            ca_file: None,
             timeout_ms: 100,
         }
     }

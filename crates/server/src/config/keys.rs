@@ -65,6 +65,7 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("oidc.ca_file", Kind::Text),
     ("oidc.name", Kind::Text),
     ("redis.url", Kind::Secret),
+    ("redis.ca_file", Kind::Text),
     ("redis.timeout_ms", Kind::Number),
     ("tws.url", Kind::Text),
     ("tws.username", Kind::Text),

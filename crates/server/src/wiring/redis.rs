@@ -6,7 +6,7 @@ use std::time::Duration;
 use resync_api::state::SideProbe;
 use resync_auth::{AuthPorts, LockoutStore};
 use resync_kernel::Clock;
-use resync_redis::{RedisClient, RedisConfig, RedisLockout, RedisStatus};
+use resync_redis::{RedisClient, RedisConfig, RedisConfigError, RedisLockout, RedisStatus};
 use tokio_util::sync::CancellationToken;
 
 use super::{StartError, auth};
@@ -65,11 +65,22 @@ fn client(config: &Config) -> Result<Option<RedisClient>, StartError> {
     let Some(url) = &config.redis.url else {
         return Ok(None);
     };
+    let ca_pem = config.redis.ca_file.as_ref().map(std::fs::read);
+    let ca_pem = ca_pem
+        .transpose()
+        .map_err(|error| ConfigError::new("redis.ca_file", format!("cannot be read: {error}")))?;
     let client = RedisClient::new(&RedisConfig {
         url: url.clone(),
+        ca_pem,
         timeout: Duration::from_millis(config.redis.timeout_ms),
     })
-    .map_err(|error| ConfigError::new("redis.url", error.to_string()))?;
+    .map_err(|error| {
+        let key = match error {
+            RedisConfigError::Url => "redis.url",
+            RedisConfigError::Ca => "redis.ca_file",
+        };
+        ConfigError::new(key, error.to_string())
+    })?;
     Ok(Some(client))
 }
 
@@ -96,5 +107,11 @@ mod tests {
         assert!(!error.contains("canary"), "{error}");
         config.redis.url = Some("redis://:canary@127.0.0.1:1/".into());
         assert!(client(&config).unwrap().is_some(), "away is no error");
+        config.redis.ca_file = Some("/no/such/file".into());
+        let error = client(&config).unwrap_err().to_string();
+        assert!(
+            error.starts_with("redis.ca_file: cannot be read"),
+            "{error}"
+        );
     }
 }
