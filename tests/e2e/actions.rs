@@ -199,3 +199,38 @@ async fn what_the_jobs_state_does_not_allow_is_refused_before_anything_is_sent()
             && impact["impact"]["blocked"].as_u64().unwrap() > 0
     );
 }
+
+/// A change of the secret signs nobody out, and what was proposed before it is confirmed after it.
+#[tokio::test]
+async fn a_proposal_outlives_a_change_of_the_secret_that_names_the_old_one() {
+    const OLD: &str = "the secret of before, of more than thirty-two bytes";
+    const NEW: &str = "another secret of more than thirty-two bytes";
+    let folder = tempfile::tempdir().unwrap();
+    let start = async |secret: &str, previous: &[&str], nobody: bool| {
+        let options = Options {
+            nobody,
+            ..Options::default()
+        };
+        Resync::start_with(options, |config| {
+            config.server.data_dir = folder.path().to_path_buf();
+            // The engine stands still, so that there is nothing to wait for.
+            config.tws.verify_seconds = 1;
+            config.auth.secret_key = Some(secret.into());
+            config.auth.previous_secret_keys = previous.iter().map(|one| (*one).into()).collect();
+        })
+        .await
+    };
+    let before = start(OLD, &[], false).await;
+    let session = before.sign_in("olga").await;
+    let job = session.job("FIN_EOD", "FIN_GL_POST").await;
+    let proposal = propose(&session, &job, "rerun").await;
+    before.stop().await;
+
+    let after = start(NEW, &[OLD], true).await;
+    let session = after.taken_over(session);
+    let token = &proposal["confirmation_token"];
+    let (status, done) = confirm(&session, &job, "rerun", token).await;
+    assert_eq!((status, &done["executed"]), (200, &json!(true)), "{done}");
+    assert_eq!(writes(&after).await, 1);
+    after.stop().await;
+}

@@ -211,6 +211,14 @@ impl Resync {
         }
     }
 
+    /// The same browser before this server, which took the place of the one that it signed in at.
+    pub(crate) fn taken_over(&self, mut session: Session) -> Session {
+        session.base = self.origin();
+        let origin = HeaderValue::try_from(self.origin()).unwrap();
+        session.headers.insert(ORIGIN, origin);
+        session
+    }
+
     /// Takes the engine away, as if its machine died.
     pub(crate) async fn kill_engine(&mut self) {
         self.simulator.take().unwrap().stop().await;

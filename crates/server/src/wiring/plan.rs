@@ -70,7 +70,7 @@ pub(super) async fn services(parts: Parts<'_>) -> Result<Services, StartError> {
         plan: plan.clone(),
         proposals: Arc::new(SqliteProposalStore::new(database.clone())) as Arc<dyn ProposalStore>,
         audit: audit_log,
-        key: ConfirmationKey::new(*keys.confirmation().expose()),
+        key: confirmation_key(keys),
         clock: clock.clone(),
         ids: ids.clone(),
         tracker: tracker.clone(),
@@ -129,6 +129,13 @@ async fn take_in(engines: &EngineAdminService) -> Result<(), StartError> {
         tracing::error!(engine.name = %name, why, "an engine that was added cannot be used");
     }
     Ok(())
+}
+
+/// A proposal that was open before the secret changed can be confirmed after it.
+fn confirmation_key(keys: &AuthKeys) -> ConfirmationKey {
+    let previous = keys.previous().iter();
+    ConfirmationKey::new(*keys.confirmation().expose())
+        .with_previous(previous.map(|keys| *keys.confirmation().expose()))
 }
 
 fn policy(cache: &CacheConfig) -> CachePolicy {

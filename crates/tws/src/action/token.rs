@@ -20,9 +20,13 @@ use crate::ports::{ProposalId, StoredProposal};
 /// Bytes of randomness in a token.
 const TOKEN_BYTES: usize = 32;
 
-/// The key that binds tokens; at least 32 bytes.
+/// The key that binds tokens, and those before it, under which a proposal that is open may still be
+/// confirmed.
 #[derive(Clone)]
-pub struct ConfirmationKey([u8; 32]);
+pub struct ConfirmationKey {
+    current: [u8; 32],
+    previous: Vec<[u8; 32]>,
+}
 
 /// The system gave no randomness for a token.
 #[derive(Debug, Error)]
@@ -33,7 +37,23 @@ impl ConfirmationKey {
     /// A key of these bytes, derived for this purpose alone.
     #[must_use]
     pub fn new(key: [u8; 32]) -> Self {
-        Self(key)
+        Self {
+            current: key,
+            previous: Vec::new(),
+        }
+    }
+
+    /// The same key, which knows what was bound under `previous`, too. Nothing new is bound under those.
+    #[must_use]
+    pub fn with_previous(self, previous: impl IntoIterator<Item = [u8; 32]>) -> Self {
+        Self {
+            previous: previous.into_iter().collect(),
+            ..self
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &[u8; 32]> {
+        std::iter::once(&self.current).chain(&self.previous)
     }
 }
 
@@ -61,12 +81,12 @@ pub(super) fn proposal_of(token: &SecretString) -> Option<ProposalId> {
 
 /// The code that a token, its actor and its proposal prove together.
 fn mac(
-    key: &ConfirmationKey,
+    key: &[u8; 32],
     token: &SecretString,
     actor: &ActionActor,
     proposal: &StoredProposal,
 ) -> Option<Hmac<Sha256>> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(&key.0).ok()?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
     let action = serde_json::to_string(&proposal.action).ok()?;
     let target = serde_json::to_string(&proposal.target).ok()?;
     let expires = proposal.expires_at.timestamp_millis().to_string();
@@ -100,7 +120,9 @@ pub(super) fn seal(
     proposal: &StoredProposal,
 ) -> Option<String> {
     Some(hex::encode(
-        mac(key, token, actor, proposal)?.finalize().into_bytes(),
+        mac(&key.current, token, actor, proposal)?
+            .finalize()
+            .into_bytes(),
     ))
 }
 
@@ -114,7 +136,9 @@ pub(super) fn proves(
     let Ok(expected) = hex::decode(&proposal.mac) else {
         return false;
     };
-    mac(key, token, actor, proposal).is_some_and(|mac| mac.verify_slice(&expected).is_ok())
+    key.all().any(|key| {
+        mac(key, token, actor, proposal).is_some_and(|mac| mac.verify_slice(&expected).is_ok())
+    })
 }
 
 #[cfg(test)]
@@ -194,6 +218,26 @@ mod tests {
                 "{changed:?}"
             );
         }
+    }
+
+    /// A change of the secret leaves open proposals open, for as long as the one before is listed.
+    #[test]
+    fn a_token_of_a_previous_key_is_known_and_none_is_made_under_it() {
+        let (old, older) = ([7; 32], [6; 32]);
+        let rotated = ConfirmationKey::new([8; 32]).with_previous([old, older]);
+        let mut stored = proposal();
+        let token = mint(stored.id).unwrap();
+        for key in [old, older] {
+            stored.mac =
+                seal(&ConfirmationKey::new(key), &token, &actor(1, "s1"), &stored).unwrap();
+            assert!(proves(&rotated, &token, &actor(1, "s1"), &stored));
+            assert!(!proves(&rotated, &token, &actor(2, "s1"), &stored));
+        }
+        let unlisted = ConfirmationKey::new([8; 32]).with_previous([old]);
+        assert!(!proves(&unlisted, &token, &actor(1, "s1"), &stored));
+        stored.mac = seal(&rotated, &token, &actor(1, "s1"), &stored).unwrap();
+        let current = ConfirmationKey::new([8; 32]);
+        assert!(proves(&current, &token, &actor(1, "s1"), &stored));
     }
 
     #[test]
