@@ -454,3 +454,48 @@ fn the_limits_of_the_security_page_are_the_defaults() {
         );
     }
 }
+
+/// Codes of problems that no call of the page can bring, so it needs no words for them.
+const NOT_ON_THE_PAGE: &[&str] = &[
+    "audit-broken",
+    "bad-request",
+    "engine-configured",
+    "engine-exists",
+    "method-not-allowed",
+    "no-single-sign-on",
+    "no-such-route",
+    "not-ready",
+    "unknown-threshold",
+    "unknown-user",
+    "unsupported-media-type",
+];
+
+#[test]
+fn the_page_has_words_for_every_problem_that_it_may_meet() {
+    let code = Regex::new(
+        r#"(?:not_found|forbidden)\(\s*"([a-z-]+)"|(?:StatusCode::[A-Z_]+|status),\s*"([a-z]+(?:-[a-z]+)*)""#,
+    )
+    .unwrap();
+    let mut codes = BTreeSet::new();
+    for path in files(&root().join("crates/api/src"), &[".rs"]) {
+        let text = fs::read_to_string(path).unwrap();
+        let production = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        for found in code.captures_iter(production) {
+            let found = found.get(1).or(found.get(2)).unwrap();
+            codes.insert(found.as_str().to_owned());
+        }
+    }
+    for known in [
+        "last-administrator",
+        "locked-out",
+        "bad-credentials",
+        "overloaded",
+    ] {
+        assert!(codes.contains(known), "{known} was not found");
+    }
+    let strings = fs::read_to_string(root().join("crates/web/assets/strings.js")).unwrap();
+    let has = |code: &str| strings.contains(&format!("  problem_{}: ", code.replace('-', "_")));
+    let (worded, bare): (Vec<_>, Vec<_>) = codes.iter().partition(|code| has(code));
+    assert_eq!(bare, NOT_ON_THE_PAGE);
+    assert!(worded.len() > 30, "{worded:?}");
+}

@@ -27,7 +27,7 @@ function PasswordSection({ onChanged }) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState(null);
   const [done, setDone] = useState(false);
-  const [acceptable, setAcceptable] = useState(false);
+  const [acceptable, setAcceptable] = useState(null);
   const [round, setRound] = useState(0);
   const current = useRef(null);
   const next = useRef(null);
@@ -35,7 +35,12 @@ function PasswordSection({ onChanged }) {
 
   async function submit(event) {
     event.preventDefault();
-    if (busy || !acceptable) return;
+    if (busy) return;
+    if (acceptable === false) {
+      // Its description says why.
+      next.current.focus();
+      return;
+    }
     setBusy(true);
     setProblem(null);
     setDone(false);
@@ -47,12 +52,13 @@ function PasswordSection({ onChanged }) {
       renew(expiresAt);
       onChanged();
       current.current.value = "";
-      setAcceptable(false);
+      setAcceptable(null);
       setRound((n) => n + 1);
     } catch (error) {
       setProblem(error);
-      current.current.focus();
-      current.current.select();
+      const wrong = (error.code === "weak-password" ? next : current).current;
+      wrong.focus();
+      wrong.select();
     }
     setBusy(false);
   }
@@ -69,7 +75,7 @@ function PasswordSection({ onChanged }) {
           ${problem && html`<${Note} kind="error" role="alert"><p>${problemText(t, problem, language)}</p><//>`}
         </div>
         <p role="status">${busy ? t("changing_password") : done && t("password_changed")}</p>
-        <button type="submit" class="primary" aria-disabled=${busy || !acceptable}>${t("change_password")}</button>
+        <button type="submit" class="primary" aria-disabled=${busy || acceptable === false}>${t("change_password")}</button>
       </form>
     </section>
   `;

@@ -15,14 +15,23 @@ export function problemText(t, problem, language) {
     : problem.detail
       ? t("problem_detail", { detail: visible(problem.detail) })
       : t("problem_other", { code: problem.code });
-  const places = Array.isArray(problem.body.errors) ? problem.body.errors : [];
-  const parts = [words, ...places.map((one) => visible(`${one.pointer}: ${one.detail}.`))];
+  const places = Array.isArray(problem.body.errors) && !COMPLETE.includes(problem.code) ? problem.body.errors : [];
+  const parts = [words, ...places.map((one) => place(t, one))];
   if (problem.retryAfter !== null) {
     const at = new Date(Date.now() + problem.retryAfter * 1000).toISOString();
     parts.push(t("retry_after", { wait: span(problem.retryAfter * 1000), at: moment(at, language, true) }));
   }
   if (problem.status >= 500 && problem.requestId) parts.push(t("request_id", { id: problem.requestId }));
   return parts.join(" ");
+}
+
+/** Codes whose words leave nothing to say of the field. */
+const COMPLETE = ["wrong-password"];
+
+/** What is wrong with one field, in the page's words where it has some. */
+function place(t, { pointer, detail }) {
+  const key = `invalid${String(pointer).replaceAll("/", "_")}`;
+  return has(key) ? t(key) : visible(`${pointer}: ${detail}.`);
 }
 
 /** A long label breaks after its `#` and its `.`, where its parts end. @param {string} text @param {RegExp} [after] */

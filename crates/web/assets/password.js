@@ -8,7 +8,8 @@ const REST = 250;
 
 /**
  * The field and its meter. The meter is words; the bar beside them only repeats what they say.
- * @param {{input: {current: any}, username: string, onJudged: (acceptable: boolean) => void}} props
+ * While nothing is known yet, `onJudged` gets `null`: the form may be sent, and the server judges then.
+ * @param {{input: {current: any}, username: string, onJudged: (acceptable: boolean | null) => void}} props
  */
 export function NewPassword({ input, username, onJudged }) {
   const { t } = useContext(Page);
@@ -19,7 +20,7 @@ export function NewPassword({ input, username, onJudged }) {
 
   useEffect(() => {
     setJudged(null);
-    onJudged(false);
+    onJudged(null);
     if (text === "") return undefined;
     const controller = new AbortController();
     const timer = setTimeout(async () => {
@@ -32,9 +33,7 @@ export function NewPassword({ input, username, onJudged }) {
         onJudged(answer.acceptable);
       } catch (error) {
         if (error.code === "aborted") return;
-        // Without an opinion of the server the form may be sent; the server judges then.
         setJudged({ unknown: true });
-        onJudged(true);
       }
     }, REST);
     return () => {

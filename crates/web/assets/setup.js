@@ -23,7 +23,7 @@ export function Setup({ token, switcher, onDone }) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState(null);
   const [name, setName] = useState("");
-  const [acceptable, setAcceptable] = useState(false);
+  const [acceptable, setAcceptable] = useState(null);
   const username = useRef(null);
   const password = useRef(null);
   const heading = useRef(null);
@@ -32,7 +32,12 @@ export function Setup({ token, switcher, onDone }) {
 
   async function submit(event) {
     event.preventDefault();
-    if (busy || !acceptable) return;
+    if (busy) return;
+    if (acceptable === false) {
+      // Its description says why.
+      password.current.focus();
+      return;
+    }
     setBusy(true);
     setProblem(null);
     try {
@@ -41,7 +46,7 @@ export function Setup({ token, switcher, onDone }) {
     } catch (error) {
       setProblem(error);
       setBusy(false);
-      username.current.focus();
+      (error.code === "weak-password" ? password : username).current.focus();
     }
   }
 
@@ -69,7 +74,7 @@ export function Setup({ token, switcher, onDone }) {
                 <div id="setup-problem">
                   ${problem && html`<${Note} kind="error" role="alert"><p>${problemText(t, problem, language)}</p><//>`}
                 </div>
-                <button type="submit" class="primary" aria-disabled=${busy || !acceptable}>
+                <button type="submit" class="primary" aria-disabled=${busy || acceptable === false}>
                   ${busy ? t("preparing") : t("setup_make")}
                 </button>
               </form>`
