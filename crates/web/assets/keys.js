@@ -63,7 +63,11 @@ export function KeysSection({ changes }) {
       ${data && rows.length === 0 && html`<p class="none">${t("none")}</p>`}
       ${rows.length > 0 && html`<${Table} caption=${t("api_keys")} columns=${columns} rows=${rows} />`}
       <p role="status">${busy && !data ? t("loading") : said && t(said)}</p>
-      ${made && html`<${MadeKey} key=${made.api_key.id} made=${made} onClose=${() => setMade(null)} />`}
+      ${made && html`<${MadeKey} key=${made.api_key.id} made=${made} onClose=${() => {
+          setMade(null);
+          // The button goes with its note.
+          heading.current.focus();
+        }} />`}
       ${open
         ? html`<${KeyForm}
             onMade=${(answer) => {
@@ -72,7 +76,10 @@ export function KeysSection({ changes }) {
               setSaid(null);
               again();
             }}
-            onClose=${() => setOpen(false)}
+            onClose=${() => {
+              setOpen(false);
+              heading.current.focus();
+            }}
           />`
         : html`<div class="buttons"><button type="button" onClick=${() => setOpen(true)}>${t("new_key")}</button></div>`}
     </section>
@@ -123,13 +130,19 @@ function KeyForm({ onMade, onClose }) {
   const [scopes, setScopes] = useState([]);
   const name = useRef(null);
   const days = useRef(null);
+  const first = useRef(null);
   const id = useId();
   const choices = user.permissions.filter((scope) => scope !== NEVER);
   useEffect(() => name.current.focus(), []);
 
   async function submit(event) {
     event.preventDefault();
-    if (busy || scopes.length === 0) return;
+    if (busy) return;
+    if (scopes.length === 0) {
+      // What the fields belong to says that one is needed.
+      first.current.focus();
+      return;
+    }
     setBusy(true);
     setProblem(null);
     try {
@@ -151,12 +164,14 @@ function KeyForm({ onMade, onClose }) {
       <h4>${t("new_key")}</h4>
       <label for=${`${id}-name`}>${t("key_name")}</label>
       <input id=${`${id}-name`} ref=${name} type="text" maxlength="64" required autocomplete="off" />
-      <fieldset>
+      <fieldset aria-describedby=${`${id}-scopes`}>
         <legend>${t("key_scopes")}</legend>
+        <p class="hint" id=${`${id}-scopes`}>${t("key_scopes_hint")}</p>
         ${choices.map(
-          (scope) => html`
+          (scope, index) => html`
             <label class="check" key=${scope}>
               <input
+                ref=${index === 0 ? first : undefined}
                 type="checkbox"
                 checked=${scopes.includes(scope)}
                 onChange=${(event) => toggle(scope, event.currentTarget.checked)}

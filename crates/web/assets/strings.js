@@ -108,6 +108,7 @@ export const STRINGS = {
   new_key: { en: "New API key", pt: "Nova chave de API" },
   make_key: { en: "Make the key", pt: "Criar a chave" },
   key_name: { en: "Name", pt: "Nome" },
+  key_scopes_hint: { en: "At least one.", pt: "Pelo menos uma." },
   key_scopes: { en: "May", pt: "Pode" },
   key_last_used: { en: "Last used", pt: "Último uso" },
   key_expired: { en: "ran out", pt: "vencida" },
