@@ -1,9 +1,12 @@
 //! An action, from the question to the engine.
 
+use std::time::Duration;
+
+use reqwest::Method;
 use resync_simulator::{Effect, Rule, Speed};
 use serde_json::{Value, json};
 
-use crate::harness::{Options, Resync, Session};
+use crate::harness::{Options, Resync, Session, read};
 
 async fn propose(session: &Session, job: &str, action: &str) -> Value {
     let path = format!("/api/v1/tws/jobs/{job}/actions/{action}");
@@ -233,4 +236,83 @@ async fn a_proposal_outlives_a_change_of_the_secret_that_names_the_old_one() {
     assert_eq!((status, &done["executed"]), (200, &json!(true)), "{done}");
     assert_eq!(writes(&after).await, 1);
     after.stop().await;
+}
+
+/// Waits until the engine has been told to do something, by its own log.
+async fn until_written(resync: &Resync) {
+    let written = async {
+        while writes(resync).await == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), written)
+        .await
+        .unwrap();
+}
+
+/// C3: the same request again while the first one is still at the engine is told so and does nothing;
+/// afterwards it gets the first one's answer.
+#[tokio::test]
+async fn a_key_whose_request_is_under_way_is_a_conflict_and_then_its_answer() {
+    // Time stands still at the engine: it takes the action and shows no effect until time goes on.
+    let resync = Resync::start(Options {
+        adjust: |config| config.tws.verify_seconds = 20,
+        ..Options::default()
+    })
+    .await;
+    let mut session = resync.sign_in("olga").await;
+    let job = session.job("FIN_EOD", "FIN_GL_POST").await;
+    let path = format!("/api/v1/tws/jobs/{job}/actions/rerun");
+    let proposal = propose(&session, &job, "rerun").await;
+    let other = propose(&session, &job, "rerun").await;
+    session
+        .headers
+        .insert("idempotency-key", "\"one-rerun\"".parse().unwrap());
+    let confirmation = json!({"confirmation_token": proposal["confirmation_token"]});
+    let another = json!({"confirmation_token": other["confirmation_token"]});
+
+    let first = session.post(&path, confirmation.clone());
+    let meanwhile = async {
+        until_written(&resync).await;
+        let same = session.post(&path, confirmation.clone()).await;
+        let different = session.post(&path, another.clone()).await;
+        // A key is of one person.
+        let mut otto = resync.sign_in("otto").await;
+        otto.headers
+            .insert("idempotency-key", "\"one-rerun\"".parse().unwrap());
+        let stranger = otto.post(&path, confirmation.clone()).await;
+        resync.engine.advance(Duration::from_mins(1)).await;
+        (same, different, stranger)
+    };
+    let ((status, done), (same, different, stranger)) = tokio::join!(first, meanwhile);
+    assert_eq!(
+        (status, &done["executed"], &done["verified"]),
+        (200, &json!(true), &json!(true)),
+        "{done}"
+    );
+    assert_eq!(
+        (same.0, &same.1["code"]),
+        (409, &json!("request-under-way")),
+        "{same:?}"
+    );
+    assert_eq!(
+        (different.0, &different.1["code"]),
+        (422, &json!("idempotency-key-reused")),
+        "{different:?}"
+    );
+    assert_eq!(
+        (stranger.0, &stranger.1["code"]),
+        (404, &json!("unknown-proposal")),
+        "{stranger:?}"
+    );
+
+    let again = session.send(Method::POST, &path, Some(confirmation)).await;
+    assert_eq!(again.headers()["idempotency-replayed"], "true");
+    assert_eq!(read(again).await, (200, done));
+    let (status, problem) = session.post(&path, another).await;
+    assert_eq!(
+        (status, &problem["code"]),
+        (422, &json!("idempotency-key-reused"))
+    );
+    assert_eq!(writes(&resync).await, 1);
 }

@@ -27,3 +27,4 @@ mod services;
 mod session;
 mod socket;
 mod store_outage;
+mod two_engines;

@@ -34,7 +34,8 @@ const POLL_LAST: Duration = Duration::from_secs(1);
 pub struct ConfirmRequest {
     /// Who; the same user and session that proposed.
     pub actor: ActionActor,
-    /// The engine of the request, when it names one; it must be the proposal's.
+    /// The engine of the request, the first one when `None`; it must be the proposal's. Ids may be the
+    /// same on two engines, so a request that names none never reaches another than a read would.
     pub engine: Option<EngineName>,
     /// The target of the request.
     pub target: Target,
@@ -177,12 +178,12 @@ impl ActionService {
         let id = token::proposal_of(&request.token).ok_or(ConfirmError::UnknownProposal)?;
         let found = parts.proposals.find(id).await?;
         let proposal = found.ok_or(ConfirmError::UnknownProposal)?;
-        let named = request
-            .engine
-            .as_ref()
-            .is_none_or(|engine| *engine == proposal.engine);
+        let here = match &request.engine {
+            Some(engine) => *engine == proposal.engine,
+            None => parts.plan.engines().get(None)?.name == proposal.engine,
+        };
         let same =
-            named && request.target == proposal.target && request.kind == proposal.action.kind();
+            here && request.target == proposal.target && request.kind == proposal.action.kind();
         // A stranger learns nothing of a proposal, not even that there is one.
         if !token::proves(&parts.key, &request.token, &request.actor, &proposal) || !same {
             return Err(ConfirmError::UnknownProposal);
