@@ -191,6 +191,29 @@ impl Browser {
     }
 }
 
+/// The rows of the audit, oldest first.
+async fn rows(resync: &Resync) -> Vec<Value> {
+    let page = resync.app.audit.list(None, 500).await.unwrap();
+    let items = page.items.iter().rev();
+    items
+        .map(|row| serde_json::to_value(row).unwrap())
+        .collect()
+}
+
+/// The last row is a sign-in that was refused for `reason`, and names nobody.
+async fn refused_for(resync: &Resync, reason: &str) {
+    let row = rows(resync).await.pop().unwrap();
+    assert_eq!(said(&row), ["anonymous", "auth.login", "refused"]);
+    assert_eq!(row["detail"], format!("from 127.0.0.1, {reason}"));
+    assert_eq!(row["target"], "identity provider");
+    assert!(row["user_id"].is_null() && row["request_id"].is_string());
+}
+
+/// What a row says of who did what, with what outcome.
+fn said(row: &Value) -> [&str; 3] {
+    ["actor", "action", "outcome"].map(|member| row[member].as_str().unwrap())
+}
+
 fn form_urlencoded(pairs: &[(&str, &str)]) -> String {
     let mut url = Url::parse("http://form/").unwrap();
     url.query_pairs_mut().extend_pairs(pairs);
@@ -247,17 +270,52 @@ async fn groups_at_the_provider_give_the_role_at_each_sign_in() {
     assert_eq!(text.matches("\"created_at\"").count(), 1, "{text}");
 }
 
+/// P3: an account and a role that the provider's groups make are its doing, a session is the person's; each
+/// row names the request and where it came from.
+#[tokio::test]
+async fn what_a_sign_in_at_the_provider_does_is_in_the_audit() {
+    let (mut provider, resync) = Provider::with_resync().await;
+    let before = rows(&resync).await.len();
+    for group in ["ops", "all"] {
+        provider.person("4711", "ana", &[group]).await;
+        assert_eq!(Browser::new().sign_in(&resync, "4711").await, "/jobs?a=b");
+    }
+    let rows = rows(&resync).await.split_off(before);
+    let provider = "system:identity-provider";
+    assert_eq!(
+        rows.iter().map(said).collect::<Vec<_>>(),
+        [
+            [provider, "user.created", "succeeded"],
+            ["ana", "auth.login", "succeeded"],
+            [provider, "user.changed", "succeeded"],
+            ["ana", "auth.login", "succeeded"],
+        ]
+    );
+    for row in &rows {
+        assert_eq!(row["detail"], "from 127.0.0.1", "{row}");
+        assert!(row["request_id"].is_string(), "{row}");
+        assert_eq!(row["user_id"].is_string(), row["actor"] == "ana", "{row}");
+    }
+    assert!(rows[0]["target"].as_str().unwrap().starts_with("ana ("));
+    assert!(rows[2]["target"].as_str().unwrap().ends_with(", viewer"));
+}
+
 #[tokio::test]
 async fn a_name_of_a_local_account_and_a_stranger_to_all_groups_are_refused() {
     let (mut provider, resync) = Provider::with_resync().await;
     provider.person("1", "Adam", &["root"]).await;
     provider.person("2", "eva", &["cooks"]).await;
     provider.person("3", "not a name", &["all"]).await;
-    for (person, code) in [("1", "name-taken"), ("2", "no-role"), ("3", "no-name")] {
+    for (person, code, reason) in [
+        ("1", "name-taken", "a local account has the name"),
+        ("2", "no-role", "none of the groups has a role"),
+        ("3", "no-name", "the identity provider tells no usable name"),
+    ] {
         let mut browser = Browser::new();
         let to = browser.sign_in(&resync, person).await;
         assert_eq!(to, format!("/?signin_error={code}"));
         assert_eq!(browser.who(&resync).await.0, 401);
+        refused_for(&resync, reason).await;
     }
     // The local account is as before, and nobody from the provider has a password here.
     resync.sign_in("adam").await;
@@ -285,6 +343,11 @@ async fn what_began_elsewhere_or_was_used_before_opens_no_session() {
     assert_eq!(location(&stranger.get(&back).await), refused);
     let own = stranger.until_back(&resync, "4711").await;
     assert_eq!(location(&stranger.get(&back).await), refused);
+    refused_for(
+        &resync,
+        "it did not begin in this browser, or took too long",
+    )
+    .await;
     assert_eq!(stranger.who(&resync).await.0, 401);
 
     // Its state is right, but the code was redeemed with another verifier: a code of another browser.
@@ -300,6 +363,7 @@ async fn what_began_elsewhere_or_was_used_before_opens_no_session() {
         location(&owner.get(&injected).await),
         "/?signin_error=refused"
     );
+    refused_for(&resync, "the identity provider proved nobody").await;
     assert_eq!(owner.who(&resync).await.0, 401);
 
     // A state of nobody; then the right one, once; then the same answer again, with the cookie kept.
@@ -368,6 +432,7 @@ async fn a_provider_that_is_away_is_said_and_passwords_go_on() {
     provider.child.kill().await.unwrap();
     let to = location(&browser.get(&back).await);
     assert_eq!(to, "/?signin_error=unavailable");
+    refused_for(&resync, "something needed did not answer").await;
     assert_eq!(browser.who(&resync).await.0, 401);
     resync.sign_in("olga").await;
 }

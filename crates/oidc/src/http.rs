@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, Response, Url};
+use reqwest::{Certificate, Client, RequestBuilder, Response, Url};
 use resync_kernel::BoxError;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
@@ -38,8 +38,8 @@ pub(crate) fn is_safe(url: &Url) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && loopback)
 }
 
-/// A client that trusts the system's authorities, or those of `ca_pem` alone.
-pub(crate) fn client(ca_pem: Option<&[u8]>) -> Result<Client, reqwest::Error> {
+/// A client that trusts the system's authorities, or `authorities` alone.
+pub(crate) fn client(authorities: Option<Vec<Certificate>>) -> Result<Client, reqwest::Error> {
     let mut builder = Client::builder()
         .user_agent("resync")
         .redirect(reqwest::redirect::Policy::none())
@@ -47,8 +47,8 @@ pub(crate) fn client(ca_pem: Option<&[u8]>) -> Result<Client, reqwest::Error> {
         .no_proxy()
         .connect_timeout(Duration::from_secs(3))
         .timeout(TIMEOUT);
-    if let Some(pem) = ca_pem {
-        builder = builder.tls_certs_only(reqwest::Certificate::from_pem_bundle(pem)?);
+    if let Some(authorities) = authorities {
+        builder = builder.tls_certs_only(authorities);
     }
     builder.build()
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jsonwebtoken::Algorithm;
 use jsonwebtoken::jwk::JwkSet;
-use reqwest::{Client, Url};
+use reqwest::{Certificate, Client, Url};
 use resync_auth::{ExternalIdentity, IdentityProvider, ProviderError, RedeemError, SignInRequest};
 use resync_kernel::{Clock, ExposeSecret, Monotonic, SecretString};
 use serde::Deserialize;
@@ -55,6 +55,9 @@ pub enum OidcConfigError {
     /// The authorities cannot be read.
     #[error("the client cannot be made")]
     Client(#[source] reqwest::Error),
+    /// The authorities are none, so that nobody could be trusted.
+    #[error("no certificate is in there")]
+    NoAuthority,
 }
 
 /// The client of one provider. Starts nothing and asks nothing until the first sign-in.
@@ -117,7 +120,14 @@ impl OidcProvider {
         if !is_safe(&issuer) || issuer.query().is_some() || issuer.fragment().is_some() {
             return Err(OidcConfigError::Issuer);
         }
-        let client = client(config.ca_pem.as_deref()).map_err(OidcConfigError::Client)?;
+        let authorities = match &config.ca_pem {
+            Some(pem) => Some(Certificate::from_pem_bundle(pem).map_err(OidcConfigError::Client)?),
+            None => None,
+        };
+        if authorities.as_ref().is_some_and(Vec::is_empty) {
+            return Err(OidcConfigError::NoAuthority);
+        }
+        let client = client(authorities).map_err(OidcConfigError::Client)?;
         Ok(Self {
             config,
             client,
@@ -281,3 +291,6 @@ impl IdentityProvider for OidcProvider {
         self.check(&tokens.id_token, nonce, &discovered).await
     }
 }
+
+#[cfg(test)]
+mod tests;

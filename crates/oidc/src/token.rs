@@ -170,4 +170,4 @@ fn groups(claim: Option<&Value>) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

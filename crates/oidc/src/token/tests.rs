@@ -13,13 +13,13 @@ use super::*;
 
 const NOW: i64 = 1_800_000_000;
 
-struct Key {
+pub(crate) struct Key {
     alg: Algorithm,
     private: EncodingKey,
-    public: Value,
+    pub(crate) public: Value,
 }
 
-fn ecdsa(kid: &str) -> Key {
+pub(crate) fn ecdsa(kid: &str) -> Key {
     let random = SystemRandom::new();
     let signing = &ECDSA_P256_SHA256_FIXED_SIGNING;
     let pkcs8 = EcdsaKeyPair::generate_pkcs8(signing, &random).unwrap();
@@ -61,7 +61,7 @@ fn claims() -> Value {
     })
 }
 
-fn sign(key: &Key, kid: Option<&str>, claims: &Value) -> String {
+pub(crate) fn sign(key: &Key, kid: Option<&str>, claims: &Value) -> String {
     let mut header = Header::new(key.alg);
     header.kid = kid.map(str::to_owned);
     encode(&header, claims, &key.private).unwrap()
