@@ -13,6 +13,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::SinkExt;
 use reqwest::header::{HeaderMap, SET_COOKIE};
 use reqwest::{Client, Method, Response, Url};
 use resync_api::routes::{PAGES, table};
@@ -25,11 +26,13 @@ use resync_simulator::{Outcome, Role as EngineRole, Simulator, Speed};
 use resync_tws::model::EngineName;
 use resync_tws::ports::{EngineCredentials, EngineDefinition};
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::harness::{Options, PASSWORD, Resync, Session};
 use crate::oidc::{Browser, Provider, configure, location};
+use crate::socket::{connect, event};
 
 /// The levels: all that is ours, and of the libraries what an operator would turn on.
 const LEVELS: &str = "debug,resync_api=trace,resync_auth=trace,resync_chat=trace,resync_hwa=trace,\
@@ -271,6 +274,39 @@ async fn job_with_secrets(
     }
 }
 
+/// A question over the two ways that stay open: events and a socket; and frames that are none of ours.
+async fn streams(resync: &Resync, session: &Session, answers: &mut Answers) {
+    let client = Client::builder().no_proxy().build().unwrap();
+    let question = "spoken-in-a-question: why did FIN_GL_POST fail?";
+    let events = client
+        .post(resync.url("/api/v1/chat"))
+        .headers(session.headers.clone())
+        .header("accept", "text/event-stream")
+        .json(&json!({"message": question}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answers.keep("a question by events", events).await.0, 200);
+    let mut socket = connect(resync, Some(session), Some(&resync.origin()))
+        .await
+        .unwrap();
+    let said = [
+        json!({"type": "canary-of-a-type", "content": "canary-of-a-frame"}).to_string(),
+        "{\"type\": \"chat_message\", \"canary-of-half-a-frame".to_owned(),
+        json!({"type": "chat_message", "content": question}).to_string(),
+    ];
+    for text in said {
+        socket.send(Message::text(text)).await.unwrap();
+    }
+    loop {
+        let event = event(&mut socket).await;
+        answers.0.push(("a socket".to_owned(), event.to_string()));
+        if event["is_final"] == true {
+            return;
+        }
+    }
+}
+
 /// Engines that are added by hand, one by password and one by key.
 async fn engines(admin: &Session, answers: &mut Answers, canaries: &mut Canaries) -> Simulator {
     let (password, key) = (
@@ -485,6 +521,7 @@ async fn no_secret_leaves_by_the_log_the_answers_or_the_metrics() {
     operator.ask("spoken-in-a-question about the plan").await;
     let _second = engines(&admin, &mut answers, &mut canaries).await;
     job_with_secrets(&resync, &operator, &mut answers, &mut canaries).await;
+    streams(&resync, &operator, &mut answers).await;
     single_sign_on(&mut provider, &resync, &mut answers, &mut canaries).await;
     let _first = first_start(&mut answers, &mut canaries).await;
     let askers = askers(&resync.origin(), &admin, &key);
