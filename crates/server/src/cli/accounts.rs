@@ -37,7 +37,9 @@ pub(super) async fn with_accounts(
 
 /// Somebody at this machine's command line, by the name that the system gives this process.
 pub(super) fn origin() -> Origin {
-    let name = whoami::username().unwrap_or_default();
+    let named = whoami::username().ok().filter(|name| !name.is_empty());
+    // In a container the system often has no name for the user.
+    let name = named.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()));
     Origin::of(Actor::Local(LocalUser::of(&name)))
 }
 
