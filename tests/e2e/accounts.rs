@@ -1,9 +1,11 @@
 //! Accounts: one's own password and sessions, and what an administrator does with those of others.
 
+use std::path::Path;
+
 use reqwest::Method;
 use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqliteConnection};
 
 use crate::harness::{Options, PASSWORD, Resync, read};
 
@@ -270,6 +272,48 @@ async fn each_row_of_an_account_names_its_request_and_where_it_came_from() {
     );
 }
 
+/// The store of a running server, for a test that spoils it.
+async fn beside(folder: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(folder.join("resync.db"));
+    SqliteConnection::connect_with(&options).await.unwrap()
+}
+
+/// P2-01, ASVS 16.5.2: what fails after the password was changed does not make it look unchanged.
+#[tokio::test]
+async fn a_password_that_was_changed_is_said_to_be_although_what_follows_fails() {
+    for (table, code) in [("sessions", "sign-in-again"), ("audit", "not-audited")] {
+        let folder = tempfile::tempdir().unwrap();
+        let resync = Resync::start_with(Options::default(), |config| {
+            config.server.data_dir = folder.path().to_path_buf();
+        })
+        .await;
+        let olga = resync.sign_in("olga").await;
+        let mut store = beside(folder.path()).await;
+        let full = format!(
+            "CREATE TRIGGER full BEFORE INSERT ON {table} BEGIN SELECT raise(ABORT, 'full'); END"
+        );
+        store.execute(AssertSqlSafe(full)).await.unwrap();
+        let right = json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD});
+        let answer = olga
+            .send(Method::POST, "/api/v1/auth/password", Some(right))
+            .await;
+        let gone = answer.headers().get_all("set-cookie").iter();
+        let gone = gone.filter(|cookie| cookie.to_str().unwrap().contains("Max-Age=0"));
+        assert_eq!(gone.count(), 2);
+        let (status, problem) = read(answer).await;
+        assert_eq!((status, &problem["code"]), (500, &json!(code)), "{problem}");
+        assert_eq!(problem["executed"], true);
+        assert_eq!(olga.get("/api/v1/auth/verify").await.0, 401);
+
+        store.execute("DROP TRIGGER full").await.unwrap();
+        for (password, expected) in [(PASSWORD, 401), (NEW_PASSWORD, 200)] {
+            let body = json!({"username": "olga", "password": password});
+            let login = resync.anonymous(Method::POST, "/api/v1/auth/login", Some(body));
+            assert_eq!(login.await.status(), expected);
+        }
+    }
+}
+
 /// ASVS 7.2.4, 16.5.3: while the store cannot look at the session that came with a login, nobody signs in,
 /// for that session would stay open behind the new one.
 #[tokio::test]
@@ -281,10 +325,7 @@ async fn a_login_beside_a_session_that_cannot_be_looked_at_is_refused() {
     .await;
     let old = resync.sign_in("olga").await;
     // A time that is none makes this one row unreadable and no other.
-    let file = folder.path().join("resync.db");
-    let mut store = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file))
-        .await
-        .unwrap();
+    let mut store = beside(folder.path()).await;
     let spoiled = sqlx::query("UPDATE sessions SET created_at_ms = ?")
         .bind(i64::MAX)
         .execute(&mut store)

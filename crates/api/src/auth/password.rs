@@ -5,8 +5,9 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
-use resync_auth::{LoginError, PasswordSuggestion, PasswordWarning, Strength};
+use resync_auth::{ChangePasswordError, LoginError, PasswordSuggestion, PasswordWarning, Strength};
 use resync_kernel::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -42,21 +43,31 @@ pub(crate) struct PasswordAnswer {
     pub(crate) expires_at: DateTime<Utc>,
 }
 
-/// `POST auth/password`
+/// `POST auth/password`: from the change on every answer says that it was made, and the cookies of the
+/// session that ended with it go.
 pub(crate) async fn change(
     State(app): State<App>,
     Caller(principal): Caller,
     SignsIn(client): SignsIn,
     JsonBody(body): JsonBody<PasswordRequest>,
-) -> Result<(HeaderMap, Json<PasswordAnswer>), Problem> {
+) -> Result<(HeaderMap, Json<PasswordAnswer>), Response> {
     let (current, new) = (body.current_password, body.new_password);
-    let proven = app
+    let changed = app
         .users
         .change_password(&principal, current, new, &client)
-        .await?;
+        .await;
+    let signed_out = |problem: Problem| {
+        let mut answer = problem.into_response();
+        app.edge.cookies.clear(answer.headers_mut());
+        answer
+    };
+    let proven = changed.map_err(|error| match error {
+        error @ ChangePasswordError::NotRecorded(_) => signed_out(error.into()),
+        error => Problem::from(error).into_response(),
+    })?;
     // The session of this request ended with the others; its place takes a new one (ASVS 7.2.4).
     let opened = app.logins.open_for(proven, client).await;
-    let login = opened.map_err(changed_all_the_same)?;
+    let login = opened.map_err(|error| signed_out(changed_all_the_same(error)))?;
     let answer = PasswordAnswer {
         success: true,
         expires_at: login.expires_at,

@@ -22,6 +22,9 @@ use crate::model::{
 use crate::ports::*;
 use crate::{AuthKeys, CsrfTokens, TokenConfig, TokenMinter, TokenVerifier};
 
+mod logout;
+mod users;
+
 const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
 /// Ports that fail the test when they are called without being told what to answer.
@@ -337,62 +340,6 @@ async fn a_settlement_that_fails_does_not_fail_the_login() {
     assert!(log_in(&mocks.login(), "ana").await.is_ok());
 }
 
-/// P0-02: the caller learns that the session may live on, and nothing claims otherwise.
-#[tokio::test]
-async fn logout_reports_a_revocation_that_failed() {
-    let mut mocks = Mocks::default();
-    let unavailable = || Err(SessionStoreError::Unavailable(down()));
-    mocks
-        .sessions
-        .expect_revoke()
-        .once()
-        .returning(move |_, _| unavailable());
-    mocks
-        .sessions
-        .expect_revoke_all()
-        .once()
-        .returning(|_| Err(SessionStoreError::Unavailable(down())));
-    let service = sessions(mocks.ports());
-    let one = service.log_out(&principal(), by()).await;
-    assert!(matches!(one, Err(LogOutError::NotRevoked(_))), "{one:?}");
-    let all = service.log_out_all(&principal(), by()).await;
-    assert!(matches!(all, Err(LogOutError::NotRevoked(_))), "{all:?}");
-}
-
-/// P0-02: "ended, but not recorded" is another thing than "not ended".
-#[tokio::test]
-async fn logout_tells_a_missing_audit_row_from_a_living_session() {
-    let mut mocks = Mocks::default();
-    mocks
-        .sessions
-        .expect_revoke()
-        .once()
-        .returning(|_, _| Ok(true));
-    mocks.does_not_record();
-    let ended = sessions(mocks.ports()).log_out(&principal(), by()).await;
-    assert!(
-        matches!(ended, Err(LogOutError::NotRecorded(_))),
-        "{ended:?}"
-    );
-}
-
-#[tokio::test]
-async fn logging_out_twice_is_no_error_and_one_event() {
-    let mut mocks = Mocks::default();
-    let mut alive = true;
-    mocks
-        .sessions
-        .expect_revoke()
-        .times(2)
-        .returning(move |_, _| Ok(std::mem::replace(&mut alive, false)));
-    mocks.records(AuthEventKind::LoggedOut {
-        session_id: principal().session_id,
-    });
-    let service = sessions(mocks.ports());
-    service.log_out(&principal(), by()).await.unwrap();
-    service.log_out(&principal(), by()).await.unwrap();
-}
-
 /// Records only when told to go on.
 #[derive(Default)]
 struct SlowEvents {
@@ -409,37 +356,6 @@ impl AuthEvents for SlowEvents {
         self.recorded.lock().unwrap().push(event.kind);
         Ok(())
     }
-}
-
-/// P0-02: a client that hangs up between the revocation and its audit row leaves both done.
-#[tokio::test]
-async fn dropping_logout_future_leaves_no_half_state() {
-    let mut mocks = Mocks::default();
-    mocks
-        .sessions
-        .expect_revoke()
-        .once()
-        .returning(|_, _| Ok(true));
-    let slow = Arc::new(SlowEvents::default());
-    let ports = AuthPorts {
-        events: Arc::clone(&slow) as _,
-        ..mocks.ports()
-    };
-    let tracker = ports.tracker.clone();
-    let service = sessions(ports);
-    let mut caller = JoinSet::new();
-    caller.spawn(async move { service.log_out(&principal(), by()).await });
-    slow.begun.notified().await;
-    caller.shutdown().await;
-    assert_eq!(*slow.recorded.lock().unwrap(), []);
-    slow.go_on.notify_one();
-    tracker.close();
-    tracker.wait().await;
-    let session_id = principal().session_id;
-    assert_eq!(
-        *slow.recorded.lock().unwrap(),
-        [AuthEventKind::LoggedOut { session_id }]
-    );
 }
 
 /// A client that hangs up while its login is stored leaves a session with its audit row.
@@ -554,97 +470,4 @@ async fn a_bad_token_asks_no_store() {
         let answer = service.authenticate(text).await;
         assert!(matches!(answer, Err(AuthenticateError::Invalid)));
     }
-}
-
-#[tokio::test]
-async fn a_user_that_is_created_without_its_audit_row_is_reported() {
-    let mut mocks = Mocks::default();
-    mocks
-        .hasher
-        .expect_hash()
-        .returning(|_| Ok(PasswordHash::from_stored("new".into())));
-    mocks.users.expect_insert().once().returning(|_| Ok(()));
-    mocks.does_not_record();
-    let service = UserService::new(mocks.ports(), PasswordPolicy::default());
-    let new = NewUser {
-        username: Username::parse("ana").unwrap(),
-        password: SecretString::from("owl kettle 93 fjord"),
-        role: Role::Viewer,
-    };
-    let made = service.create(new, by()).await;
-    assert!(
-        matches!(made, Err(CreateUserError::NotRecorded(_))),
-        "{made:?}"
-    );
-}
-
-/// A full queue while a password is checked costs no attempt here either.
-#[tokio::test]
-async fn a_password_change_that_was_not_looked_at_gives_the_attempt_back() {
-    let mut mocks = Mocks::default();
-    mocks
-        .users
-        .expect_find_by_id()
-        .returning(|_| Ok(Some(ana(Role::Operator))));
-    mocks.reserves();
-    mocks.hasher.expect_verify().returning(|_, _| {
-        Err(HasherError::Overloaded {
-            retry_after: Duration::from_secs(2),
-        })
-    });
-    mocks.settles(Outcome::NotLooked);
-    let service = UserService::new(mocks.ports(), PasswordPolicy::default());
-    let (current, new) = (
-        SecretString::from("current one"),
-        SecretString::from("another new one"),
-    );
-    let answer = service
-        .change_password(&principal(), current, new, &ADDRESS.into())
-        .await;
-    assert!(
-        matches!(answer, Err(ChangePasswordError::Overloaded { .. })),
-        "{answer:?}"
-    );
-}
-
-/// No silent success: the password is another one, and whoever changed it learns that the row is missing.
-#[tokio::test]
-async fn a_password_that_is_changed_without_its_audit_row_is_reported_as_changed() {
-    let mut mocks = Mocks::default();
-    mocks
-        .users
-        .expect_find_by_id()
-        .returning(|_| Ok(Some(ana(Role::Operator))));
-    mocks.reserves();
-    mocks.hasher.expect_verify().returning(|_, _| Ok(true));
-    mocks.settles(Outcome::Succeeded);
-    mocks
-        .hasher
-        .expect_hash()
-        .once()
-        .returning(|_| Ok(PasswordHash::from_stored("new".into())));
-    mocks
-        .users
-        .expect_update()
-        .once()
-        .returning(|_, _| Ok(ana(Role::Operator)));
-    // The session version makes them dead, so that what stays in the store lets nobody in.
-    mocks
-        .sessions
-        .expect_revoke_all()
-        .once()
-        .returning(|_| Err(SessionStoreError::Unavailable(down())));
-    mocks.does_not_record();
-    let service = UserService::new(mocks.ports(), PasswordPolicy::default());
-    let (current, new) = (
-        SecretString::from("current one"),
-        SecretString::from("owl kettle 93 fjord"),
-    );
-    let answer = service
-        .change_password(&principal(), current, new, &ADDRESS.into())
-        .await;
-    assert!(
-        matches!(answer, Err(ChangePasswordError::NotRecorded(_))),
-        "{answer:?}"
-    );
 }
