@@ -341,6 +341,8 @@ async fn what_began_elsewhere_or_was_used_before_opens_no_session() {
     let mut stranger = Browser::new();
     let refused = "/?signin_error=expired";
     assert_eq!(location(&stranger.get(&back).await), refused);
+    let not_begun = "it did not begin in this browser, or took too long";
+    refused_for(&resync, not_begun).await;
     let own = stranger.until_back(&resync, "4711").await;
     assert_eq!(location(&stranger.get(&back).await), refused);
     refused_for(
@@ -388,11 +390,15 @@ async fn what_began_elsewhere_or_was_used_before_opens_no_session() {
 async fn denied_at_the_provider_is_said_and_its_words_are_not_repeated() {
     let (_provider, resync) = Provider::with_resync().await;
     let mut browser = Browser::new();
-    for (error, code) in [("access_denied", "denied"), ("<script>", "refused")] {
+    for (error, code, reason) in [
+        ("access_denied", "denied", "denied at the identity provider"),
+        ("<script>", "refused", "the identity provider proved nobody"),
+    ] {
         let mut url = Url::parse(&resync.url("/api/v1/auth/oidc/callback")).unwrap();
         url.query_pairs_mut().append_pair("error", error);
         let to = location(&browser.get(&url).await);
         assert_eq!(to, format!("/?signin_error={code}"));
+        refused_for(&resync, reason).await;
     }
 }
 

@@ -9,7 +9,9 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header::{CACHE_CONTROL, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use resync_auth::{BeginError, Client, CompleteError, PENDING, RedeemError, ReturnTo};
+use resync_auth::{
+    BeginError, Client, CompleteError, ExternalRefusal, PENDING, RedeemError, ReturnTo,
+};
 use resync_kernel::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -124,18 +126,12 @@ async fn finish(
     client: Client,
     query: Option<Query<Back>>,
 ) -> Result<Redirect, &'static str> {
-    let Query(back) = query.ok_or("expired")?;
-    if let Some(error) = back.error {
-        // The provider's own words go nowhere: anybody can write them into a link.
-        return Err(if error == "access_denied" {
-            "denied"
-        } else {
-            "refused"
-        });
-    }
-    let begun = cookie(sent, app.edge.cookies.begun()).ok_or("expired")?;
-    let (Some(state), Some(code)) = (back.state, back.code) else {
-        return Err("expired");
+    let (begun, state, code) = match answered(app, sent, query) {
+        Ok(answered) => answered,
+        Err((reason, code)) => {
+            let recorded = oidc.sign_in.refuse(reason, &client).await;
+            return Err(recorded.map_or_else(|error| not_recorded(&error), |()| code));
+        }
     };
     let old = session_of(app, sent).await.map_err(|error| {
         let error = &error as &dyn std::error::Error;
@@ -159,6 +155,36 @@ async fn finish(
     let mut headers = signed_in(app, &login);
     headers.extend(redirect(return_to.as_str()));
     Ok((StatusCode::FOUND, headers))
+}
+
+/// The cookie that the sign-in began with, and the state and the code that it came back with; or why there
+/// is nothing to complete, for the audit and for the page.
+fn answered<'a>(
+    app: &App,
+    sent: &'a HeaderMap,
+    query: Option<Query<Back>>,
+) -> Result<(&'a str, String, SecretString), (ExternalRefusal, &'static str)> {
+    let expired = (ExternalRefusal::NotBegun, "expired");
+    let Query(back) = query.ok_or(expired)?;
+    // The provider's own words go nowhere: anybody can write them into a link.
+    match back.error.as_deref() {
+        Some("access_denied") => return Err((ExternalRefusal::Denied, "denied")),
+        Some(_) => return Err((ExternalRefusal::NotProven, "refused")),
+        None => {}
+    }
+    let begun = cookie(sent, app.edge.cookies.begun()).ok_or(expired)?;
+    match (back.state, back.code) {
+        (Some(state), Some(code)) => Ok((begun, state, code)),
+        _ => Err(expired),
+    }
+}
+
+fn not_recorded(error: &CompleteError) -> &'static str {
+    tracing::error!(
+        error = error as &dyn std::error::Error,
+        "a refused sign-in could not be written to the audit log"
+    );
+    "unavailable"
 }
 
 /// What the page is told; it has the words for it.

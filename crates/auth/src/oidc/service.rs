@@ -174,18 +174,30 @@ impl ExternalSignIn {
                 Ok((opened.map_err(unavailable)?, return_to))
             }
             Err(error) => {
-                let kind = AuthEventKind::ExternalLoginFailed {
-                    reason: error.reason(),
-                };
-                let (ports, origin) = (self.ports.clone(), client.origin(Actor::Unproven));
-                let work = async move {
-                    let recorded = ports.record(origin, kind).await;
-                    recorded.map_err(unavailable)
-                };
-                self.ports.to_the_end(work).await?;
+                self.refuse(error.reason(), &client).await?;
                 Err(error)
             }
         }
+    }
+
+    /// Records that a sign-in opened no session, for a reason that shows before it is completed.
+    ///
+    /// Cancel safe: runs to its end.
+    ///
+    /// # Errors
+    /// [`CompleteError::Unavailable`] when it is not recorded.
+    pub async fn refuse(
+        &self,
+        reason: ExternalRefusal,
+        client: &Client,
+    ) -> Result<(), CompleteError> {
+        let kind = AuthEventKind::ExternalLoginFailed { reason };
+        let (ports, origin) = (self.ports.clone(), client.origin(Actor::Unproven));
+        let work = async move {
+            let recorded = ports.record(origin, kind).await;
+            recorded.map_err(unavailable)
+        };
+        self.ports.to_the_end(work).await
     }
 
     async fn prove(

@@ -180,6 +180,8 @@ impl AccountRefusal {
 pub enum ExternalRefusal {
     /// It did not begin in that browser, or took too long.
     NotBegun,
+    /// The person was refused, or refused, at the provider.
+    Denied,
     /// The provider refused the code, or its answer does not hold.
     NotProven,
     /// The provider tells no name that an account may have.
@@ -200,6 +202,7 @@ impl ExternalRefusal {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NotBegun => "it did not begin in this browser, or took too long",
+            Self::Denied => "denied at the identity provider",
             Self::NotProven => "the identity provider proved nobody",
             Self::NoName => "the identity provider tells no usable name",
             Self::NameTaken => "a local account has the name",
