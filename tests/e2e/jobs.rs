@@ -249,6 +249,10 @@ async fn a_prompt_is_answered_once_also_when_the_confirmation_is_sent_again() {
     .await;
     let mut session = resync.sign_in("olga").await;
     let (_, prompts) = session.get("/api/v1/tws/prompts").await;
+    assert_eq!(
+        (prompts["total"].as_u64(), &prompts["truncated"]),
+        (Some(items(&prompts).len() as u64), &json!(false))
+    );
     let asked = items(&prompts)
         .iter()
         .find(|prompt| prompt["status"] == "ASKED");
@@ -270,10 +274,10 @@ async fn a_prompt_is_answered_once_also_when_the_confirmation_is_sent_again() {
     let confirmation = json!({"confirmation_token": proposal["confirmation_token"]});
     let (status, done) = session.post(&path, confirmation.clone()).await;
     assert_eq!((status, &done["executed"]), (200, &json!(true)), "{done}");
-    // This release lists prompts only while something waits for them.
+    // This release has no list of prompts: what waits for it tells that it was answered.
     assert_eq!(
         (&done["verified"], &done["state"]),
-        (&json!(true), &json!("GONE"))
+        (&json!(true), &json!("ANSWERED_YES"))
     );
     let again = session
         .send(Method::POST, &path, Some(confirmation.clone()))
@@ -290,7 +294,13 @@ async fn a_prompt_is_answered_once_also_when_the_confirmation_is_sent_again() {
     session.headers.remove("idempotency-key");
     let (status, problem) = session.post(&path, confirmation).await;
     assert_eq!((status, text(&problem["code"])), (409, "proposal-used"));
-    let writes = resync.engine.requests().await;
-    let writes = writes.iter().filter(|request| request.method != "GET");
+    let requests = resync.engine.requests().await;
+    let writes = requests.iter().filter(|request| request.method != "GET");
     assert_eq!(writes.count(), 1);
+    // The prompts were collected once, for the list; no look at this one read them all again.
+    let collected = |request: &&resync_simulator::Received| {
+        let query = request.query.as_deref().unwrap_or("");
+        query.contains("numberOfPromptDependencies") && request.path.ends_with("/plan/job")
+    };
+    assert_eq!(requests.iter().filter(collected).count(), 1);
 }

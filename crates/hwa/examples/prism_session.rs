@@ -293,7 +293,9 @@ async fn objects(client: &HwaClient, report: &mut Report) -> Result<(), BoxError
             report.right("a count", counts, |counts| counts.total > 0);
         }
     }
-    report.right("prompts", client.prompts().await, |all| !all.is_empty());
+    report.right("prompts", client.prompts().await, |all| {
+        !all.items.is_empty()
+    });
     report.right("capabilities", client.capabilities().await, |known| {
         !known.objects.is_empty()
     });

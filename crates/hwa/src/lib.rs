@@ -66,7 +66,7 @@ pub struct HwaClient {
     log_cap: usize,
     /// The engine does not filter by the status of the last run. A hint that any call may set.
     any_run_only: AtomicBool,
-    prompt_list: objects::PromptList,
+    prompts: objects::PromptReads,
     clock: Arc<dyn Clock>,
 }
 
@@ -87,7 +87,7 @@ impl HwaClient {
         Ok(Self {
             log_cap: config.log_cap.max(1),
             clock: Arc::clone(&config.clock),
-            prompt_list: objects::PromptList::default(),
+            prompts: objects::PromptReads::default(),
             transport: Transport::new(config)?,
             any_run_only: AtomicBool::new(false),
         })

@@ -1,54 +1,42 @@
 //! What is in the plan beside jobs: streams and workstations by id, resources, prompts, counts.
 //!
-//! Prompts have a list of their own only in later releases. It is asked for once; where it does not
-//! exist, prompts are collected from the jobs and streams that wait for one.
+//! Invariant: a list that is read to its end is read within [`MAX_PAGES`], and one that goes on behind
+//! them is never taken for a whole one.
 
 mod definitions;
 mod monitor;
+mod prompts;
 mod submit;
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::Hash;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use async_trait::async_trait;
-use reqwest::header::HeaderValue;
 use resync_tws::model::{
-    CountBy, Counted, Counts, JobStream, Prompt, PromptId, Resource, ResourceId, StreamId,
+    CountBy, Counted, Counts, JobStream, Prompt, PromptId, Prompts, Resource, ResourceId, StreamId,
     Workstation, WorkstationId,
 };
 use resync_tws::ports::{GatewayError, ObjectGateway};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use self::prompts::PromptReads;
 use crate::HwaClient;
 use crate::body::Json;
 use crate::encode::segment;
-use crate::oql::{Direction, Oql, OqlError, OqlQuery};
-use crate::plan::{MAX_PAGE, filter_error};
+use crate::plan::MAX_PAGE;
 use crate::transport::Call;
-use crate::wire::{
-    Place, Scalar, WirePrompt, WireResource, WireStream, WireWaiting, WireWorkstation,
-};
+use crate::wire::{Place, Scalar, WireResource, WireStream, WireWorkstation};
 
 /// Lists that are read to the end are not read for ever.
 const MAX_PAGES: usize = 32;
 
-/// Whether this engine has a list of prompts. Only a hint, found out by asking.
-#[derive(Debug, Default)]
-pub(crate) struct PromptList(AtomicU8);
-
-impl PromptList {
-    pub(crate) fn known(&self) -> Option<bool> {
-        match self.0.load(Ordering::Relaxed) {
-            0 => None,
-            answer => Some(answer == 1),
-        }
-    }
-
-    fn learn(&self, exists: bool) {
-        self.0.store(if exists { 1 } else { 2 }, Ordering::Relaxed);
-    }
+/// Whether a list was read to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reached {
+    End,
+    /// It goes on behind what was read.
+    Cut,
 }
 
 /// `/plan/job/count`.
@@ -82,6 +70,9 @@ impl WireCounts {
 
 impl HwaClient {
     /// Every element of a list, page by page, each key once.
+    ///
+    /// # Errors
+    /// Also when the list does not end.
     pub(crate) async fn every<W, T, K>(
         &self,
         call: impl Fn() -> Call + Send,
@@ -93,14 +84,32 @@ impl HwaClient {
         T: Send,
         K: Hash + Eq + Send,
     {
+        match self.first(call, become_ours, key).await? {
+            (all, Reached::End) => Ok(all),
+            (_, Reached::Cut) => Err(GatewayError::Unreadable("a list does not end".into())),
+        }
+    }
+
+    /// The elements of a list as far as it is read, each key once.
+    async fn first<W, T, K>(
+        &self,
+        call: impl Fn() -> Call + Send,
+        become_ours: fn(W, Place) -> Result<T, GatewayError>,
+        key: fn(&T) -> K,
+    ) -> Result<(Vec<T>, Reached), GatewayError>
+    where
+        W: DeserializeOwned,
+        T: Send,
+        K: Hash + Eq + Send,
+    {
         let (mut all, mut seen) = (Vec::new(), HashSet::new());
-        self.each(call, become_ours, |item| {
+        let take = |item| {
             if seen.insert(key(&item)) {
                 all.push(item);
             }
-        })
-        .await?;
-        Ok(all)
+        };
+        let reached = self.each(call, become_ours, take).await?;
+        Ok((all, reached))
     }
 
     async fn each<W: DeserializeOwned, T: Send>(
@@ -108,87 +117,18 @@ impl HwaClient {
         call: impl Fn() -> Call + Send,
         become_ours: fn(W, Place) -> Result<T, GatewayError>,
         take: impl FnMut(T) + Send,
-    ) -> Result<(), GatewayError> {
+    ) -> Result<Reached, GatewayError> {
         let (mut take, mut offset) = (take, 0);
         for _ in 0..MAX_PAGES {
             let page = self.page(call(), offset, MAX_PAGE, become_ours).await?;
             page.items.into_iter().for_each(&mut take);
             match page.next_offset {
                 Some(next) => offset = next,
-                None => return Ok(()),
+                None => return Ok(Reached::End),
             }
         }
-        Err(GatewayError::Unreadable("a list does not end".into()))
+        Ok(Reached::Cut)
     }
-
-    /// The prompts of their own list; `None` when this engine has none.
-    async fn listed_prompts(&self) -> Result<Option<Vec<Prompt>>, GatewayError> {
-        if self.prompt_list.known() == Some(false) {
-            return Ok(None);
-        }
-        let read = self
-            .every(
-                || Call::get("/plan/prompt"),
-                WirePrompt::read,
-                |prompt| prompt.id.clone(),
-            )
-            .await;
-        match read {
-            Ok(prompts) => {
-                self.prompt_list.learn(true);
-                Ok(Some(prompts))
-            }
-            Err(GatewayError::Unsupported) => {
-                self.prompt_list.learn(false);
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The prompts that something waits for.
-    async fn collected_prompts(&self) -> Result<Vec<Prompt>, GatewayError> {
-        let oql = unresolved().map_err(filter_error)?;
-        let mut prompts: BTreeMap<String, Prompt> = BTreeMap::new();
-        for path in ["/plan/job", "/plan/jobstream"] {
-            let call = || {
-                let call = Call::get(path).header(
-                    "scope",
-                    HeaderValue::from_static("WHOLE_NO_JOB_DEFINITIONS"),
-                );
-                match &oql {
-                    Some(oql) => call.query("oql", oql.clone()),
-                    None => call,
-                }
-            };
-            let become_ours = |waiting: WireWaiting, _: Place| Ok(waiting.read());
-            self.each(call, become_ours, |found: Vec<Prompt>| {
-                for prompt in found {
-                    match prompts.get_mut(prompt.id.as_str()) {
-                        Some(known) => {
-                            let new = |label: &String| !known.waiting.contains(label);
-                            let more: Vec<String> =
-                                prompt.waiting.into_iter().filter(new).collect();
-                            known.waiting.extend(more);
-                        }
-                        None => drop(prompts.insert(prompt.id.as_str().to_owned(), prompt)),
-                    }
-                }
-            })
-            .await?;
-        }
-        Ok(prompts.into_values().collect())
-    }
-}
-
-fn unresolved() -> Result<Option<String>, OqlError> {
-    OqlQuery::of(vec![Oql::is(
-        "dependencies.dependencyStatus",
-        "UNSATISFIED",
-    )?])
-    .order_by("name", Direction::Ascending)?
-    .order_by("id", Direction::Ascending)?
-    .text()
 }
 
 #[async_trait]
@@ -226,17 +166,12 @@ impl ObjectGateway for HwaClient {
         }
     }
 
-    async fn prompts(&self) -> Result<Vec<Prompt>, GatewayError> {
-        match self.listed_prompts().await? {
-            Some(prompts) => Ok(prompts),
-            None => self.collected_prompts().await,
-        }
+    async fn prompts(&self) -> Result<Prompts, GatewayError> {
+        self.every_prompt().await
     }
 
     async fn prompt(&self, id: &PromptId) -> Result<Option<Prompt>, GatewayError> {
-        // Where there is a list, there is no promise of a single read; the list holds few.
-        let prompts = self.prompts().await?;
-        Ok(prompts.into_iter().find(|prompt| prompt.id == *id))
+        self.one_prompt(id).await
     }
 
     async fn count(&self, what: Counted, by: Option<CountBy>) -> Result<Counts, GatewayError> {

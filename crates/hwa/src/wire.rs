@@ -17,7 +17,7 @@ mod workstation;
 pub(crate) use definition::WireDefinition;
 pub(crate) use job::WireJob;
 pub(crate) use lenient::{List, Object, Scalar};
-pub(crate) use prompt::{WirePrompt, WireWaiting};
+pub(crate) use prompt::{Waiting, WirePrompt, WireWaiting};
 pub(crate) use resource::WireResource;
 pub(crate) use stream::WireStream;
 pub(crate) use workstation::WireWorkstation;

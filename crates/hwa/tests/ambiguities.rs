@@ -343,6 +343,7 @@ async fn prompts_are_listed_or_collected() {
             .prompts()
             .await
             .unwrap()
+            .items
             .into_iter()
             .filter(|prompt| prompt.status.as_str() == "ASKED")
             .map(|prompt| (prompt.name, prompt.text, prompt.number))
@@ -362,7 +363,7 @@ async fn a_prompt_has_either_spelling_of_its_fields() {
     ] {
         let list = json!({"results": [body]});
         let fixture = Fixture::always(Reply::json(&list.to_string())).await;
-        let prompts = fixture.client().prompts().await.unwrap();
+        let prompts = fixture.client().prompts().await.unwrap().items;
         assert_eq!(prompts[0].name.as_deref(), Some("N"));
         assert_eq!(prompts[0].status.as_str(), "ASKED");
         assert_eq!(prompts[0].kind.as_deref(), Some("Predefined Prompt"));

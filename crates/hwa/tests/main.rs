@@ -12,5 +12,6 @@ mod faults;
 mod fixture;
 mod mutation;
 mod oql_laws;
+mod prompts;
 mod reading;
 mod sockets;

@@ -36,7 +36,7 @@ pub use names::{
     DefinitionId, EngineName, JobId, NameError, NamePattern, PromptId, ResourceId, RunId, StreamId,
     SubmitAlias, WorkstationId, folder_with_slash,
 };
-pub use prompt::{Prompt, PromptAnswer, PromptStatus};
+pub use prompt::{Prompt, PromptAnswer, PromptStatus, Prompts};
 pub use query::{JobKey, JobQuery, JobSort, Neighbour, NeighbourDirection};
 pub use resource::{Resource, ResourceHolder};
 pub use status::{JobStatus, Phase, StateWord};

@@ -147,9 +147,35 @@ async fn prompts_that_wait_come_first_and_counts_are_the_engines() {
     ]);
     let prompts = world.plan.prompts(None).await.unwrap();
     assert_eq!(prompts.value.items[0].id.as_str(), "p2");
-    assert!(prompts.value.complete);
+    assert!(prompts.value.complete && !prompts.value.truncated);
+    assert_eq!(prompts.value.total, Some(2));
     let counts = world.plan.counts(None, Counted::Jobs, None).await.unwrap();
     assert_eq!(counts.value.total, 1);
     let target = Target::Prompt(prompts.value.items[0].id.clone());
     assert_eq!(target.id(), "p2");
+}
+
+/// A list of prompts is cut, keeps those that wait, and says what it knows of the rest.
+#[tokio::test]
+async fn a_list_of_prompts_is_bounded_and_says_when_it_was_cut() {
+    let prompts = |answered: usize| {
+        let plain = |at, status| ScriptedEngine::plain_prompt(&format!("p{at}"), status);
+        let answered = (0..answered).map(|at| plain(at, PromptStatus::AnsweredYes));
+        let asked = std::iter::once(plain(9_999, PromptStatus::Asked));
+        answered.chain(asked).collect()
+    };
+    let world = World::new(vec![waiting("a")]);
+    world.engine.set_prompts(prompts(600));
+    let long = world.plan.prompts(None).await.unwrap();
+    assert_eq!(long.value.items.len(), 500);
+    assert_eq!(long.value.items[0].status, PromptStatus::Asked);
+    assert_eq!((long.value.total, long.value.truncated), (Some(601), true));
+
+    // What could not be read to its end has no total, however few came.
+    let world = World::new(vec![waiting("a")]);
+    world.engine.set_prompts(prompts(3));
+    world.engine.cut_prompts();
+    let cut = world.plan.prompts(None).await.unwrap();
+    assert_eq!(cut.value.items.len(), 4);
+    assert_eq!((cut.value.total, cut.value.truncated), (None, true));
 }

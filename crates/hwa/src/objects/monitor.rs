@@ -96,18 +96,18 @@ impl EngineMonitor for HwaClient {
             }
             Err(error) => return Err(error),
         }
-        if self.prompt_list.known().is_none() {
+        if self.prompts.list.known().is_none() {
             let probe = self
                 .page(Call::get("/plan/prompt"), 0, 1, WirePrompt::read)
                 .await;
             match probe {
-                Ok(_) => self.prompt_list.learn(true),
-                Err(GatewayError::Unsupported) => self.prompt_list.learn(false),
+                Ok(_) => self.prompts.list.learn(true),
+                Err(GatewayError::Unsupported) => self.prompts.list.learn(false),
                 // Whether there is one stays unknown; what was found out is worth telling.
                 Err(_) => {}
             }
         }
-        known.prompt_list = self.prompt_list.known();
+        known.prompt_list = self.prompts.list.known();
         Ok(known)
     }
 

@@ -35,6 +35,8 @@ impl WirePrompt {
 
     fn with(self, id: PromptId) -> Prompt {
         let status = self.prompt_status.str().or_else(|| self.status.str());
+        let holder = self.job_key.into_text();
+        let holder = holder.or(self.job_stream_key.into_text());
         Prompt {
             id,
             status: PromptStatus::read(status.as_deref().unwrap_or("UNKNOWN")),
@@ -43,12 +45,8 @@ impl WirePrompt {
             text: self.text.into_text(),
             number: self.number.number(),
             kind: self.prompt_type.into_text().or(self.kind.into_text()),
-            waiting: self
-                .job_key
-                .into_text()
-                .or(self.job_stream_key.into_text())
-                .into_iter()
-                .collect(),
+            waiting_count: u64::from(holder.is_some()),
+            waiting: holder.into_iter().collect(),
         }
     }
 }
@@ -57,6 +55,7 @@ impl WirePrompt {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct WireWaiting {
+    id: Scalar,
     key: Scalar,
     name: Scalar,
     workstation: Scalar,
@@ -76,13 +75,22 @@ struct WireNeed {
     prompt_type: Scalar,
 }
 
+/// What waits, and for which prompts.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    /// Its id, when it has one.
+    pub(crate) id: Option<String>,
+    /// Each is waited for by this one alone.
+    pub(crate) prompts: Vec<Prompt>,
+}
+
 impl WireWaiting {
     /// The prompts that it waits for. One without a usable id can be neither shown nor answered as
     /// itself, and is left out; its holder shows as waiting all the same.
-    pub(crate) fn read(self) -> Vec<Prompt> {
-        let label = self.label();
+    pub(crate) fn read(self) -> Waiting {
+        let (label, id) = (self.label(), self.id.text());
         let needs = self.dependencies.into_items().into_iter();
-        needs
+        let prompts = needs
             .filter_map(|need| need.0)
             .filter(|need| need.dependency_type.str().as_deref() == Some("PROMPT"))
             .filter_map(|need| {
@@ -95,12 +103,16 @@ impl WireWaiting {
                     prompt_type: need.prompt_type,
                     ..WirePrompt::default()
                 };
-                Some(Prompt {
-                    waiting: label.iter().cloned().collect(),
-                    ..prompt.with(id)
-                })
-            })
-            .collect()
+                let mut prompt = prompt.with(id);
+                if let Some(label) = &label {
+                    prompt.add_waiting(label.clone());
+                }
+                Some(prompt)
+            });
+        Waiting {
+            id,
+            prompts: prompts.collect(),
+        }
     }
 
     /// `WORKSTATION#STREAM.JOB`, or the engine's own key.

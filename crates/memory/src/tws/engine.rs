@@ -30,6 +30,7 @@ pub(super) struct State {
     pub(super) workstations: Vec<Workstation>,
     pub(super) resources: Vec<Resource>,
     pub(super) prompts: Vec<Prompt>,
+    pub(super) prompts_truncated: bool,
     pub(super) stream_definitions: Vec<StreamDefinition>,
     pub(super) job_definitions: Vec<JobDefinition>,
     pub(super) capabilities: Capabilities,

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use resync_tws::model::{
     Action, Breaker, CallCounts, Capabilities, CountBy, Counted, Counts, DefinitionQuery,
     JobDefinition, JobStatus, JobStream, Justification, LinkState, NamePattern, Prompt,
-    PromptAnswer, PromptId, PromptStatus, Resource, ResourceId, Slice, StreamDefinition, StreamId,
-    Submission, Submitted, Target, Workstation, WorkstationId,
+    PromptAnswer, PromptId, PromptStatus, Prompts, Resource, ResourceId, Slice, StreamDefinition,
+    StreamId, Submission, Submitted, Target, Workstation, WorkstationId,
 };
 use resync_tws::ports::{
     ActionError, DefinitionGateway, EngineMonitor, GatewayError, ObjectGateway, SubmitGateway,
@@ -26,6 +26,11 @@ impl ScriptedEngine {
     /// Sets the prompts.
     pub fn set_prompts(&self, prompts: Vec<Prompt>) {
         lock(&self.state).prompts = prompts;
+    }
+
+    /// Says of the prompts that they were not read to the end.
+    pub fn cut_prompts(&self) {
+        lock(&self.state).prompts_truncated = true;
     }
 
     /// Sets the definitions.
@@ -67,6 +72,7 @@ impl ScriptedEngine {
             number: None,
             kind: None,
             waiting: Vec::new(),
+            waiting_count: 0,
         }
     }
 }
@@ -149,8 +155,11 @@ impl ObjectGateway for ScriptedEngine {
         self.read(|state| state.resources.iter().find(|r| r.id == *id).cloned())
     }
 
-    async fn prompts(&self) -> Result<Vec<Prompt>, GatewayError> {
-        self.read(|state| state.prompts.clone())
+    async fn prompts(&self) -> Result<Prompts, GatewayError> {
+        self.read(|state| Prompts {
+            items: state.prompts.clone(),
+            truncated: state.prompts_truncated,
+        })
     }
 
     async fn prompt(&self, id: &PromptId) -> Result<Option<Prompt>, GatewayError> {

@@ -180,6 +180,7 @@ pub(crate) static JOB: Schema = Schema(&[
     ("dependencies.jobStreamId", Text),
     ("dependencies.jobStreamName", Text),
     ("dependencies.dependencyStatus", DEPENDENCY_STATUS),
+    ("dependenciesStats.numberOfPromptDependencies", Number),
     ("dependenciesStats.numberOfUnresolvedDependencies", Number),
 ]);
 
@@ -218,6 +219,7 @@ pub(crate) static STREAM: Schema = Schema(&[
     ("dependencies.jobStreamId", Text),
     ("dependencies.jobStreamName", Text),
     ("dependencies.dependencyStatus", DEPENDENCY_STATUS),
+    ("dependenciesStats.numberOfPromptDependencies", Number),
     ("jsOptions.monitored", Bool),
     ("jsDefinitionFlags.carriedForward", Bool),
     ("pendingPredecessor", Bool),

@@ -86,6 +86,7 @@ pub(super) fn of_job(engine: &Engine, key: JobKey, field: &str) -> Vec<Scalar> {
         "jobDefinition.recoveryOption" => text(view::recovery_text(job.model.recovery)),
         "timeRestrictions.startTime" => maybe(job.start),
         "timeRestrictions.deadlineTime" => maybe(job.deadline),
+        "dependenciesStats.numberOfPromptDependencies" => count(prompts(&job.links)),
         "dependenciesStats.numberOfUnresolvedDependencies" => count(
             job.links
                 .iter()
@@ -143,6 +144,11 @@ fn of_links(engine: &Engine, links: &[Link], field: &str) -> Vec<Scalar> {
     links.iter().filter_map(of).map(Scalar::Text).collect()
 }
 
+fn prompts(links: &[Link]) -> usize {
+    let prompt = |link: &&Link| matches!(link.target, Target::Prompt(_));
+    links.iter().filter(prompt).count()
+}
+
 pub(super) fn of_stream(engine: &Engine, key: StreamKey, field: &str) -> Vec<Scalar> {
     let stream = &engine.plan.streams[key];
     if let Some(field) = field.strip_prefix("dependencies.") {
@@ -188,6 +194,7 @@ pub(super) fn of_stream(engine: &Engine, key: StreamKey, field: &str) -> Vec<Sca
         "jobStreamStats.numberOfAbendedJob" => jobs(|status| status == Status::Abend),
         "jobStreamStats.numberOfFailedJob" => jobs(|status| status == Status::Fail),
         "jobStreamStats.numberOfNotRunningJob" => jobs(Status::waits),
+        "dependenciesStats.numberOfPromptDependencies" => count(prompts(&stream.links)),
         "jsOptions.monitored" | "pendingPredecessor" => flag(false),
         "jsDefinitionFlags.carriedForward" => flag(stream.carried > 0),
         _ => Vec::new(),

@@ -582,6 +582,7 @@ mod tests {
             number: Some(7),
             kind: None,
             waiting: Vec::new(),
+            waiting_count: 0,
         })
     }
 

@@ -404,8 +404,11 @@ impl Examiner<'_> {
         })
         .await;
         let prompts = engine.objects.prompts();
-        self.ask(Ability::Prompts, prompts, |all| format!("{}", all.len()))
-            .await;
+        self.ask(Ability::Prompts, prompts, |all| {
+            let more = if all.truncated { " or more" } else { "" };
+            format!("{}{more}", all.items.len())
+        })
+        .await;
         let counts = engine.objects.count(Counted::Jobs, Some(CountBy::Status));
         self.ask(Ability::Counts, counts, |counts| {
             format!("{} in {} statuses", counts.total, counts.groups.len())

@@ -52,7 +52,7 @@ pub async fn every_resource_comes_once_and_reads_the_same_by_its_id(stage: &Stag
 
 /// Every prompt is listed once, and reads the same by its id.
 pub async fn every_prompt_comes_once_and_reads_the_same_by_its_id(stage: &Stage) {
-    let all = stage.objects.prompts().await.expect("the prompts");
+    let all = stage.objects.prompts().await.expect("the prompts").items;
     assert!(!all.is_empty(), "the law has nothing to bite on");
     let mut seen = HashSet::new();
     for listed in all {
@@ -111,7 +111,7 @@ pub async fn an_action_on_a_missing_object_finds_no_such_object(stage: &Stage) {
 
 /// A kill of a prompt does not go out.
 pub async fn an_action_that_does_not_go_with_its_target_is_not_sent(stage: &Stage) {
-    let prompts = stage.objects.prompts().await.expect("the prompts");
+    let prompts = stage.objects.prompts().await.expect("the prompts").items;
     let prompt = prompts.first().expect("a prompt");
     let command = Command {
         target: Target::Prompt(prompt.id.clone()),
@@ -124,7 +124,7 @@ pub async fn an_action_that_does_not_go_with_its_target_is_not_sent(stage: &Stag
 
 /// A prompt that was asked is answered, and shows the answer.
 pub async fn an_asked_prompt_takes_an_answer(stage: &Stage) {
-    let prompts = stage.objects.prompts().await.expect("the prompts");
+    let prompts = stage.objects.prompts().await.expect("the prompts").items;
     let asked = |prompt: &&crate::model::Prompt| prompt.status == PromptStatus::Asked;
     let prompt = prompts.iter().find(asked).expect("a prompt that was asked");
     let command = Command {

@@ -24,8 +24,34 @@ pub struct Prompt {
     pub number: Option<u32>,
     /// `Ad Hoc Prompt`, `Predefined Prompt` and so on, in the engine's word.
     pub kind: Option<String>,
-    /// The jobs and streams that wait for it, as operators write them; empty when the engine did not say.
+    /// The jobs and streams that wait for it, as operators write them, at most
+    /// [`Prompt::MOST_WAITING`]; empty when the engine did not say.
     pub waiting: Vec<String>,
+    /// How many were seen to wait for it; more than `waiting` names when those were too many.
+    pub waiting_count: u64,
+}
+
+impl Prompt {
+    /// How many of those that wait are named.
+    pub const MOST_WAITING: usize = 100;
+
+    /// One more waits for it.
+    pub fn add_waiting(&mut self, label: String) {
+        self.waiting_count += 1;
+        if self.waiting.len() < Self::MOST_WAITING {
+            self.waiting.push(label);
+        }
+    }
+}
+
+/// The prompts of a plan, as far as they were read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Prompts {
+    /// Each once.
+    pub items: Vec<Prompt>,
+    /// Whether the reading ended before the plan did: then there may be more, and more that wait for
+    /// these.
+    pub truncated: bool,
 }
 
 /// Where a prompt stands.

@@ -160,8 +160,12 @@ pub struct ResourceList {
 /// The prompts of the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PromptList {
-    /// The prompts: those that wait for an answer first, else in the engine's order.
+    /// The prompts: those that wait for an answer first, else in the engine's order; at most 500.
     pub items: Vec<Prompt>,
+    /// How many there are; absent when they could not be read to the end.
+    pub total: Option<u64>,
+    /// Whether there are more than `items`, or may be.
+    pub truncated: bool,
     /// Whether the engine lists prompts; else these are the ones that a job of the plan waits for.
     pub complete: bool,
 }

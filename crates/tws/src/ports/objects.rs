@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use super::{ActionError, GatewayError};
 use crate::model::{
     Breaker, CallCounts, Capabilities, CountBy, Counted, Counts, DefinitionQuery, JobDefinition,
-    JobStream, Justification, Prompt, PromptId, Resource, ResourceId, Slice, StreamDefinition,
-    StreamId, Submission, Submitted, Workstation, WorkstationId,
+    JobStream, Justification, Prompt, PromptId, Prompts, Resource, ResourceId, Slice,
+    StreamDefinition, StreamId, Submission, Submitted, Workstation, WorkstationId,
 };
 
 /// Reads of what is in the plan beside jobs.
@@ -27,11 +27,12 @@ pub trait ObjectGateway: Send + Sync {
     /// A resource, or `None` when the plan has no such resource.
     async fn resource(&self, id: &ResourceId) -> Result<Option<Resource>, GatewayError>;
 
-    /// Every prompt of the plan, each once. An engine without such a list gives those that a job or a
-    /// stream waits for.
-    async fn prompts(&self) -> Result<Vec<Prompt>, GatewayError>;
+    /// The prompts of the plan, each once. An engine without such a list gives those that a job or a
+    /// stream waits for. It is bounded, and says when it was cut.
+    async fn prompts(&self) -> Result<Prompts, GatewayError>;
 
-    /// A prompt as it stands now, or `None` when the plan has no such prompt.
+    /// A prompt as it stands now, or `None` when the plan has no such prompt. One that may lie behind
+    /// the end of what can be read is an error, and not said to be missing.
     async fn prompt(&self, id: &PromptId) -> Result<Option<Prompt>, GatewayError>;
 
     /// How many jobs or streams the plan has, by the engine's own count.
@@ -102,7 +103,7 @@ impl ObjectGateway for Unsupported {
     async fn resource(&self, _: &ResourceId) -> Result<Option<Resource>, GatewayError> {
         Err(GatewayError::Unsupported)
     }
-    async fn prompts(&self) -> Result<Vec<Prompt>, GatewayError> {
+    async fn prompts(&self) -> Result<Prompts, GatewayError> {
         Err(GatewayError::Unsupported)
     }
     async fn prompt(&self, _: &PromptId) -> Result<Option<Prompt>, GatewayError> {

@@ -8,13 +8,16 @@ use tracing::instrument;
 use super::{Live, PlanService, cursor_of, fetched};
 use crate::model::{
     Capabilities, CountBy, Counted, Counts, DefinitionQuery, DependencyKind, EngineName,
-    ObjectKind, Prompt, PromptId, PromptStatus, StreamId,
+    ObjectKind, Prompt, PromptId, PromptStatus, Prompts, StreamId,
 };
 use crate::plan::{
     JobDefinitionPage, PromptList, Question, ReadError, ResourceList, Snapshot,
     StreamDefinitionPage, StreamView,
 };
 use crate::ports::GatewayError;
+
+/// How many prompts a list holds at most.
+const MAX_PROMPTS: usize = 500;
 
 impl PlanService {
     /// A stream. Cancel safe.
@@ -56,8 +59,8 @@ impl PlanService {
         .await
     }
 
-    /// The prompts, those that wait for an answer first. Where the engine lists none, those that a job
-    /// of the plan waits for. Cancel safe.
+    /// The prompts, those that wait for an answer first, at most 500; the answer says when it was cut.
+    /// Where the engine lists none, those that a job of the plan waits for. Cancel safe.
     ///
     /// # Errors
     /// [`ReadError::UnknownEngine`], [`ReadError::Gateway`].
@@ -69,17 +72,24 @@ impl PlanService {
         let engine = self.engines.get(engine)?;
         let (asked, service) = (Arc::clone(&engine), self.clone());
         self.read(&engine, Question::Prompts, move || async move {
-            let (mut items, complete) = match asked.objects.prompts().await {
-                Ok(items) => (items, true),
+            let (read, complete) = match asked.objects.prompts().await {
+                Ok(read) => (read, true),
                 Err(GatewayError::Unsupported) => {
                     let snapshot = service.snapshot(Some(&asked.name)).await?;
                     (waited_for(&snapshot.value), false)
                 }
                 Err(error) => return Err(error.into()),
             };
+            let (found, mut items) = (read.items.len(), read.items);
             // Stable, so that equals stay in the engine's order.
             items.sort_by_key(|prompt| prompt.status != PromptStatus::Asked);
-            fetched(PromptList { items, complete })
+            items.truncate(MAX_PROMPTS);
+            fetched(PromptList {
+                total: (!read.truncated).then_some(u64::try_from(found).unwrap_or(u64::MAX)),
+                truncated: read.truncated || items.len() < found,
+                items,
+                complete,
+            })
         })
         .await
     }
@@ -171,7 +181,7 @@ impl PlanService {
 }
 
 /// The prompts that jobs of the plan wait for, each once.
-fn waited_for(snapshot: &Snapshot) -> Vec<Prompt> {
+fn waited_for(snapshot: &Snapshot) -> Prompts {
     let mut places: HashMap<PromptId, usize> = HashMap::new();
     let mut prompts: Vec<Prompt> = Vec::new();
     for job in &snapshot.jobs {
@@ -196,13 +206,17 @@ fn waited_for(snapshot: &Snapshot) -> Vec<Prompt> {
                     number: None,
                     kind: None,
                     waiting: Vec::new(),
+                    waiting_count: 0,
                 });
                 prompts.len() - 1
             });
             if let Some(prompt) = prompts.get_mut(at) {
-                prompt.waiting.push(job.label());
+                prompt.add_waiting(job.label());
             }
         }
     }
-    prompts
+    Prompts {
+        items: prompts,
+        truncated: false,
+    }
 }
