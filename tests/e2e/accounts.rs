@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use reqwest::Method;
+use reqwest::multipart::{Form, Part};
 use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqliteConnection};
@@ -270,6 +271,49 @@ async fn each_row_of_an_account_names_its_request_and_where_it_came_from() {
         logins.iter().all(|row| row["request_id"].is_string()),
         "{logins:?}"
     );
+}
+
+/// P3: what an API key did names the key, beside what any row says.
+#[tokio::test]
+async fn a_change_of_knowledge_and_cache_names_its_request_where_it_came_from_and_the_key() {
+    let resync = Resync::start(Options::default()).await;
+    let adam = resync.sign_in("adam").await;
+    let (id, text) = adam.make_key(&["knowledge.manage", "cache.manage"]).await;
+    let mut robot = resync.with_key(&text);
+    robot
+        .headers
+        .insert("x-request-id", "nightly-1".parse().unwrap());
+    let part = Part::bytes(b"# Disk full\n\nRemove old files.\n".as_slice()).file_name("disk.md");
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = client
+        .post(resync.url("/api/v1/rag/documents"))
+        .headers(robot.headers.clone())
+        .multipart(Form::new().part("file", part));
+    let (status, uploaded) = read(request.send().await.unwrap()).await;
+    assert_eq!(status, 202, "{uploaded}");
+    let document = uploaded["id"].as_str().unwrap();
+    let document = format!("/api/v1/rag/documents/{document}");
+    assert_eq!(robot.delete(&document).await.0, 200);
+    let (status, _) = robot.post("/api/v1/cache/invalidate", json!({})).await;
+    assert_eq!(status, 200);
+    let page = resync.app.audit.list(None, 3).await.unwrap();
+    let page = serde_json::to_value(page.items).unwrap();
+    for (row, action) in page.as_array().unwrap().iter().rev().zip([
+        "knowledge.added",
+        "knowledge.deleted",
+        "cache.invalidated",
+    ]) {
+        assert_eq!(
+            (&row["action"], &row["actor"]),
+            (&json!(action), &json!("adam"))
+        );
+        assert_eq!(row["request_id"], "nightly-1", "{row}");
+        assert_eq!(
+            row["detail"],
+            format!("from 127.0.0.1, by API key {id}"),
+            "{row}"
+        );
+    }
 }
 
 /// The store of a running server, for a test that spoils it.

@@ -3,13 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use resync_tws::model::EngineName;
-use resync_tws::ports::{AuditAction, AuditOutcome};
+use resync_tws::ports::AuditAction;
 use resync_tws::{Category, PlanScope};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::auth::origin::By;
 use crate::edge::extract::{JsonBody, parsed};
-use crate::edge::guard::Caller;
 use crate::problem::Problem;
 use crate::state::App;
 
@@ -70,7 +70,7 @@ pub(crate) async fn stats(State(app): State<App>) -> Json<StatsAnswer> {
 /// `POST cache/invalidate`
 pub(crate) async fn invalidate(
     State(app): State<App>,
-    Caller(principal): Caller,
+    by: By,
     JsonBody(body): JsonBody<InvalidateRequest>,
 ) -> Result<Json<InvalidateAnswer>, Problem> {
     let engine = body
@@ -78,14 +78,9 @@ pub(crate) async fn invalidate(
         .as_deref()
         .map(|name| parsed("/engine", EngineName::parse(name)))
         .transpose()?;
-    let mut event = app.audit.event(
-        principal.username.as_str(),
-        AuditAction::CacheInvalidated,
-        AuditOutcome::Succeeded,
-    );
-    event.user_id = Some(principal.user_id);
+    let mut event = by.row(&app, AuditAction::CacheInvalidated);
     event.engine.clone_from(&engine);
-    event.detail = body.category.map(|category| category.as_str().to_owned());
+    event.target = body.category.map(|category| category.as_str().to_owned());
     app.audit.record(event).await?;
     let removed = app.plan.invalidate(&PlanScope {
         engine,

@@ -5,14 +5,14 @@ use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, Multipart, Path, Request, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use resync_auth::Principal;
 use resync_kernel::Limit;
 use resync_rag::{Document, DocumentId, NewUpload, SearchHit, SearchQuery, Span};
-use resync_tws::ports::{AuditAction, AuditOutcome};
+use resync_tws::ports::AuditAction;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::auth::origin::By;
 use crate::edge::extract::Query;
 use crate::edge::guard::Caller;
 use crate::page::PageQuery;
@@ -211,6 +211,7 @@ fn id_of(text: &str) -> Result<DocumentId, Problem> {
 pub(crate) async fn upload(
     State(app): State<App>,
     Caller(principal): Caller,
+    by: By,
     request: Request,
 ) -> Result<(StatusCode, Json<UploadAnswer>), Problem> {
     let mut form = Multipart::from_request(request, &app).await.map_err(|_| {
@@ -268,7 +269,7 @@ pub(crate) async fn upload(
     let document = app.knowledge.upload(upload).await?;
     record(
         &app,
-        &principal,
+        &by,
         AuditAction::KnowledgeAdded,
         format!("{} ({})", document.source, document.id.0),
     )
@@ -339,16 +340,8 @@ pub(crate) async fn text(
 }
 
 /// Every change of the knowledge leaves a row; one that cannot be written is an error to the caller.
-async fn record(
-    app: &App,
-    by: &Principal,
-    action: AuditAction,
-    target: String,
-) -> Result<(), Problem> {
-    let mut event = app
-        .audit
-        .event(by.username.as_str(), action, AuditOutcome::Succeeded);
-    event.user_id = Some(by.user_id);
+async fn record(app: &App, by: &By, action: AuditAction, target: String) -> Result<(), Problem> {
+    let mut event = by.row(app, action);
     event.target = Some(target);
     app.audit.record(event).await?;
     Ok(())
@@ -357,18 +350,12 @@ async fn record(
 /// `DELETE rag/documents/{id}`
 pub(crate) async fn delete(
     State(app): State<App>,
-    Caller(principal): Caller,
+    by: By,
     Path(id): Path<String>,
 ) -> Result<Json<DeleteAnswer>, Problem> {
     let id = id_of(&id)?;
     if app.knowledge.delete(id).await? {
-        record(
-            &app,
-            &principal,
-            AuditAction::KnowledgeDeleted,
-            id.0.to_string(),
-        )
-        .await?;
+        record(&app, &by, AuditAction::KnowledgeDeleted, id.0.to_string()).await?;
         Ok(Json(DeleteAnswer { deleted: true }))
     } else {
         Err(unknown())

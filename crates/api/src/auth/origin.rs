@@ -1,10 +1,11 @@
-//! Who does something to an account, for the audit log: person, address and request.
+//! Who does something, for the audit log: person, address and request.
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use resync_auth::{Actor, AgentLabel, Client, Origin, Principal};
+use resync_tws::ports::{AuditAction, AuditEvent, AuditOutcome};
 
 use crate::edge::guard::From as Address;
 use crate::edge::request_id::RequestId;
@@ -14,6 +15,25 @@ use crate::state::App;
 /// What the caller does: by whoever is proven, or by nobody where nobody need be.
 #[derive(Debug, Clone)]
 pub(crate) struct By(pub(crate) Origin);
+
+impl By {
+    /// A row of the audit for `action`, which the caller did just now.
+    pub(crate) fn row(&self, app: &App, action: AuditAction) -> AuditEvent {
+        let Self(origin) = self;
+        let actor = origin.actor.to_string();
+        let mut row = app.audit.event(actor, action, AuditOutcome::Succeeded);
+        let key = origin.actor.api_key();
+        let said = [
+            origin.address.map(|address| format!("from {address}")),
+            key.map(|key| format!("by API key {key}")),
+        ];
+        let said: Vec<_> = said.into_iter().flatten().collect();
+        row.user_id = origin.actor.user_id();
+        row.detail = (!said.is_empty()).then(|| said.join(", "));
+        row.request_id.clone_from(&origin.request_id);
+        row
+    }
+}
 
 impl FromRequestParts<App> for By {
     type Rejection = Problem;
