@@ -8,7 +8,9 @@ fn sources() -> Vec<(PathBuf, String)> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
+            if path.ends_with("tests") {
+                // The parts of a `tests.rs`.
+            } else if path.is_dir() {
                 walk(&path, found);
             } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs")
             {
