@@ -229,6 +229,8 @@ macro_rules! run_history_contract {
     ($fresh:expr) => {
         $crate::store_contract_tests! { $fresh, history,
             a_run_is_kept_once_and_reads_back_whole
+            durations_of_many_jobs_are_those_of_their_newest_good_runs
+            durations_of_no_job_or_of_very_many_are_one_read
             engines_do_not_share_runs
             the_first_look_is_remembered
             a_purge_takes_the_old_and_the_many

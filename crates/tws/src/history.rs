@@ -27,6 +27,10 @@ const KEEP_DAYS: i64 = 90;
 const KEEP_RUNS: u32 = 200;
 /// How many runs are written in one step, so that other writers get their turn.
 const BATCH: usize = 500;
+/// How many jobs the history is asked for at once: a bound of what one answer holds.
+const ASKED_AT_ONCE: usize = 500;
+/// With fewer good runs than this there is no telling what is usual.
+const ENOUGH_RUNS: usize = 5;
 /// How often what is too old is forgotten.
 const PURGE_EVERY: Duration = Duration::from_hours(1);
 
@@ -113,11 +117,6 @@ impl RunStatistics {
         let good = || runs.iter().filter(|run| run.good);
         let mut durations: Vec<u64> = good().filter_map(|run| run.seconds).collect();
         durations.sort_unstable();
-        // The smallest duration that so many of a hundred do not exceed.
-        let percentile = |percent: usize| {
-            let rank = (durations.len() * percent).div_ceil(100);
-            durations.get(rank.saturating_sub(1)).copied()
-        };
         let mut return_codes = BTreeMap::new();
         for code in runs.iter().filter_map(|run| run.return_code) {
             *return_codes.entry(code).or_insert(0) += 1;
@@ -125,12 +124,18 @@ impl RunStatistics {
         Self {
             count: runs.len(),
             good: good().count(),
-            median_seconds: percentile(50),
-            p95_seconds: percentile(95),
+            median_seconds: percentile(&durations, 50),
+            p95_seconds: percentile(&durations, 95),
             last_good: good().next().cloned(),
             return_codes,
         }
     }
+}
+
+/// The smallest of these durations, which are in order, that so many of a hundred do not exceed.
+fn percentile(durations: &[u64], percent: usize) -> Option<u64> {
+    let rank = (durations.len() * percent).div_ceil(100);
+    durations.get(rank.saturating_sub(1)).copied()
 }
 
 /// The runs of `job` that have ended.
@@ -304,17 +309,24 @@ impl HistoryService {
         Ok(Live::composed(view, live.meta.clone())?)
     }
 
-    /// What 95 of 100 good runs of a job did not exceed, in seconds, when at least five were seen.
+    /// What 95 of 100 good runs of each of these jobs did not exceed, in seconds. A job of which fewer
+    /// than five were seen is left out. The history is asked for [`ASKED_AT_ONCE`] jobs at a time.
     pub(crate) async fn p95(
         &self,
-        engine: &EngineName,
-        job: &Job,
-    ) -> Result<Option<u64>, HistoryError> {
-        let identity = JobIdentity::of(engine, job);
-        let runs = self.history.of_job(&identity, KEEP_RUNS).await?;
-        let runs: Vec<PastRun> = runs.into_iter().map(PastRun::from).collect();
-        let figures = RunStatistics::of(&runs);
-        Ok(figures.p95_seconds.filter(|_| figures.good >= 5))
+        jobs: &[JobIdentity],
+    ) -> Result<HashMap<JobIdentity, u64>, HistoryError> {
+        let mut figures = HashMap::with_capacity(jobs.len());
+        for jobs in jobs.chunks(ASKED_AT_ONCE) {
+            let durations = self.history.good_seconds(jobs, KEEP_RUNS).await?;
+            for (job, mut durations) in durations {
+                durations.sort_unstable();
+                let seen = durations.len() >= ENOUGH_RUNS;
+                if let Some(p95) = percentile(&durations, 95).filter(|_| seen) {
+                    figures.insert(job, p95);
+                }
+            }
+        }
+        Ok(figures)
     }
 }
 

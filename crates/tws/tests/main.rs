@@ -6,6 +6,7 @@
 )]
 
 mod acting;
+mod attention;
 mod auditing;
 mod engines;
 mod fixture;

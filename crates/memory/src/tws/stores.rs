@@ -93,6 +93,21 @@ impl RunHistory for InMemoryRunHistory {
         Ok(runs.rev().take(first(limit)).cloned().collect())
     }
 
+    async fn good_seconds(
+        &self,
+        jobs: &[JobIdentity],
+        limit: u32,
+    ) -> Result<HashMap<JobIdentity, Vec<u64>>, HistoryError> {
+        let kept = lock(&self.kept);
+        let of = |job: &JobIdentity| {
+            let newest = kept.runs.get(job)?.values().rev().take(first(limit));
+            let seconds = newest.filter(|run| run.good).filter_map(|run| run.seconds);
+            let seconds: Vec<u64> = seconds.collect();
+            (!seconds.is_empty()).then(|| (job.clone(), seconds))
+        };
+        Ok(jobs.iter().filter_map(of).collect())
+    }
+
     async fn observed_since(
         &self,
         engine: &EngineName,

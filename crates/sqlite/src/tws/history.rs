@@ -1,10 +1,13 @@
 //! Ended runs in SQLite.
 
+use std::collections::{BTreeSet, HashMap};
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use resync_tws::model::{EngineName, RunId};
 use resync_tws::ports::{EndedRun, HistoryError, JobIdentity, RunHistory};
 use sqlx::FromRow;
+use sqlx::types::Json;
 
 use crate::row::{RowName, signed};
 use crate::{SqliteDatabase, SqliteError};
@@ -57,6 +60,18 @@ impl Row {
         })
     }
 }
+
+/// The durations of good runs as an array for each place in a list of names. The index gives the runs of
+/// a job in their order, so that no more than the newest are touched.
+const GOOD_SECONDS: &str = "\
+    SELECT wanted.key, (\
+    SELECT json_group_array(seconds) FROM (\
+    SELECT seconds, good FROM run_history \
+    WHERE engine = wanted.value ->> 0 AND job = wanted.value ->> 1 AND stream = wanted.value ->> 2 \
+    AND workstation = wanted.value ->> 3 AND folder = wanted.value ->> 4 \
+    ORDER BY ended_at_ms DESC, run LIMIT ?2) \
+    WHERE good AND seconds IS NOT NULL) \
+    FROM json_each(?1) AS wanted";
 
 fn unavailable(error: impl Into<SqliteError>) -> HistoryError {
     HistoryError::Unavailable(error.into().into())
@@ -140,6 +155,44 @@ impl RunHistory for SqliteRunHistory {
             .collect()
     }
 
+    async fn good_seconds(
+        &self,
+        jobs: &[JobIdentity],
+        limit: u32,
+    ) -> Result<HashMap<JobIdentity, Vec<u64>>, HistoryError> {
+        // Each once, so that the number of a job stands for it alone.
+        let jobs: BTreeSet<&JobIdentity> = jobs.iter().collect();
+        let jobs: Vec<&JobIdentity> = jobs.into_iter().collect();
+        let names: Vec<_> = jobs
+            .iter()
+            .map(|job| {
+                [
+                    job.engine.as_str(),
+                    &job.job,
+                    &job.stream,
+                    &job.workstation,
+                    &job.folder,
+                ]
+            })
+            .collect();
+        let rows: Vec<(i64, Json<Vec<u64>>)> = sqlx::query_as(GOOD_SECONDS)
+            .bind(Json(names))
+            .bind(limit)
+            .fetch_all(self.database.reader())
+            .await
+            .map_err(unavailable)?;
+        let mut found = HashMap::new();
+        for (place, Json(seconds)) in rows {
+            let job = usize::try_from(place).ok().and_then(|at| jobs.get(at));
+            // The query numbers nothing but what it was given.
+            let Some(&job) = job else { continue };
+            if !seconds.is_empty() {
+                found.insert(job.clone(), seconds);
+            }
+        }
+        Ok(found)
+    }
+
     async fn observed_since(
         &self,
         engine: &EngineName,
@@ -184,5 +237,41 @@ impl RunHistory for SqliteRunHistory {
             })
         });
         purge.await.map_err(unavailable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A history of millions of runs is read by its index, and sorted by it too.
+    #[tokio::test]
+    async fn the_durations_of_many_jobs_come_from_the_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = SqliteDatabase::open(folder.path().join("test.db"));
+        let database = database.await.unwrap();
+        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "EXPLAIN QUERY PLAN {GOOD_SECONDS}"
+        )))
+        .bind("[]")
+        .bind(5)
+        .fetch_all(database.reader())
+        .await
+        .unwrap();
+        let steps: Vec<&str> = plan.iter().map(|(.., step)| step.as_str()).collect();
+        let of_the_history = |step: &&&str| step.contains("run_history");
+        let read: Vec<_> = steps.iter().filter(of_the_history).collect();
+        assert_eq!(
+            read,
+            [
+                &"SEARCH run_history USING INDEX run_history_by_job (engine=? AND job=? AND stream=? \
+                AND workstation=? AND folder=?)"
+            ],
+            "{steps:?}"
+        );
+        assert!(
+            !steps.iter().any(|step| step.contains("B-TREE")),
+            "{steps:?}"
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! Runs that were seen to have ended, kept beyond the plan that they belong to.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use resync_kernel::BoxError;
@@ -82,6 +84,14 @@ pub trait RunHistory: Send + Sync {
 
     /// The runs of a job, the one that ended last first, at most `limit`.
     async fn of_job(&self, job: &JobIdentity, limit: u32) -> Result<Vec<EndedRun>, HistoryError>;
+
+    /// How long the good runs of each of these jobs took, in seconds: those among its newest `limit` runs
+    /// whose duration is known, in no order. A job without any is left out. One read, however many jobs.
+    async fn good_seconds(
+        &self,
+        jobs: &[JobIdentity],
+        limit: u32,
+    ) -> Result<HashMap<JobIdentity, Vec<u64>>, HistoryError>;
 
     /// Since when the engine is observed; `None` when it is not.
     async fn observed_since(
