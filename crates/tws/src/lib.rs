@@ -130,10 +130,10 @@ pub use plan::{
     CachePolicy, CacheStatus, Category, DeadlineKind, EngineHealth, EngineState, FailedJob,
     FallenDeadline, FoundJobs, GraphDirection, GraphEdge, GraphNode, GraphNodeKind, GraphView,
     HeldUp, ImpactView, JobCount, JobDefinitionPage, JobListQuery, JobPage, JobView, ListCursor,
-    ListSort, Live, LogRequest, LogView, Meta, NeighboursView, OffWorkstation, PlanKey, PlanParts,
-    PlanScope, PlanService, PromptList, ReadError, ResourceList, Snapshot, StreamDefinitionPage,
-    StreamImpact, StreamPage, StreamView, StuckStream, Summary, WaitingPrompt, WorkstationCount,
-    WorkstationList, WorkstationView, offset_of_cursor,
+    ListSort, Live, LogRequest, LogView, Meta, OffWorkstation, PlanKey, PlanParts, PlanScope,
+    PlanService, PromptList, ReadError, ResourceList, Snapshot, StreamDefinitionPage, StreamImpact,
+    StreamPage, StreamView, StuckStream, Summary, WaitingPrompt, WorkstationCount, WorkstationList,
+    WorkstationView, offset_of_cursor,
 };
 pub use redact::{Redacted, redact_line};
 pub use resync_sync::{CacheLimits, CacheStats, ETag, Windows};

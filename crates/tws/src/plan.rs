@@ -22,6 +22,6 @@ pub use summary::{
 };
 pub use view::{
     EngineHealth, EngineState, FoundJobs, JobDefinitionPage, JobPage, JobView, LogRequest, LogView,
-    NeighboursView, PromptList, ResourceList, StreamDefinitionPage, StreamPage, StreamView,
-    WorkstationList, WorkstationView,
+    PromptList, ResourceList, StreamDefinitionPage, StreamPage, StreamView, WorkstationList,
+    WorkstationView,
 };

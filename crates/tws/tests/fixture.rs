@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use resync_kernel::{CountingIds, ManualClock, SecretString, UserId};
 use resync_memory::tws::{InMemoryAuditLog, InMemoryProposalStore, ScriptedEngine};
-use resync_tws::model::{Action, EngineName, Job, JobId, JobStatus};
+use resync_tws::model::{Action, EngineName, Job, JobId, JobStatus, JobStream, StreamId};
 use resync_tws::ports::{AuditLog, AuditOutcome, AuditRecord, ProposalStore};
 use resync_tws::{
     ActionActor, ActionParts, ActionService, AuditService, CacheLimits, CachePolicy, ConfirmError,
@@ -45,6 +45,20 @@ pub(crate) fn ended(id: &str, status: JobStatus, code: i32) -> Job {
 
 pub(crate) fn waiting(id: &str) -> Job {
     ScriptedEngine::plain_job(id, JobStatus::Hold)
+}
+
+pub(crate) fn stream(id_: &str, status: JobStatus) -> JobStream {
+    JobStream {
+        id: StreamId::parse(id_).unwrap(),
+        name: id_.to_owned(),
+        folder: None,
+        workstation: Some("WS".to_owned()),
+        status,
+        scheduled_at: None,
+        deadline: None,
+        priority: None,
+        limit: None,
+    }
 }
 
 pub(crate) fn engine(name_: &str, scripted: &Arc<ScriptedEngine>, read_only: bool) -> Engine {

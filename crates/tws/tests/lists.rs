@@ -8,9 +8,10 @@ use resync_memory::tws::ScriptedEngine;
 use resync_tws::model::{Counted, Job, JobStatus, NamePattern, PromptStatus, Target};
 use resync_tws::{
     CacheStatus, GraphDirection, JobListQuery, ListCursor, ListSort, PlanScope, ReadError,
+    offset_of_cursor,
 };
 
-use crate::fixture::{World, id, waiting};
+use crate::fixture::{World, id, stream, waiting};
 
 fn named(number: usize) -> Job {
     Job {
@@ -178,4 +179,44 @@ async fn a_list_of_prompts_is_bounded_and_says_when_it_was_cut() {
     let cut = world.plan.prompts(None).await.unwrap();
     assert_eq!(cut.value.items.len(), 4);
     assert_eq!((cut.value.total, cut.value.truncated), (None, true));
+}
+
+#[tokio::test]
+async fn a_cursor_leads_to_the_next_page() {
+    let world = World::new((0..5).map(|n| waiting(&format!("j{n}"))).collect());
+    let mut query = JobListQuery {
+        limit: 2,
+        ..JobListQuery::default()
+    };
+    let mut ids = Vec::new();
+    loop {
+        let page = world.plan.job_list(None, query.clone()).await.unwrap();
+        // Behind a cursor an engine counts what is left, which is no total.
+        assert_eq!(page.value.total, query.cursor.is_none().then_some(5));
+        ids.extend(page.value.items.iter().map(|job| job.id.to_string()));
+        let Some(cursor) = &page.value.next_cursor else {
+            break;
+        };
+        query.cursor = Some(ListCursor::parse(cursor, query.sort).unwrap());
+    }
+    assert_eq!(ids, ["j0", "j1", "j2", "j3", "j4"]);
+}
+
+#[tokio::test]
+async fn a_cursor_of_streams_is_an_offset() {
+    let world = World::new(Vec::new());
+    let streams = (0..3).map(|n| stream(&format!("s{n}"), JobStatus::Exec));
+    world.engine.set_streams(streams.collect());
+    let (mut ids, mut offset) = (Vec::new(), 0);
+    loop {
+        let page = world.plan.streams(None, offset, 2).await.unwrap();
+        assert_eq!(page.value.total, Some(3));
+        ids.extend(page.value.items.iter().map(|stream| stream.id.to_string()));
+        let Some(cursor) = &page.value.next_cursor else {
+            break;
+        };
+        offset = offset_of_cursor(cursor).unwrap();
+    }
+    assert_eq!(ids, ["s0", "s1", "s2"]);
+    assert!(offset_of_cursor("nonsense").is_err());
 }

@@ -5,18 +5,17 @@ use std::time::Duration;
 
 use resync_memory::tws::ScriptedEngine;
 use resync_tws::model::{
-    Dependency, DependencyKind, Job, JobQuery, JobStatus, JobStream, LinkState, NeighbourDirection,
-    RunId, StreamId, Workstation, WorkstationId,
+    Dependency, DependencyKind, Job, JobStatus, LinkState, RunId, Workstation, WorkstationId,
 };
 use resync_tws::ports::GatewayError;
 use resync_tws::{
-    CacheLimits, CachePolicy, CacheStatus, Category, EngineState, Engines, LogRequest, PlanParts,
-    PlanScope, PlanService, ReadError, Verdict, offset_of_cursor,
+    CacheLimits, CachePolicy, CacheStatus, Category, EngineState, Engines, GraphDirection,
+    JobListQuery, LogRequest, PlanParts, PlanScope, PlanService, ReadError, Verdict,
 };
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
-use crate::fixture::{World, ended, engine, id, name, waiting};
+use crate::fixture::{World, ended, engine, id, name, stream, waiting};
 
 fn after(job: Job, predecessor: &str) -> Job {
     let dependency = Dependency {
@@ -80,14 +79,14 @@ async fn the_body_is_the_answer_with_its_meta_in_front() {
 #[tokio::test]
 async fn a_hundred_callers_are_one_call() {
     let world = World::new(vec![waiting("a")]);
-    let query = JobQuery {
+    let query = JobListQuery {
         limit: 50,
-        ..JobQuery::default()
+        ..JobListQuery::default()
     };
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..100 {
         let (plan, query) = (world.plan.clone(), query.clone());
-        callers.spawn(async move { plan.jobs(None, query).await.unwrap().value.items.len() });
+        callers.spawn(async move { plan.job_list(None, query).await.unwrap().value.items.len() });
     }
     assert_eq!(callers.join_all().await, vec![1; 100]);
     assert_eq!(world.engine.reads(), 1);
@@ -148,14 +147,10 @@ async fn an_engine_is_invalidated_without_the_others() {
 async fn a_category_or_a_key_is_invalidated_alone() {
     let world = World::new(vec![ended("a", JobStatus::Abend, 12), waiting("b")]);
     let (a, b) = (id("a"), id("b"));
-    let predecessors = NeighbourDirection::Predecessors;
+    let before = GraphDirection::Predecessors;
     world.plan.job(None, &a).await.unwrap();
     world.plan.job(None, &b).await.unwrap();
-    world
-        .plan
-        .dependencies(None, &a, predecessors, 1)
-        .await
-        .unwrap();
+    world.plan.graph(None, &a, before, 1).await.unwrap();
     let graph = PlanScope {
         category: Some(Category::Graph),
         ..PlanScope::default()
@@ -288,17 +283,6 @@ async fn the_board_parts_roots_from_victims() {
         prompt("p2", "7", "ASKED"),
         prompt("p3", "8", "NOT_ASKED"),
     ]);
-    let stream = |id_: &str, status| JobStream {
-        id: StreamId::parse(id_).unwrap(),
-        name: id_.to_owned(),
-        folder: None,
-        workstation: Some("WS".to_owned()),
-        status,
-        scheduled_at: None,
-        deadline: None,
-        priority: None,
-        limit: None,
-    };
     world.engine.set_streams(vec![
         stream("S1", JobStatus::Stuck),
         stream("S2", JobStatus::Exec),
@@ -380,27 +364,6 @@ async fn a_name_finds_every_job_that_has_it() {
     assert_eq!(found.meta.engine, name("prod"));
     let none = world.plan.find_jobs_by_name(None, "nobody").await.unwrap();
     assert!(none.jobs.is_empty());
-}
-
-#[tokio::test]
-async fn a_cursor_leads_to_the_next_page() {
-    let world = World::new((0..5).map(|n| waiting(&format!("j{n}"))).collect());
-    let mut query = JobQuery {
-        limit: 2,
-        ..JobQuery::default()
-    };
-    let mut ids = Vec::new();
-    loop {
-        let page = world.plan.jobs(None, query.clone()).await.unwrap();
-        assert_eq!(page.value.total, Some(5));
-        ids.extend(page.value.items.iter().map(|job| job.id.to_string()));
-        let Some(cursor) = &page.value.next_cursor else {
-            break;
-        };
-        query.offset = offset_of_cursor(cursor).unwrap();
-    }
-    assert_eq!(ids, ["j0", "j1", "j2", "j3", "j4"]);
-    assert!(offset_of_cursor("nonsense").is_err());
 }
 
 #[tokio::test]
@@ -523,16 +486,15 @@ async fn a_diagnosis_sees_an_error_just_before_the_last_range() {
 #[tokio::test]
 async fn what_is_around_a_job_is_brought_within_ten_steps() {
     let world = World::new(vec![waiting("a"), after(waiting("b"), "a")]);
-    let successors = NeighbourDirection::Successors;
-    let live = world
-        .plan
-        .dependencies(None, &id("a"), successors, 99)
-        .await
-        .unwrap();
-    assert_eq!((live.value.depth, live.value.nodes.len()), (10, 1));
+    let after = GraphDirection::Successors;
+    let live = world.plan.graph(None, &id("a"), after, 99).await.unwrap();
+    assert_eq!((live.value.depth, live.value.nodes.len()), (10, 2));
     let body: Value = serde_json::from_slice(&live.body().unwrap()).unwrap();
-    assert_eq!(body["nodes"][0]["node"], "job");
-    assert_eq!(body["nodes"][0]["id"], "b");
+    assert_eq!(body["root"], "job:a");
+    assert_eq!(body["edges"][0]["from"], "job:a");
+    assert_eq!(body["edges"][0]["to"], "job:b");
+    let missing = world.plan.graph(None, &id("x"), after, 1).await;
+    assert!(matches!(missing, Err(ReadError::UnknownJob(_))));
 }
 
 /// A board that is polled every five seconds over a healthy engine never shows as stale.

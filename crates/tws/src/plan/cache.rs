@@ -17,13 +17,13 @@ use thiserror::Error;
 
 use super::{
     EngineHealth, GraphDirection, GraphView, ImpactView, JobDefinitionPage, JobListQuery, JobPage,
-    JobView, LogView, NeighboursView, PromptList, ResourceList, Snapshot, StreamDefinitionPage,
-    StreamPage, StreamView, WorkstationList,
+    JobView, LogView, PromptList, ResourceList, Snapshot, StreamDefinitionPage, StreamPage,
+    StreamView, WorkstationList,
 };
 use crate::engines::UnknownEngine;
 use crate::model::{
     Capabilities, CountBy, Counted, Counts, DefinitionQuery, EngineName, JobId, JobQuery,
-    LineRange, NeighbourDirection, ObjectKind, RunId, StreamId,
+    LineRange, ObjectKind, RunId, StreamId,
 };
 use crate::ports::GatewayError;
 
@@ -181,7 +181,6 @@ pub(crate) enum Question {
     Jobs(JobQuery),
     Job(JobId),
     Log(RunId, LineRange),
-    Neighbours(JobId, NeighbourDirection, u8),
     Streams {
         offset: u64,
         limit: u32,
@@ -223,8 +222,7 @@ impl PlanKey {
             | Question::Counts(..)
             | Question::Derived(_, Derived::List(_)) => Category::JobStatus,
             Question::Log(..) => Category::JobLogs,
-            Question::Neighbours(..)
-            | Question::Derived(_, Derived::Graph(..) | Derived::Impact(_)) => Category::Graph,
+            Question::Derived(_, Derived::Graph(..) | Derived::Impact(_)) => Category::Graph,
             Question::StreamDefinitions(_) | Question::JobDefinitions(_) => Category::Default,
             Question::Capabilities => Category::Static,
         }
@@ -239,7 +237,6 @@ impl fmt::Display for PlanKey {
             Question::Jobs(_) | Question::Derived(_, Derived::List(_)) => write!(f, "jobs"),
             Question::Job(id) => write!(f, "job/{id}"),
             Question::Log(run, _) => write!(f, "log/{run}"),
-            Question::Neighbours(id, ..) => write!(f, "neighbours/{id}"),
             Question::Streams { .. } => write!(f, "streams"),
             Question::Workstations => write!(f, "workstations"),
             Question::Stream(id) => write!(f, "stream/{id}"),
@@ -264,7 +261,7 @@ pub struct PlanScope {
     /// Of this category.
     pub category: Option<Category>,
     /// Of this question by its text: `snapshot`, `jobs`, `job/<id>`, `log/<run>`,
-    /// `neighbours/<id>`, `graph/<id>`, `impact/<id>`, `streams`, `stream/<id>`, `workstations`,
+    /// `graph/<id>`, `impact/<id>`, `streams`, `stream/<id>`, `workstations`,
     /// `resources`, `prompts`, `counts`, `definitions`, `capabilities`, `health`.
     pub key: Option<String>,
 }
@@ -428,7 +425,6 @@ pub(crate) enum PlanValue {
     Jobs(Arc<JobPage>),
     Job(Arc<JobView>),
     Log(Arc<LogView>),
-    Neighbours(Arc<NeighboursView>),
     Streams(Arc<StreamPage>),
     Workstations(Arc<WorkstationList>),
     Stream(Arc<StreamView>),
@@ -472,7 +468,6 @@ answers! {
     Jobs => JobPage,
     Job => JobView,
     Log => LogView,
-    Neighbours => NeighboursView,
     Streams => StreamPage,
     Workstations => WorkstationList,
     Stream => StreamView,

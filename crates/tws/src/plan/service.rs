@@ -24,13 +24,11 @@ use tracing::instrument;
 use super::cache::{Answer, PlanValue, live};
 use super::waiting::why_waiting;
 use super::{
-    CachePolicy, FoundJobs, JobPage, JobView, Live, NeighboursView, PlanKey, PlanScope, Question,
-    ReadError, Snapshot, StreamPage, Summary, WorkstationList, WorkstationView,
+    CachePolicy, FoundJobs, JobView, Live, PlanKey, PlanScope, Question, ReadError, Snapshot,
+    StreamPage, Summary, WorkstationList, WorkstationView,
 };
 use crate::engines::{Engine, Engines};
-use crate::model::{
-    EngineName, Job, JobId, JobQuery, NeighbourDirection, Subject, Target, Workstation,
-};
+use crate::model::{EngineName, Job, JobId, Subject, Target, Workstation};
 
 /// What a [`PlanService`] is built from.
 pub struct PlanParts {
@@ -57,7 +55,7 @@ pub struct PlanService {
     revisions: Arc<AtomicU64>,
 }
 
-/// The offset that a cursor of [`PlanService::jobs`] or [`PlanService::streams`] stands for.
+/// The offset that a cursor of [`PlanService::streams`] or of a page of definitions stands for.
 ///
 /// # Errors
 /// [`CursorError`] when the text is no such cursor.
@@ -171,31 +169,6 @@ impl PlanService {
         })
     }
 
-    /// One page of the jobs that match; the filters go to the engine.
-    ///
-    /// Cancel safe.
-    ///
-    /// # Errors
-    /// [`ReadError::UnknownEngine`], [`ReadError::Gateway`].
-    #[instrument(name = "tws.jobs", skip_all)]
-    pub async fn jobs(
-        &self,
-        engine: Option<&EngineName>,
-        query: JobQuery,
-    ) -> Result<Live<JobPage>, ReadError> {
-        let engine = self.engines.get(engine)?;
-        let (asked, question) = (Arc::clone(&engine), Question::Jobs(query.clone()));
-        self.read(&engine, question, move || async move {
-            let slice = asked.plan.jobs(&query).await?;
-            fetched(JobPage {
-                items: slice.items.into_iter().map(Arc::new).collect(),
-                next_cursor: cursor_of(slice.next_offset)?,
-                total: slice.total,
-            })
-        })
-        .await
-    }
-
     /// A job with its runs and dependencies, and why it does not run. How its workstation stands
     /// comes from the cache, and may be older than the job by the stale window of `job_status`.
     ///
@@ -260,32 +233,6 @@ impl PlanService {
             Target::Prompt(id) => objects.prompt(id).await?.map(Subject::Prompt),
         };
         found.ok_or_else(|| ReadError::UnknownObject(target.kind()))
-    }
-
-    /// What a job waits for, or what waits for it; `depth` is brought within 1 to 10.
-    ///
-    /// Cancel safe.
-    ///
-    /// # Errors
-    /// [`ReadError::UnknownEngine`], [`ReadError::UnknownJob`], [`ReadError::Gateway`].
-    #[instrument(name = "tws.dependencies", skip_all, fields(job.id = %id))]
-    pub async fn dependencies(
-        &self,
-        engine: Option<&EngineName>,
-        id: &JobId,
-        direction: NeighbourDirection,
-        depth: u8,
-    ) -> Result<Live<NeighboursView>, ReadError> {
-        let engine = self.engines.get(engine)?;
-        let depth = depth.clamp(1, 10);
-        let (asked, id) = (Arc::clone(&engine), id.clone());
-        let question = Question::Neighbours(id.clone(), direction, depth);
-        self.read(&engine, question, move || async move {
-            let found = asked.plan.neighbours(&id, direction, depth).await?;
-            let nodes = found.ok_or(ReadError::UnknownJob(id))?;
-            fetched(NeighboursView { nodes, depth })
-        })
-        .await
     }
 
     /// One page of the streams; `limit` is brought within 1 to 1000.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::Meta;
 use crate::model::{
-    Breaker, EngineName, Job, JobDefinition, JobId, JobStatus, JobStream, Neighbour, Prompt,
-    Resource, RunId, StreamDefinition, Workstation,
+    Breaker, EngineName, Job, JobDefinition, JobId, JobStatus, JobStream, Prompt, Resource, RunId,
+    StreamDefinition, Workstation,
 };
 use crate::text::Text;
 
@@ -114,15 +114,6 @@ pub struct LogView {
     /// Whether the search got to the end of the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub search_complete: Option<bool>,
-}
-
-/// What is around a job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct NeighboursView {
-    /// Jobs and streams, breadth first, each once, without the job itself.
-    pub nodes: Vec<Neighbour>,
-    /// How many steps were walked, 1 to 10.
-    pub depth: u8,
 }
 
 /// A page of streams.
