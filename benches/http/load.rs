@@ -22,6 +22,13 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
+impl Answer {
+    /// As it came.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        [self.head.as_bytes(), b"\r\n\r\n", &self.body].concat()
+    }
+}
+
 /// What one round showed.
 pub(crate) struct Round {
     pub(crate) requests: usize,

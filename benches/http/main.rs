@@ -1,15 +1,18 @@
 //! A cached, authenticated page of jobs with everything around it, beside hyper and axum that send the
-//! same bytes and do nothing else.
+//! same bytes, head and body, and do nothing else.
 //!
 //! `cargo bench -p resync-benches --bench http [-- --smoke]`. Each server is a process of its own with
-//! two workers, so that its CPU time is its own; the load comes from this one over 32 connections, and
-//! the rounds of the three are interleaved. Goals are ratios of one run.
+//! two workers, so that its CPU time is its own; the load comes from one thread of this one over 32
+//! connections, and the rounds of the three are interleaved. Goals are ratios of one run.
 
 mod load;
 mod servers;
 
 use std::process::ExitCode;
 use std::time::Duration;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use load::{Load, Round, run};
 use resync_kernel::BoxError;
@@ -56,11 +59,14 @@ fn main() -> ExitCode {
 
 fn measure(smoke: bool) -> Result<bool, BoxError> {
     let plan = if smoke { SMOKE } else { FULL };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    let apart = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build()?;
-    let simulator = runtime.block_on(
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let simulator = apart.block_on(
         resync_simulator::Simulator::builder()
             .jobs(300)
             .user("resync", "secret", resync_simulator::Role::Operator)
@@ -73,10 +79,14 @@ fn measure(smoke: bool) -> Result<bool, BoxError> {
     if !page.head.starts_with("HTTP/1.1 200") || !page.head.contains("x-cache: hit") {
         return Err(format!("the page of jobs is not cached: {}", page.head).into());
     }
-    let bytes = page.body.len().to_string();
-    let hyper = Child::start(Kind::Hyper, &[&bytes])?;
-    let axum = Child::start(Kind::Axum, &[&bytes])?;
-    println!("a page of {bytes} bytes, {CONNECTIONS} connections, 2 workers\n");
+    let folder = tempfile::tempdir()?;
+    let kept = folder.path().join("answer");
+    std::fs::write(&kept, page.bytes())?;
+    let kept = kept.to_str().ok_or("a path that is no text")?;
+    let hyper = Child::start(Kind::Hyper, &[kept])?;
+    let axum = Child::start(Kind::Axum, &[kept])?;
+    let (head, body) = (page.head.len() + 4, page.body.len());
+    println!("a head of {head} bytes and a page of {body}, {CONNECTIONS} connections, 2 workers\n");
 
     let children = [&hyper, &axum, &resync];
     let mut rounds: [Vec<Round>; 3] = Default::default();

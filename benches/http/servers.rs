@@ -6,15 +6,17 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::serve::ListenerExt as _;
 use bytes::Bytes;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use resync_auth::{NewUser, Role, Username};
+use resync_auth::{Actor, NewUser, Origin, Role, Username};
 use resync_kernel::{BoxError, SecretString};
 use resync_server::config::Config;
-use resync_server::lifecycle;
 use resync_server::wiring::{DemoEngine, build};
+use resync_server::{lifecycle, logging};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub(crate) const USER: &str = "vera";
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -107,8 +109,8 @@ pub(crate) fn serve(arguments: &[String]) -> Result<bool, BoxError> {
         .build()?;
     runtime.block_on(async {
         match kind {
-            Kind::Hyper => hyper(argument.parse()?).await,
-            Kind::Axum => axum(argument.parse()?).await,
+            Kind::Hyper => hyper(argument).await,
+            Kind::Axum => axum(argument).await,
             Kind::Resync => resync(argument.clone()).await,
         }
     })?;
@@ -121,26 +123,38 @@ fn tell(address: SocketAddr) -> Result<(), BoxError> {
     Ok(out.flush()?)
 }
 
-fn body(bytes: usize) -> Bytes {
-    Bytes::from(vec![b'x'; bytes])
+/// The answer that a file keeps, without what hyper writes itself.
+fn answer(file: &str) -> Result<(HeaderMap, Bytes), BoxError> {
+    let bytes = Bytes::from(std::fs::read(file)?);
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+    let end = end.ok_or("an answer without an end of its head")?;
+    let mut headers = HeaderMap::new();
+    for line in std::str::from_utf8(bytes.get(..end).unwrap_or_default())?
+        .lines()
+        .skip(1)
+    {
+        let (name, value) = line.split_once(": ").ok_or("a header without a value")?;
+        if !matches!(name, "date" | "content-length") {
+            headers.append(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
+        }
+    }
+    Ok((headers, bytes.slice(end + 4..)))
 }
 
-async fn hyper(bytes: usize) -> Result<(), BoxError> {
+async fn hyper(file: &str) -> Result<(), BoxError> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     tell(listener.local_addr()?)?;
-    let body = body(bytes);
+    let (headers, body) = answer(file)?;
     let mut connections = tokio::task::JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        let body = body.clone();
+        let (headers, body) = (headers.clone(), body.clone());
         connections.spawn(async move {
             let answer = service_fn(move |_| {
-                let body = http_body_util::Full::new(body.clone());
-                let answer = hyper::Response::builder()
-                    .header("content-type", "application/json")
-                    .body(body);
-                async move { Ok::<_, Infallible>(answer.unwrap_or_default()) }
+                let mut answer = hyper::Response::new(http_body_util::Full::new(body.clone()));
+                answer.headers_mut().clone_from(&headers);
+                async move { Ok::<_, Infallible>(answer) }
             });
             // A connection ends when the load does.
             let _ended = hyper::server::conn::http1::Builder::new()
@@ -150,13 +164,13 @@ async fn hyper(bytes: usize) -> Result<(), BoxError> {
     }
 }
 
-async fn axum(bytes: usize) -> Result<(), BoxError> {
+async fn axum(file: &str) -> Result<(), BoxError> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     tell(listener.local_addr()?)?;
-    let body = body(bytes);
+    let (headers, body) = answer(file)?;
     let page = axum::routing::get(move || {
-        let body = body.clone();
-        async move { ([("content-type", "application/json")], body) }
+        let answer = (headers.clone(), body.clone());
+        async move { answer }
     });
     let router = axum::Router::new().route("/api/v1/tws/jobs", page);
     let listener = listener.tap_io(|stream| {
@@ -177,11 +191,7 @@ async fn resync(engine: String) -> Result<(), BoxError> {
     config.cache.job_status_fresh_seconds = 3600;
     config.cache.job_status_stale_seconds = 7200;
     // As a deployed server logs: at info, as JSON, here to nowhere.
-    tracing_subscriber::fmt()
-        .json()
-        .with_env_filter("info")
-        .with_writer(std::io::sink)
-        .init();
+    logging::json(&config.log, std::io::sink)?.init();
     let engine = DemoEngine {
         name: "sim".to_owned(),
         url: engine,
@@ -195,7 +205,8 @@ async fn resync(engine: String) -> Result<(), BoxError> {
         password: SecretString::from(PASSWORD),
         role: Role::Viewer,
     };
-    built.users.create(new, None).await?;
+    let by = Origin::of(Actor::Configuration);
+    built.users.create(new, by).await?;
     tell(config.server.listen)?;
     lifecycle::run(built, listener, &config).await;
     Ok(())

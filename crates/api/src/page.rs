@@ -32,20 +32,20 @@ pub(crate) fn limit_of(limit: Option<u32>) -> Result<Limit, Problem> {
 /// `Link: <…>; rel="next"` for a page that has a next one.
 pub(crate) fn link_next(headers: &mut HeaderMap, uri: &Uri, next_cursor: Option<&str>) {
     let Some(cursor) = next_cursor else { return };
-    let kept = uri
-        .query()
-        .unwrap_or("")
-        .split('&')
-        .filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
-    let query: Vec<String> = kept
-        .map(str::to_owned)
-        .chain([format!("cursor={cursor}")])
-        .collect();
-    if let Ok(value) = HeaderValue::try_from(format!(
-        "<{}?{}>; rel=\"next\"",
-        uri.path(),
-        query.join("&")
-    )) {
+    let query = uri.query().unwrap_or("");
+    let mut link = String::with_capacity(uri.path().len() + query.len() + cursor.len() + 24);
+    link.push('<');
+    link.push_str(uri.path());
+    link.push('?');
+    let kept = query.split('&');
+    for pair in kept.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor=")) {
+        link.push_str(pair);
+        link.push('&');
+    }
+    link.push_str("cursor=");
+    link.push_str(cursor);
+    link.push_str(">; rel=\"next\"");
+    if let Ok(value) = HeaderValue::try_from(link) {
         headers.insert(LINK, value);
     }
 }

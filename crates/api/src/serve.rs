@@ -65,10 +65,9 @@ pub struct Serving<S> {
     pub metrics: Metrics,
 }
 
-/// The greatest head of a request, in bytes.
+/// The greatest head of a request, in bytes. Of headers it may have 100, which is hyper's own bound:
+/// naming it would put the table of each head on the heap.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
-/// The most headers of a request.
-const MAX_HEADERS: usize = 100;
 /// Connections over the limit that are held to be told so.
 const RESERVED: usize = 64;
 /// How long the head may take there.
@@ -124,13 +123,15 @@ where
             limits: Arc::clone(if slot.is_some() { &limits } else { &over }),
             over_limit: slot.is_none(),
         };
-        let (tls, shutdown, cut) = (tls.clone(), shutdown.clone(), cut.clone());
+        let (tls, end) = (tls.clone(), End(shutdown.clone(), cut.clone()));
         let counted = metrics.connection();
         connections.spawn(async move {
-            tokio::select! {
-                () = cut.cancelled() => {}
-                () = reserve::until(evicted) => {}
-                () = connection.run(stream, tls, shutdown) => {}
+            let run = connection.run(stream, tls, end);
+            match evicted {
+                None => run.await,
+                Some(evicted) => {
+                    evicted.run_until_cancelled(run).await;
+                }
             }
             drop((slot, place, counted));
         });
@@ -150,6 +151,10 @@ where
     }
 }
 
+/// How a connection ends: the first asks it to, the second does not ask. The second comes after the
+/// first, so that a connection at work looks at one of them.
+struct End(CancellationToken, CancellationToken);
+
 struct Connection<S> {
     peer: SocketAddr,
     service: S,
@@ -162,22 +167,21 @@ where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
-    async fn run(self, stream: TcpStream, tls: Option<Tls>, shutdown: CancellationToken) {
+    async fn run(self, stream: TcpStream, tls: Option<Tls>, end: End) {
         // Small answers must not wait for Nagle; where the option is refused, they are only slower.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(error = %error, "TCP_NODELAY was refused");
         }
         let stream = Patience::new(stream, self.limits.write_timeout);
         let Some(tls) = tls else {
-            return self.http(stream, shutdown).await;
+            return self.http(stream, end).await;
         };
         let handshake = tokio::time::timeout(self.limits.header_timeout, tls.accept(stream));
-        let shaken = tokio::select! {
-            () = shutdown.cancelled() => return,
-            shaken = handshake => shaken,
+        let Some(shaken) = end.0.run_until_cancelled(handshake).await else {
+            return;
         };
         match shaken {
-            Ok(Ok(stream)) => self.http(stream, shutdown).await,
+            Ok(Ok(stream)) => self.http(stream, end).await,
             Ok(Err(error)) => {
                 tracing::debug!(error = %error, peer = %self.peer, "the TLS handshake failed");
             }
@@ -185,7 +189,7 @@ where
         }
     }
 
-    async fn http<I>(self, stream: I, shutdown: CancellationToken)
+    async fn http<I>(self, stream: I, End(shutdown, cut): End)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -199,18 +203,15 @@ where
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.header_timeout)
             .max_buf_size(MAX_HEAD_BYTES)
-            .max_headers(MAX_HEADERS)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = shutdown.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(error) = ended {
+        let mut ended = shutdown.run_until_cancelled(connection.as_mut()).await;
+        if ended.is_none() {
+            connection.as_mut().graceful_shutdown();
+            ended = cut.run_until_cancelled(connection).await;
+        }
+        if let Some(Err(error)) = ended {
             tracing::debug!(error = %error, peer = %peer, "the connection ended early");
         }
     }

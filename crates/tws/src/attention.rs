@@ -154,7 +154,7 @@ impl AttentionService {
     ///
     /// # Errors
     /// [`AttentionError`].
-    #[instrument(name = "tws.long_running", skip_all)]
+    #[instrument(name = "tws.long_running", level = "debug", skip_all)]
     pub async fn long_running(
         &self,
         engine: Option<&EngineName>,
@@ -186,7 +186,7 @@ impl AttentionService {
     ///
     /// # Errors
     /// [`AttentionError`].
-    #[instrument(name = "tws.late", skip_all)]
+    #[instrument(name = "tws.late", level = "debug", skip_all)]
     pub async fn late(
         &self,
         engine: Option<&EngineName>,
@@ -209,7 +209,7 @@ impl AttentionService {
     ///
     /// # Errors
     /// [`AttentionError`].
-    #[instrument(name = "tws.stuck", skip_all)]
+    #[instrument(name = "tws.stuck", level = "debug", skip_all)]
     pub async fn stuck(
         &self,
         engine: Option<&EngineName>,

@@ -281,7 +281,7 @@ impl HistoryService {
     ///
     /// # Errors
     /// [`HistoryReadError`].
-    #[instrument(name = "tws.history", skip_all, fields(job.id = %id))]
+    #[instrument(name = "tws.history", level = "debug", skip_all, fields(job.id = %id))]
     pub async fn history(
         &self,
         engine: Option<&EngineName>,

@@ -4,10 +4,10 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
-use resync_auth::{Actor, AgentLabel, Client, Origin, Principal};
+use resync_auth::{Actor, AgentLabel, Client, Origin};
 use resync_tws::ports::{AuditAction, AuditEvent, AuditOutcome};
 
-use crate::edge::guard::From as Address;
+use crate::edge::guard::{From as Address, principal};
 use crate::edge::request_id::RequestId;
 use crate::problem::Problem;
 use crate::state::App;
@@ -40,10 +40,7 @@ impl FromRequestParts<App> for By {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let Address(address) = Address::from_request_parts(parts, app).await?;
-        let actor = parts
-            .extensions
-            .get::<Principal>()
-            .map_or(Actor::Unproven, Actor::from);
+        let actor = principal(parts).map_or(Actor::Unproven, Actor::from);
         let origin = Origin::of(actor).at(address);
         Ok(Self(origin.in_request(request_id(parts))))
     }
@@ -67,7 +64,7 @@ impl FromRequestParts<App> for SignsIn {
 }
 
 fn request_id(parts: &Parts) -> Option<String> {
-    let id = parts.extensions.get::<RequestId>();
+    let id = RequestId::of_request(parts);
     id.map(|id| id.as_str().to_owned())
 }
 

@@ -189,16 +189,20 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes());
-        serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs))
-            .map(Self)
-            .map_err(|error| {
-                let name = pointer(error.path());
-                Problem::invalid(
-                    format!("?{}", name.trim_start_matches('/')),
-                    wrong(&error.inner().to_string()),
-                )
-            })
+        let query = parts.uri.query().unwrap_or("");
+        // Keeping the path costs more than reading; only who was wrong needs it.
+        serde_urlencoded::from_str(query).map(Self).or_else(|_| {
+            let pairs = form_urlencoded::parse(query.as_bytes());
+            serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs))
+                .map(Self)
+                .map_err(|error| {
+                    let name = pointer(error.path());
+                    Problem::invalid(
+                        format!("?{}", name.trim_start_matches('/')),
+                        wrong(&error.inner().to_string()),
+                    )
+                })
+        })
     }
 }
 

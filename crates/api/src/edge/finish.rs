@@ -30,7 +30,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY,
     RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use resync_kernel::{IdGenerator, error_chain};
@@ -80,7 +80,8 @@ pub struct Edge(Arc<Shared>);
 struct Shared {
     router: Router,
     set: Finish,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    /// The security headers, with room for those of an answer.
+    headers: HeaderMap,
     // Only a count; nothing is ordered by it.
     under_way: AtomicUsize,
 }
@@ -137,23 +138,20 @@ impl Shared {
         let trace = TraceContext::of(request.headers(), own);
         let uri = request.uri().clone();
         let method = request.method().clone();
-        let trail = Trail::new(id.clone(), trace);
-        request.extensions_mut().insert(id);
+        let trail = Trail::new(id, trace);
         request.extensions_mut().insert(trail.clone());
         // At the level of errors, so that no `log.level` parts a failure from its request's ids.
         let span = tracing::error_span!(
             "http.request",
             request.id = %trail.id(),
             trace.id = %trace.trace_id(),
-            http.method = %method,
-            http.path = uri.path(),
         );
         let response = self.answer(request, &uri).instrument(span.clone()).await;
         span.in_scope(|| self.finish(response, &trail, &method, &uri, started.elapsed()))
     }
 
     /// The router's answer, or why it was not asked.
-    async fn answer(&self, request: Request, uri: &Uri) -> Response {
+    async fn answer(&self, mut request: Request, uri: &Uri) -> Response {
         if let Some(problem) = malformed(&request, uri) {
             return problem.into_response();
         }
@@ -166,8 +164,8 @@ impl Shared {
             self.set.metrics.shed(Shed::Requests);
             return overloaded().into_response();
         }
-        let waiting = Waiting::default();
-        let request = request.map(|body| waiting.watch(body));
+        let (waiting, body) = Waiting::watch(std::mem::take(request.body_mut()));
+        *request.body_mut() = body;
         let answer = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind();
         let mut answer = pin!(answer);
         // Most answers are there at once; only one that is not costs a timer.
@@ -206,19 +204,17 @@ impl Shared {
         route
             .unwrap_or_else(|| metrics.unmatched())
             .answered(status, took);
+        // What the answer says of itself goes over ours; a copy costs less than as many insertions.
+        let said = std::mem::replace(response.headers_mut(), self.headers.clone());
         let headers = response.headers_mut();
-        headers.reserve(self.headers.len() + 3);
-        if let Some(value) = trail.id().header() {
-            headers.insert(X_REQUEST_ID, value);
-        }
+        headers.extend(said);
+        headers.insert(X_REQUEST_ID, trail.id().header().clone());
         if let Some(value) = trail.trace().header() {
             headers.insert(TRACEPARENT, value);
         }
-        for (name, value) in &self.headers {
-            headers.entry(name).or_insert_with(|| value.clone());
-        }
         log(
             method,
+            uri,
             status,
             route.map_or("unmatched", |route| route.template),
             took,
@@ -228,13 +224,13 @@ impl Shared {
 }
 
 /// A read that went well is not worth a line of its own at `info`.
-fn log(method: &Method, status: StatusCode, route: &'static str, took: Duration) {
+fn log(method: &Method, uri: &Uri, status: StatusCode, route: &'static str, took: Duration) {
     let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let status_code = status.as_u16();
     if method.is_safe() && !status.is_client_error() && !status.is_server_error() {
-        tracing::debug!(name: "answered", target: ACCESS, { http.route = route, http.status = status_code, took_ms }, "answered");
+        tracing::debug!(name: "answered", target: ACCESS, { http.method = %method, http.route = route, http.path = uri.path(), http.status = status_code, took_ms }, "answered");
     } else {
-        tracing::info!(name: "answered", target: ACCESS, { http.route = route, http.status = status_code, took_ms }, "answered");
+        tracing::info!(name: "answered", target: ACCESS, { http.method = %method, http.route = route, http.path = uri.path(), http.status = status_code, took_ms }, "answered");
     }
 }
 
@@ -368,7 +364,7 @@ fn of_status(status: StatusCode) -> Problem {
 }
 
 /// What the browser may do with an answer that brought no policy of its own.
-fn security_headers(hsts: bool) -> Vec<(HeaderName, HeaderValue)> {
+fn security_headers(hsts: bool) -> HeaderMap {
     let always = [
         (
             CONTENT_SECURITY_POLICY,
@@ -391,11 +387,11 @@ fn security_headers(hsts: bool) -> Vec<(HeaderName, HeaderValue)> {
         STRICT_TRANSPORT_SECURITY,
         "max-age=63072000; includeSubDomains",
     );
-    always
-        .into_iter()
-        .chain(hsts.then_some(two_years))
-        .map(|(name, value)| (name, HeaderValue::from_static(value)))
-        .collect()
+    let mut headers = HeaderMap::with_capacity(24);
+    for (name, value) in always.into_iter().chain(hsts.then_some(two_years)) {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
 }
 
 /// Turns a panic into a 500.

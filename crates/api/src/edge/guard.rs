@@ -11,11 +11,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::body::{Body, HttpBody};
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Request};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::Limited;
 use resync_auth::{AddressKey, For, Permission, Principal, RateClass, RateKey};
@@ -62,6 +61,18 @@ impl Guard {
     }
 }
 
+/// Who was let in, and by what.
+pub(crate) struct Admitted {
+    principal: Principal,
+    credential: Credential,
+}
+
+impl Admitted {
+    fn of(parts: &Parts) -> Option<&Self> {
+        parts.extensions.get::<Trail>()?.admitted()
+    }
+}
+
 /// What stands before one row of the table.
 pub(crate) struct Gate {
     pub(crate) app: App,
@@ -86,10 +97,18 @@ impl Gate {
     }
 }
 
-/// The layer around every handler of the table.
-pub(crate) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    let (mut parts, body) = request.into_parts();
-    if let Some(trail) = parts.extensions.get::<Trail>() {
+/// What stands around every handler of the table: `next` is the handler.
+pub(crate) async fn pass<F>(
+    gate: &Gate,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
+    let (parts, body) = request.into_parts();
+    let trail = parts.extensions.get::<Trail>();
+    if let Some(trail) = trail {
         trail.reached(&gate.meter);
     }
     let body = match within(body, &parts.headers, gate.body_limit) {
@@ -104,8 +123,8 @@ pub(crate) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next:
         Err(problem) => return problem.into_response(),
     };
     let counted = match count(
-        &gate,
-        admitted.as_ref().map(|(_, principal)| principal),
+        gate,
+        admitted.as_ref().map(|admitted| &admitted.principal),
         &parts,
     )
     .await
@@ -116,11 +135,10 @@ pub(crate) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next:
     let mut response = if let Some(refused) = counted.as_ref().and_then(Counted::refused) {
         refused.into_response()
     } else {
-        if let Some((credential, principal)) = admitted {
-            parts.extensions.insert(credential);
-            parts.extensions.insert(principal);
+        if let (Some(trail), Some(admitted)) = (trail, admitted) {
+            trail.admit(admitted);
         }
-        next.run(Request::from_parts(parts, body)).await
+        next(Request::from_parts(parts, body)).await
     };
     if let Some(counted) = counted {
         counted.show(response.headers_mut());
@@ -162,11 +180,7 @@ async fn count(
     gate.app.limits.count(class, key).await.map(Some)
 }
 
-async fn admit(
-    app: &App,
-    guard: Guard,
-    request: &Parts,
-) -> Result<Option<(Credential, Principal)>, Problem> {
+async fn admit(app: &App, guard: Guard, request: &Parts) -> Result<Option<Admitted>, Problem> {
     let headers = &request.headers;
     let changes = !matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS);
     let permission = match guard {
@@ -206,7 +220,10 @@ async fn admit(
             "Your role does not allow this",
         ));
     }
-    Ok(Some((credential, principal)))
+    Ok(Some(Admitted {
+        principal,
+        credential,
+    }))
 }
 
 /// A socket that a cookie opens must come from our page; a key is no page's, but what names a foreign
@@ -246,6 +263,11 @@ fn foreign_origin() -> Problem {
     )
 }
 
+/// Who was let in; `None` where anybody may ask.
+pub(crate) fn principal(parts: &Parts) -> Option<&Principal> {
+    Admitted::of(parts).map(|admitted| &admitted.principal)
+}
+
 /// Who asks. Present in every handler whose guard is not public.
 #[derive(Debug, Clone)]
 pub struct Caller(pub Principal);
@@ -254,12 +276,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        parts
-            .extensions
-            .get::<Principal>()
-            .cloned()
-            .map(Self)
-            .ok_or_else(Problem::unauthenticated)
+        let admitted = Admitted::of(parts).ok_or_else(Problem::unauthenticated)?;
+        Ok(Self(admitted.principal.clone()))
     }
 }
 
@@ -271,12 +289,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Shown {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        parts
-            .extensions
-            .get::<Credential>()
-            .cloned()
-            .map(Self)
-            .ok_or_else(Problem::unauthenticated)
+        let admitted = Admitted::of(parts).ok_or_else(Problem::unauthenticated)?;
+        Ok(Self(admitted.credential.clone()))
     }
 }
 

@@ -87,8 +87,10 @@ impl Counted {
         let (name, decision) = (self.class.as_str(), &self.decision);
         // Rounded up: whoever waits for so many seconds has waited long enough.
         let reset = decision.reset_after.as_millis().div_ceil(1000);
-        let policy = format!("\"{name}\";q={};w=60", decision.limit);
-        let left = format!("\"{name}\";r={};t={reset}", decision.remaining);
+        let reset = u64::try_from(reset).unwrap_or(u64::MAX);
+        let (limit, left) = (u64::from(decision.limit), u64::from(decision.remaining));
+        let policy = said(name, ";q=", limit, ";w=", 60);
+        let left = said(name, ";r=", left, ";t=", reset);
         for (header, text) in [(POLICY, policy), (LIMIT, left)] {
             // Words and numbers are always a valid value.
             if let Ok(value) = HeaderValue::try_from(text) {
@@ -96,6 +98,20 @@ impl Counted {
             }
         }
     }
+}
+
+/// `"name"` and two parameters. Each answer carries two of these, so no `format!`.
+fn said(name: &str, one: &str, first: u64, two: &str, second: u64) -> String {
+    let mut digits = itoa::Buffer::new();
+    let mut text = String::with_capacity(48);
+    text.push('"');
+    text.push_str(name);
+    text.push('"');
+    text.push_str(one);
+    text.push_str(digits.format(first));
+    text.push_str(two);
+    text.push_str(digits.format(second));
+    text
 }
 
 #[cfg(test)]

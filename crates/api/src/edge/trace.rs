@@ -7,6 +7,7 @@ use std::fmt;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
+use uuid::fmt::Simple;
 
 /// The header in both directions.
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -39,21 +40,31 @@ impl TraceContext {
     /// The trace's id, 32 hexadecimal digits.
     #[must_use]
     pub fn trace_id(&self) -> impl fmt::Display + use<> {
-        let trace = self.trace;
-        fmt::from_fn(move |f| write!(f, "{trace:032x}"))
+        Uuid::from_u128(self.trace).simple()
     }
 
     /// What to send on.
     #[must_use]
     pub fn header(&self) -> Option<HeaderValue> {
-        HeaderValue::try_from(self.to_string()).ok()
+        HeaderValue::try_from(self.text()).ok()
     }
-}
 
-impl fmt::Display for TraceContext {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (trace, span, flags) = (self.trace, self.span, u8::from(self.sampled));
-        write!(f, "00-{trace:032x}-{span:016x}-{flags:02x}")
+    // Every answer carries one, so it is put together without the machinery of `format!`.
+    fn text(&self) -> String {
+        let mut digits = [0; Simple::LENGTH];
+        let mut text = String::with_capacity(55);
+        text.push_str("00-");
+        text.push_str(
+            Uuid::from_u128(self.trace)
+                .simple()
+                .encode_lower(&mut digits),
+        );
+        text.push('-');
+        let span = Uuid::from_u128(u128::from(self.span)).simple();
+        // The low half of the 128 bits.
+        text.push_str(span.encode_lower(&mut digits).get(16..).unwrap_or_default());
+        text.push_str(if self.sampled { "-01" } else { "-00" });
+        text
     }
 }
 
@@ -86,7 +97,7 @@ mod tests {
     fn of(text: &str) -> String {
         let mut headers = HeaderMap::new();
         headers.insert(TRACEPARENT, text.parse().unwrap());
-        TraceContext::of(&headers, OWN).to_string()
+        TraceContext::of(&headers, OWN).text()
     }
 
     #[test]

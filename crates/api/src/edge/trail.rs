@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::guard::Admitted;
 use super::request_id::RequestId;
 use super::trace::TraceContext;
 use crate::metrics::RouteMeter;
@@ -15,6 +16,8 @@ struct Inner {
     trace: TraceContext,
     // Filled by the guard of the route, on the way in; read by the outermost layer on the way out.
     route: OnceLock<Arc<RouteMeter>>,
+    // Filled by the guard, read by the handler.
+    admitted: OnceLock<Admitted>,
 }
 
 impl Trail {
@@ -23,6 +26,7 @@ impl Trail {
             id,
             trace,
             route: OnceLock::new(),
+            admitted: OnceLock::new(),
         }))
     }
 
@@ -41,6 +45,16 @@ impl Trail {
     /// It came to this route.
     pub(crate) fn reached(&self, route: &Arc<RouteMeter>) {
         self.0.route.get_or_init(|| Arc::clone(route));
+    }
+
+    /// The guard let it in.
+    pub(crate) fn admit(&self, admitted: Admitted) {
+        self.0.admitted.get_or_init(|| admitted);
+    }
+
+    /// Who was let in, and by what; `None` before the guard and where anybody may ask.
+    pub(crate) fn admitted(&self) -> Option<&Admitted> {
+        self.0.admitted.get()
     }
 
     pub(crate) fn route(&self) -> Option<&RouteMeter> {

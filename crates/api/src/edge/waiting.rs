@@ -8,31 +8,33 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 
-/// Set while whoever reads the body waits for more of it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Waiting(Arc<AtomicBool>);
+/// Set while whoever reads the body waits for more of it; nobody waits for an empty one.
+pub(super) struct Waiting(Option<Arc<AtomicBool>>);
 
 impl Waiting {
     /// The same body, watched. One that is empty is left as it is.
-    pub(super) fn watch(&self, body: Body) -> Body {
+    pub(super) fn watch(body: Body) -> (Self, Body) {
         if body.is_end_stream() {
-            return body;
+            return (Self(None), body);
         }
-        Body::new(Watched {
+        let waiting = Arc::new(AtomicBool::default());
+        let watched = Watched {
             body,
-            waiting: self.clone(),
-        })
+            waiting: Arc::clone(&waiting),
+        };
+        (Self(Some(waiting)), Body::new(watched))
     }
 
     /// Whether the last look at the body found nothing yet.
     pub(super) fn is_on(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        let waiting = self.0.as_ref();
+        waiting.is_some_and(|waiting| waiting.load(Ordering::Relaxed))
     }
 }
 
 struct Watched {
     body: Body,
-    waiting: Waiting,
+    waiting: Arc<AtomicBool>,
 }
 
 impl HttpBody for Watched {
@@ -44,7 +46,7 @@ impl HttpBody for Watched {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
-        self.waiting.0.store(polled.is_pending(), Ordering::Relaxed);
+        self.waiting.store(polled.is_pending(), Ordering::Relaxed);
         polled
     }
 

@@ -80,14 +80,6 @@ impl Drop for Place {
     }
 }
 
-/// Ends when the place is needed; never for a connection that needs none.
-pub(super) async fn until(evicted: Option<CancellationToken>) {
-    match evicted {
-        Some(evicted) => evicted.cancelled().await,
-        None => std::future::pending().await,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

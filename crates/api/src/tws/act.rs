@@ -99,7 +99,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Acting {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Caller(principal) = Caller::from_request_parts(parts, state).await?;
-        let request_id = parts.extensions.get::<RequestId>();
+        let request_id = RequestId::of_request(parts);
         Ok(Self {
             principal,
             request_id: request_id.map_or_else(String::new, |id| id.as_str().to_owned()),

@@ -3,7 +3,7 @@
 //! A secret goes in and never comes out.
 
 use axum::Json;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use resync_auth::Principal;
 use resync_kernel::SecretString;
@@ -112,7 +112,7 @@ pub(crate) async fn list(State(app): State<App>) -> Result<Json<EngineList>, Pro
 pub(crate) async fn add(
     State(app): State<App>,
     Caller(principal): Caller,
-    Extension(request_id): Extension<RequestId>,
+    request_id: RequestId,
     JsonBody(body): JsonBody<EngineRequest>,
 ) -> Result<(StatusCode, Json<EngineEntry>), Problem> {
     let name = body.name()?;
@@ -125,7 +125,7 @@ pub(crate) async fn add(
 pub(crate) async fn change(
     State(app): State<App>,
     Caller(principal): Caller,
-    Extension(request_id): Extension<RequestId>,
+    request_id: RequestId,
     Path(name): Path<String>,
     JsonBody(body): JsonBody<EngineRequest>,
 ) -> Result<Json<EngineEntry>, Problem> {
@@ -154,7 +154,7 @@ pub(crate) struct Removed {
 pub(crate) async fn remove(
     State(app): State<App>,
     Caller(principal): Caller,
-    Extension(request_id): Extension<RequestId>,
+    request_id: RequestId,
     Path(name): Path<String>,
 ) -> Result<Json<Removed>, Problem> {
     let actor = admin_actor(&principal, &request_id);

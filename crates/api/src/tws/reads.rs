@@ -1,10 +1,13 @@
 //! Reads of one engine's jobs. The bytes come from the cache as they are; only `meta` is put in front.
 
+use std::convert::Infallible;
+
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use resync_tws::model::{EngineName, JobId, JobStatus, NamePattern, RunId};
@@ -124,17 +127,33 @@ fn sort_of(text: Option<&String>) -> Result<ListSort, Problem> {
     })
 }
 
-/// Sends what the cache holds, or 304 when the client holds it already.
-pub(super) fn answer<T>(headers: &HeaderMap, live: &Live<T>) -> Result<Response, Problem> {
-    // Weak: `meta` differs between two answers of the same data.
-    let tag = format!("W/{}", live.etag);
-    let same = headers.get_all(IF_NONE_MATCH).iter().any(|value| {
-        value.to_str().is_ok_and(|text| {
+/// What the client holds already, by its `If-None-Match`.
+pub(crate) struct Held(Vec<HeaderValue>);
+
+impl Held {
+    fn has(&self, tag: &str) -> bool {
+        let mut texts = self.0.iter().filter_map(|value| value.to_str().ok());
+        texts.any(|text| {
             text.split(',')
                 .any(|one| one.trim() == tag || one.trim() == "*")
         })
-    });
-    let mut response = if same {
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Held {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let tags = parts.headers.get_all(IF_NONE_MATCH).iter().cloned();
+        Ok(Self(tags.collect()))
+    }
+}
+
+/// Sends what the cache holds, or 304 when the client holds it already.
+pub(super) fn answer<T>(held: &Held, live: &Live<T>) -> Result<Response, Problem> {
+    // Weak: `meta` differs between two answers of the same data.
+    let tag = format!("W/{}", live.etag);
+    let mut response = if held.has(&tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let mut response = Response::new(Body::from(live.body()?));
@@ -162,17 +181,17 @@ pub(crate) async fn engines(State(app): State<App>) -> Json<EnginesAnswer> {
 /// `GET tws/summary`
 pub(crate) async fn summary(
     State(app): State<App>,
-    headers: HeaderMap,
+    held: Held,
     Query(query): Query<EngineQuery>,
 ) -> Result<Response, Problem> {
     let engine = engine(query.engine.as_deref())?;
-    answer(&headers, &app.plan.summary(engine.as_ref()).await?)
+    answer(&held, &app.plan.summary(engine.as_ref()).await?)
 }
 
 /// `GET tws/jobs`
 pub(crate) async fn jobs(
     State(app): State<App>,
-    headers: HeaderMap,
+    held: Held,
     uri: Uri,
     Query(query): Query<JobsQuery>,
 ) -> Result<Response, Problem> {
@@ -218,7 +237,7 @@ pub(crate) async fn jobs(
         limit: limit_of(query.limit)?.get(),
     };
     let live = app.plan.job_list(engine.as_ref(), wanted).await?;
-    let mut response = answer(&headers, &live)?;
+    let mut response = answer(&held, &live)?;
     link_next(
         response.headers_mut(),
         &uri,
@@ -231,21 +250,18 @@ pub(crate) async fn jobs(
 pub(crate) async fn job(
     State(app): State<App>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    held: Held,
     Query(query): Query<EngineQuery>,
 ) -> Result<Response, Problem> {
     let engine = engine(query.engine.as_deref())?;
-    answer(
-        &headers,
-        &app.plan.job(engine.as_ref(), &job_id(&id)?).await?,
-    )
+    answer(&held, &app.plan.job(engine.as_ref(), &job_id(&id)?).await?)
 }
 
 /// `GET tws/jobs/{id}/log`
 pub(crate) async fn log(
     State(app): State<App>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    held: Held,
     Query(query): Query<LogQuery>,
 ) -> Result<Response, Problem> {
     let engine = engine(query.engine.as_deref())?;
@@ -269,7 +285,7 @@ pub(crate) async fn log(
         search: query.search,
     };
     answer(
-        &headers,
+        &held,
         &app.plan
             .log(engine.as_ref(), &job_id(&id)?, request)
             .await?,
@@ -280,7 +296,7 @@ pub(crate) async fn log(
 pub(crate) async fn dependencies(
     State(app): State<App>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    held: Held,
     Query(query): Query<DependenciesQuery>,
 ) -> Result<Response, Problem> {
     let engine = engine(query.engine.as_deref())?;
@@ -292,19 +308,19 @@ pub(crate) async fn dependencies(
         .plan
         .graph(engine.as_ref(), &job_id(&id)?, query.direction, depth)
         .await?;
-    answer(&headers, &live)
+    answer(&held, &live)
 }
 
 /// `GET tws/jobs/{id}/impact`
 pub(crate) async fn impact(
     State(app): State<App>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    held: Held,
     Query(query): Query<EngineQuery>,
 ) -> Result<Response, Problem> {
     let engine = engine(query.engine.as_deref())?;
     answer(
-        &headers,
+        &held,
         &app.plan.impact(engine.as_ref(), &job_id(&id)?).await?,
     )
 }
@@ -313,13 +329,13 @@ pub(crate) async fn impact(
 pub(crate) async fn history(
     State(app): State<App>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    held: Held,
     Query(query): Query<HistoryQuery>,
 ) -> Result<Response, Problem> {
     let engine = engine(query.engine.as_deref())?;
     let (id, limit) = (job_id(&id)?, limit_of(query.limit)?.get());
     answer(
-        &headers,
+        &held,
         &app.history.history(engine.as_ref(), &id, limit).await?,
     )
 }
@@ -328,12 +344,12 @@ pub(crate) async fn history(
 pub(crate) async fn diagnosis(
     State(app): State<App>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    held: Held,
     Query(query): Query<EngineQuery>,
 ) -> Result<Response, Problem> {
     let engine = engine(query.engine.as_deref())?;
     answer(
-        &headers,
+        &held,
         &app.plan.diagnosis(engine.as_ref(), &job_id(&id)?).await?,
     )
 }

@@ -1,7 +1,7 @@
 //! How long jobs may run and how late they may start, to administrators.
 
 use axum::Json;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use resync_tws::ThresholdDraft;
 use resync_tws::model::NamePattern;
@@ -70,7 +70,7 @@ pub(crate) async fn list(State(app): State<App>) -> Result<Json<ThresholdList>, 
 pub(crate) async fn add(
     State(app): State<App>,
     Caller(principal): Caller,
-    Extension(request_id): Extension<RequestId>,
+    request_id: RequestId,
     JsonBody(body): JsonBody<ThresholdRequest>,
 ) -> Result<(StatusCode, Json<Threshold>), Problem> {
     let actor = admin_actor(&principal, &request_id);
@@ -85,7 +85,7 @@ pub(crate) async fn add(
 pub(crate) async fn change(
     State(app): State<App>,
     Caller(principal): Caller,
-    Extension(request_id): Extension<RequestId>,
+    request_id: RequestId,
     Path(id): Path<String>,
     JsonBody(body): JsonBody<ThresholdRequest>,
 ) -> Result<Json<Threshold>, Problem> {
@@ -101,7 +101,7 @@ pub(crate) async fn change(
 pub(crate) async fn remove(
     State(app): State<App>,
     Caller(principal): Caller,
-    Extension(request_id): Extension<RequestId>,
+    request_id: RequestId,
     Path(id): Path<String>,
 ) -> Result<Json<Removed>, Problem> {
     let actor = admin_actor(&principal, &request_id);

@@ -158,7 +158,7 @@ impl PlanService {
     ///
     /// # Errors
     /// As [`PlanService::snapshot`].
-    #[instrument(name = "tws.summary", skip_all)]
+    #[instrument(name = "tws.summary", level = "debug", skip_all)]
     pub async fn summary(&self, engine: Option<&EngineName>) -> Result<Live<Summary>, ReadError> {
         let live = self.snapshot(engine).await?;
         Ok(Live {
@@ -176,7 +176,7 @@ impl PlanService {
     ///
     /// # Errors
     /// [`ReadError::UnknownEngine`], [`ReadError::UnknownJob`], [`ReadError::Gateway`].
-    #[instrument(name = "tws.job", skip_all, fields(job.id = %id))]
+    #[instrument(name = "tws.job", level = "debug", skip_all, fields(job.id = %id))]
     pub async fn job(
         &self,
         engine: Option<&EngineName>,
@@ -241,7 +241,7 @@ impl PlanService {
     ///
     /// # Errors
     /// [`ReadError::UnknownEngine`], [`ReadError::Gateway`].
-    #[instrument(name = "tws.streams", skip_all)]
+    #[instrument(name = "tws.streams", level = "debug", skip_all)]
     pub async fn streams(
         &self,
         engine: Option<&EngineName>,
@@ -272,7 +272,7 @@ impl PlanService {
     ///
     /// # Errors
     /// [`ReadError::UnknownEngine`], [`ReadError::Gateway`].
-    #[instrument(name = "tws.workstations", skip_all)]
+    #[instrument(name = "tws.workstations", level = "debug", skip_all)]
     pub async fn workstations(
         &self,
         engine: Option<&EngineName>,

@@ -28,7 +28,7 @@ impl PlanService {
     ///
     /// # Errors
     /// [`ReadError::UnknownEngine`], [`ReadError::Gateway`].
-    #[instrument(name = "tws.job_list", skip_all)]
+    #[instrument(name = "tws.job_list", level = "debug", skip_all)]
     pub async fn job_list(
         &self,
         engine: Option<&EngineName>,
@@ -79,7 +79,7 @@ impl PlanService {
     ///
     /// # Errors
     /// [`ReadError::UnknownEngine`], [`ReadError::UnknownJob`], [`ReadError::Gateway`].
-    #[instrument(name = "tws.graph", skip_all, fields(job.id = %id))]
+    #[instrument(name = "tws.graph", level = "debug", skip_all, fields(job.id = %id))]
     pub async fn graph(
         &self,
         engine: Option<&EngineName>,
@@ -108,7 +108,7 @@ impl PlanService {
     ///
     /// # Errors
     /// [`ReadError::UnknownEngine`], [`ReadError::UnknownJob`], [`ReadError::Gateway`].
-    #[instrument(name = "tws.impact", skip_all, fields(job.id = %id))]
+    #[instrument(name = "tws.impact", level = "debug", skip_all, fields(job.id = %id))]
     pub async fn impact(
         &self,
         engine: Option<&EngineName>,

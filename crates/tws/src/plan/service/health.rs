@@ -23,7 +23,7 @@ impl PlanService {
     /// is reported as such. An answer is at most as old as the fresh window of `job_status`.
     ///
     /// Cancel safe.
-    #[instrument(name = "tws.engines", skip_all)]
+    #[instrument(name = "tws.engines", level = "debug", skip_all)]
     pub async fn engines_status(&self) -> Vec<EngineHealth> {
         let engines = self.engines.list();
         join_all(engines.iter().map(|engine| self.health(engine))).await

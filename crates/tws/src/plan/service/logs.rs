@@ -46,7 +46,7 @@ impl PlanService {
     /// # Errors
     /// [`ReadError::UnknownEngine`], [`ReadError::UnknownJob`], [`ReadError::NoLog`],
     /// [`ReadError::Gateway`].
-    #[instrument(name = "tws.log", skip_all, fields(job.id = %id))]
+    #[instrument(name = "tws.log", level = "debug", skip_all, fields(job.id = %id))]
     pub async fn log(
         &self,
         engine: Option<&EngineName>,
@@ -180,7 +180,7 @@ impl PlanService {
     /// # Errors
     /// [`ReadError::UnknownEngine`], [`ReadError::UnknownJob`], [`ReadError::Gateway`] when the job
     /// itself cannot be read.
-    #[instrument(name = "tws.diagnosis", skip_all, fields(job.id = %id))]
+    #[instrument(name = "tws.diagnosis", level = "debug", skip_all, fields(job.id = %id))]
     pub async fn diagnosis(
         &self,
         engine: Option<&EngineName>,

@@ -24,7 +24,7 @@ impl PlanService {
     ///
     /// # Errors
     /// [`ReadError::UnknownEngine`], [`ReadError::UnknownObject`], [`ReadError::Gateway`].
-    #[instrument(name = "tws.stream", skip_all, fields(stream.id = %id))]
+    #[instrument(name = "tws.stream", level = "debug", skip_all, fields(stream.id = %id))]
     pub async fn stream(
         &self,
         engine: Option<&EngineName>,
@@ -45,7 +45,7 @@ impl PlanService {
     ///
     /// # Errors
     /// [`ReadError::UnknownEngine`], [`ReadError::Gateway`].
-    #[instrument(name = "tws.resources", skip_all)]
+    #[instrument(name = "tws.resources", level = "debug", skip_all)]
     pub async fn resources(
         &self,
         engine: Option<&EngineName>,
@@ -64,7 +64,7 @@ impl PlanService {
     ///
     /// # Errors
     /// [`ReadError::UnknownEngine`], [`ReadError::Gateway`].
-    #[instrument(name = "tws.prompts", skip_all)]
+    #[instrument(name = "tws.prompts", level = "debug", skip_all)]
     pub async fn prompts(
         &self,
         engine: Option<&EngineName>,
@@ -98,7 +98,7 @@ impl PlanService {
     ///
     /// # Errors
     /// [`ReadError::UnknownEngine`], [`ReadError::Gateway`].
-    #[instrument(name = "tws.counts", skip_all)]
+    #[instrument(name = "tws.counts", level = "debug", skip_all)]
     pub async fn counts(
         &self,
         engine: Option<&EngineName>,
@@ -117,7 +117,7 @@ impl PlanService {
     ///
     /// # Errors
     /// [`ReadError::UnknownEngine`], [`ReadError::Gateway`].
-    #[instrument(name = "tws.stream_definitions", skip_all)]
+    #[instrument(name = "tws.stream_definitions", level = "debug", skip_all)]
     pub async fn stream_definitions(
         &self,
         engine: Option<&EngineName>,
@@ -143,7 +143,7 @@ impl PlanService {
     ///
     /// # Errors
     /// [`ReadError::UnknownEngine`], [`ReadError::Gateway`].
-    #[instrument(name = "tws.job_definitions", skip_all)]
+    #[instrument(name = "tws.job_definitions", level = "debug", skip_all)]
     pub async fn job_definitions(
         &self,
         engine: Option<&EngineName>,
@@ -166,7 +166,7 @@ impl PlanService {
     ///
     /// # Errors
     /// [`ReadError::UnknownEngine`], [`ReadError::Gateway`].
-    #[instrument(name = "tws.capabilities", skip_all)]
+    #[instrument(name = "tws.capabilities", level = "debug", skip_all)]
     pub async fn capabilities(
         &self,
         engine: Option<&EngineName>,
