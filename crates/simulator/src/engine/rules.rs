@@ -17,11 +17,44 @@ fn choose(engine: &Engine, test: impl Fn(&crate::model::Job) -> bool) -> JobKey 
     jobs.find(|(_, job)| test(job)).map(|(key, _)| key).unwrap()
 }
 
+/// The recovery job runs before each further try, and frees nobody by its own success.
+#[test]
+fn a_recovery_job_runs_before_the_job_runs_again() {
+    let mut engine = engine(42, 2000, EVENING);
+    let jobs = engine.plan.jobs.iter();
+    let recovers = |job: &crate::model::Job| {
+        let recovery = job.model.recovery;
+        matches!(recovery, Recovery::Rerun { job: Some(_), .. }) && job.status() == Status::Hold
+    };
+    let keys: Vec<JobKey> = jobs
+        .filter(|(_, job)| recovers(job))
+        .map(|(key, _)| key)
+        .collect();
+    for key in &keys {
+        let path = engine.plan.jobs[*key].path().to_string();
+        let fails = Outcome::fails("F02").lasting(Duration::from_mins(1));
+        engine.script(&path, fails);
+    }
+    pass(&mut engine, 15 * 3600);
+    let mut failed = 0;
+    for key in keys {
+        let job = &engine.plan.jobs[key];
+        let kinds: Vec<RunKind> = job.runs().map(|run| run.kind).collect();
+        if kinds.len() > 1 {
+            failed += 1;
+            let first = &kinds[..3];
+            let expected = [RunKind::Regular, RunKind::Recovery, RunKind::RecoveryRerun];
+            assert_eq!(first, expected, "{}", job.path());
+        }
+    }
+    assert!(failed > 3, "the law has nothing to bite on: {failed}");
+}
+
 #[test]
 fn recovery_reruns_as_often_as_the_definition_says() {
     let mut engine = engine(42, 2000, EVENING);
     let key = choose(&engine, |job| {
-        let recovers = matches!(job.model.recovery, Recovery::Rerun { .. });
+        let recovers = matches!(job.model.recovery, Recovery::Rerun { job: None, .. });
         let plain =
             !job.model.confirm && job.model.every.is_none() && job.model.special().latest.is_none();
         recovers && plain && job.status() == Status::Hold && job.links.is_empty()
@@ -245,4 +278,49 @@ fn every_move_between_statuses_is_one_of_the_table() {
         seen.insert(told);
     }
     assert!(seen.len() >= 7, "{seen:?}");
+}
+
+/// The longest job of the night is killed when it would run into the morning, and only then.
+#[test]
+fn a_job_that_may_not_be_late_is_killed_at_its_deadline() {
+    let mut ends = [0, 0];
+    for seed in 1..=12 {
+        let mut engine = engine(seed, 400, EVENING);
+        let key = find(&engine, "RISK_STRESS");
+        pass(&mut engine, 14 * 3600);
+        let job = &engine.plan.jobs[key];
+        let (ended, deadline) = (job.run.ended, job.deadline.unwrap());
+        match job.status() {
+            Status::Succ => {
+                assert!(ended.unwrap() <= deadline, "seed {seed}");
+                ends[0] += 1;
+            }
+            Status::Abend if job.run.killed => {
+                assert!(ended.unwrap() >= deadline, "seed {seed}");
+                ends[1] += 1;
+            }
+            // Other trouble of that night.
+            _ => {}
+        }
+    }
+    assert!(ends[0] > 0 && ends[1] > 0, "in time, killed: {ends:?}");
+}
+
+/// A verification of a backup may end before it can have read the tape.
+#[test]
+fn a_run_may_end_sooner_than_its_job_should() {
+    let (mut sooner, mut in_time) = (0, 0);
+    for seed in 1..=8 {
+        let mut engine = engine(seed, 400, EVENING);
+        pass(&mut engine, 14 * 3600);
+        for job in engine.plan.jobs.rows() {
+            let elapsed = engine.elapsed(job.run.started, job.run.ended);
+            match (elapsed, job.model.special().shortest) {
+                (Some(elapsed), Some(shortest)) if elapsed < shortest => sooner += 1,
+                (Some(_), Some(_)) => in_time += 1,
+                _ => {}
+            }
+        }
+    }
+    assert!(sooner > 0 && in_time > sooner, "{sooner}, {in_time}");
 }

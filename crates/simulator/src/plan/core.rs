@@ -243,7 +243,9 @@ fn backups(p: &Places) -> Vec<StreamModel> {
             let mut backup = job(name, p.bkp, minutes).needs(Need::Resource(p.tape, 1));
             backup.ok_to = 4;
             backup.special_mut().first_night = fails;
-            let verify = job(&name.replacen("BKP_", "BKP_VERIFY_", 1), p.bkp, 12).after(&[0]);
+            let mut verify = job(&name.replacen("BKP_", "BKP_VERIFY_", 1), p.bkp, 12).after(&[0]);
+            // Sooner than this it has not read the whole tape.
+            verify.special_mut().shortest = Some(11 * 60);
             shape(stream, "/INF/BKP/", p.bkp, at(23, 30), 15).with(vec![backup, verify])
         };
     names.into_iter().map(model).collect()
@@ -273,6 +275,9 @@ fn risk_limits(p: &Places) -> StreamModel {
     )));
     let mut stress = job("RISK_STRESS", p.etl1, 220).after(&[0]);
     stress.special_mut().longest = Some(180 * 60);
+    // It must not run into the morning: about half of the nights it is killed.
+    stress.special_mut().deadline = Some(at(3, 45));
+    stress.special_mut().late_kill = true;
     shape("RISK_NIGHT", "/RISK/", p.etl1, at(23, 45), 25).with(vec![
         job("RISK_LOAD_POSITIONS", p.etl1, 18),
         stress.about("Stress scenarios, the longest job of the night"),

@@ -252,7 +252,8 @@ impl Shape<'_> {
             model.recovery = Recovery::Rerun {
                 interval: 120,
                 occurrences: 2,
-                job: None,
+                // A third of the streams cleans up before it tries again.
+                job: self.number.is_multiple_of(3).then_some("CLEAN_UP"),
             };
         } else if self.dice.chance(0.03) {
             model.recovery = Recovery::Continue;
