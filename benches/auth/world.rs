@@ -4,10 +4,10 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use resync_auth::{
-    AuthKeys, AuthPorts, BcryptConfig, BcryptPool, Client, CsrfTokens, InProcessLockout,
-    LockoutLimits, LoginService, NewUser, PasswordHasher, PasswordPolicy, Role, SessionMemory,
-    SessionPolicy, SessionService, SoleWriter, TokenConfig, TokenMinter, TokenVerifier,
-    UserService, Username,
+    Actor, AuthKeys, AuthPorts, BcryptConfig, BcryptPool, Client, CsrfTokens, InProcessLockout,
+    LockoutLimits, LoginService, NewUser, Origin, PasswordHasher, PasswordPolicy, Role,
+    SessionMemory, SessionPolicy, SessionService, SoleWriter, TokenConfig, TokenMinter,
+    TokenVerifier, UserService, Username,
 };
 use resync_kernel::{BoxError, Clock, SecretString, SystemClock, SystemIds, random_token};
 use resync_memory::auth::{InMemoryAuthEvents, InMemorySessionStore, InMemoryUserRepository};
@@ -151,7 +151,7 @@ async fn add_user(ports: &AuthPorts, name: &str) -> Result<(), BoxError> {
         role: Role::Operator,
     };
     UserService::new(ports.clone(), PasswordPolicy::default())
-        .create(new, None)
+        .create(new, Origin::of(Actor::Configuration))
         .await?;
     Ok(())
 }
