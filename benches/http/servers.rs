@@ -16,6 +16,7 @@ use resync_kernel::{BoxError, SecretString};
 use resync_server::config::Config;
 use resync_server::wiring::{DemoEngine, build};
 use resync_server::{lifecycle, logging};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub(crate) const USER: &str = "vera";
@@ -191,7 +192,10 @@ async fn resync(engine: String) -> Result<(), BoxError> {
     config.cache.job_status_fresh_seconds = 3600;
     config.cache.job_status_stale_seconds = 7200;
     // As a deployed server logs: at info, as JSON, here to nowhere.
-    logging::json(&config.log, std::io::sink)?.init();
+    tracing_subscriber::registry()
+        .with(logging::json(std::io::sink))
+        .with(logging::levels(&config.log)?)
+        .init();
     let engine = DemoEngine {
         name: "sim".to_owned(),
         url: engine,

@@ -4,10 +4,11 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use reqwest::{Client, Method, multipart};
+use resync_server::logging;
 use resync_simulator::{Effect, ErrorBody, Rule};
 use serde_json::{Value, json};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::harness::{Options, Resync};
 
@@ -48,16 +49,10 @@ impl Logs {
     pub(crate) fn capture() -> Self {
         let logs = Self::default();
         let (json, text) = (logs.json.clone(), logs.text.clone());
-        let json = tracing_subscriber::fmt::layer()
-            .json()
-            .with_writer(move || json.clone());
-        let text = tracing_subscriber::fmt::layer()
-            .with_ansi(false)
-            .with_writer(move || text.clone());
         let subscriber = tracing_subscriber::registry()
-            .with(EnvFilter::new(LEVELS))
-            .with(json.boxed())
-            .with(text.boxed());
+            .with(logging::json(move || json.clone()))
+            .with(logging::text(move || text.clone(), false))
+            .with(LEVELS.parse::<Targets>().unwrap());
         tracing::subscriber::set_global_default(subscriber).unwrap();
         logs
     }

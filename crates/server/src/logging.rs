@@ -5,9 +5,11 @@ mod fields;
 use std::io::IsTerminal;
 
 use tracing::Subscriber;
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{ConfigError, LogConfig, LogFormat};
@@ -17,24 +19,21 @@ use crate::config::{ConfigError, LogConfig, LogFormat};
 /// # Errors
 /// [`ConfigError`] when `log.level` does not parse.
 pub fn start(config: &LogConfig) -> Result<(), ConfigError> {
-    let format = config.format.unwrap_or_else(|| {
-        if std::io::stderr().is_terminal() {
-            LogFormat::Text
-        } else {
-            LogFormat::Json
-        }
+    let terminal = std::io::stderr().is_terminal();
+    let format = config.format.unwrap_or(if terminal {
+        LogFormat::Text
+    } else {
+        LogFormat::Json
     });
-    let started = match format {
-        LogFormat::Text => {
-            // Colours are for a terminal; in a file they would be control characters in every line.
-            let text = tracing_subscriber::fmt::layer()
-                .with_ansi(std::io::stderr().is_terminal())
-                .with_writer(std::io::stderr);
-            let lines = tracing_subscriber::registry().with(text);
-            lines.with(levels(config)?).try_init()
-        }
-        LogFormat::Json => json(config, std::io::stderr)?.try_init(),
+    let lines = match format {
+        // Colours are for a terminal; in a file they would be control characters in every line.
+        LogFormat::Text => text(std::io::stderr, terminal).boxed(),
+        LogFormat::Json => json(std::io::stderr).boxed(),
     };
+    let started = tracing_subscriber::registry()
+        .with(lines)
+        .with(levels(config)?)
+        .try_init();
     if let Err(error) = started {
         // A test in the same process has a subscriber already; its lines go there.
         tracing::debug!(error = %error, "logging was started before");
@@ -42,26 +41,33 @@ pub fn start(config: &LogConfig) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// What writes one JSON object a line to `writer`, by the levels of `config`.
+/// Writes one JSON object a line.
+pub fn json<S, W>(writer: W) -> impl Layer<S> + Send + Sync
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    fmt::layer()
+        .json()
+        .fmt_fields(fields::JsonObject)
+        .with_writer(writer)
+}
+
+/// Writes lines for people, in `colours` or without.
+pub fn text<S, W>(writer: W, colours: bool) -> impl Layer<S> + Send + Sync
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    fmt::layer().with_ansi(colours).with_writer(writer)
+}
+
+/// What is written at all. By target and level alone: whatever is in a span costs each request nothing to
+/// filter.
 ///
 /// # Errors
 /// [`ConfigError`] when `log.level` does not parse.
-pub fn json<W>(
-    config: &LogConfig,
-    writer: W,
-) -> Result<impl Subscriber + Send + Sync + use<W>, ConfigError>
-where
-    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
-{
-    let lines = tracing_subscriber::fmt::layer().json();
-    let lines = lines.fmt_fields(fields::JsonObject).with_writer(writer);
-    Ok(tracing_subscriber::registry()
-        .with(lines)
-        .with(levels(config)?))
-}
-
-// By target and level alone: whatever is in a span costs each request nothing to filter.
-fn levels(config: &LogConfig) -> Result<Targets, ConfigError> {
+pub fn levels(config: &LogConfig) -> Result<Targets, ConfigError> {
     config.level.parse().map_err(|_| {
         ConfigError::new(
             "log.level",

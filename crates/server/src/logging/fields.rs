@@ -150,7 +150,7 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use crate::config::LogConfig;
+    use tracing_subscriber::layer::SubscriberExt;
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -168,7 +168,8 @@ mod tests {
     fn span_of(log: impl FnOnce()) -> Value {
         let lines = Lines::default();
         let writer = lines.clone();
-        let subscriber = super::super::json(&LogConfig::default(), move || writer.clone()).unwrap();
+        let layer = super::super::json(move || writer.clone());
+        let subscriber = tracing_subscriber::registry().with(layer);
         tracing::subscriber::with_default(subscriber, log);
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
         let line: Value = serde_json::from_str(text.trim_end()).unwrap();
