@@ -23,3 +23,6 @@ pub mod state;
 mod system;
 pub mod tws;
 pub mod ws;
+
+pub use admin::users::UserDto;
+pub use auth::api_keys::ApiKeyDto;

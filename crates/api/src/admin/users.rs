@@ -38,16 +38,16 @@ pub(crate) struct UsersAnswer {
 
 /// An account, without its password.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct UserDto {
+pub struct UserDto {
     /// Names the account; it outlives a change of name.
-    pub(crate) id: Uuid,
+    pub id: Uuid,
     /// The name to sign in with.
-    pub(crate) username: String,
+    pub username: String,
     /// `viewer`, `operator`, `admin` or `service`.
     #[schema(value_type = String)]
-    pub(crate) role: Role,
+    pub role: Role,
     /// When it was made.
-    pub(crate) created_at: DateTime<Utc>,
+    pub created_at: DateTime<Utc>,
 }
 
 impl From<User> for UserDto {

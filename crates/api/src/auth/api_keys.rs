@@ -53,25 +53,27 @@ pub(crate) struct KeysAnswer {
 
 /// An API key, without its text.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ApiKeyDto {
+pub struct ApiKeyDto {
     /// Names the key.
-    pub(crate) id: Uuid,
+    pub id: Uuid,
     /// What its owner calls it.
-    pub(crate) name: String,
+    pub name: String,
     /// What it may do, if its user's role may.
-    pub(crate) scopes: Vec<String>,
+    pub scopes: Vec<String>,
     /// When it was made.
-    pub(crate) created_at: DateTime<Utc>,
+    pub created_at: DateTime<Utc>,
     /// When it ends.
-    pub(crate) expires_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
     /// When it was last used, to the minute.
-    pub(crate) last_used_at: Option<DateTime<Utc>>,
+    pub last_used_at: Option<DateTime<Utc>>,
     /// Whether it has ended by now.
-    pub(crate) expired: bool,
+    pub expired: bool,
 }
 
 impl ApiKeyDto {
-    pub(crate) fn of(key: ApiKey, now: DateTime<Utc>) -> Self {
+    /// The key as it is at `now`.
+    #[must_use]
+    pub fn of(key: ApiKey, now: DateTime<Utc>) -> Self {
         Self {
             id: key.id.0,
             name: key.label,

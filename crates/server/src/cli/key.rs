@@ -7,9 +7,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Subcommand};
-use resync_auth::{ApiKey, ApiKeyId, ApiKeyService, NewApiKey, Permission, Username};
+use resync_api::ApiKeyDto;
+use resync_auth::{ApiKeyId, ApiKeyService, NewApiKey, Permission, Username};
 use resync_kernel::{ExposeSecret, error_chain};
-use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -69,32 +69,6 @@ fn scope_parser() -> impl clap::builder::TypedValueParser<Value = Permission> {
     PossibleValuesParser::new(names).try_map(|text| Permission::parse(&text))
 }
 
-/// A key, without its text.
-#[derive(Debug, Serialize)]
-struct KeyRow {
-    id: Uuid,
-    name: String,
-    scopes: Vec<String>,
-    created_at: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
-    last_used_at: Option<DateTime<Utc>>,
-    expired: bool,
-}
-
-impl KeyRow {
-    fn of(key: ApiKey, now: DateTime<Utc>) -> Self {
-        Self {
-            id: key.id.0,
-            name: key.label,
-            scopes: key.scopes.iter().map(ToString::to_string).collect(),
-            created_at: key.created_at,
-            expires_at: key.expires_at,
-            last_used_at: key.last_used_at,
-            expired: now >= key.expires_at,
-        }
-    }
-}
-
 /// Runs the command.
 pub(super) async fn run(file: Option<PathBuf>, args: KeyArgs) -> ExitCode {
     with_accounts(file, async |accounts: &Accounts| {
@@ -119,7 +93,7 @@ async fn done(accounts: &Accounts, command: KeyCommand, json: bool) -> Result<St
                 lifetime: Duration::from_hours(u64::from(days) * 24),
             };
             let made = keys.create(owner.id, new, origin()).await?;
-            let row = KeyRow::of(made.key, accounts.clock.now());
+            let row = ApiKeyDto::of(made.key, accounts.clock.now());
             let text = made.text.expose_secret();
             if json {
                 return output::json(&json!({"key": text, "api_key": row}));
@@ -137,7 +111,10 @@ async fn done(accounts: &Accounts, command: KeyCommand, json: bool) -> Result<St
             let found = keys.list_of(owner.id).await;
             let found = found.map_err(|error| Failure::new(FAILURE, error_chain(&error)))?;
             let now = accounts.clock.now();
-            let rows: Vec<_> = found.into_iter().map(|key| KeyRow::of(key, now)).collect();
+            let rows: Vec<_> = found
+                .into_iter()
+                .map(|key| ApiKeyDto::of(key, now))
+                .collect();
             if json {
                 return output::json(&json!({"items": rows}));
             }
@@ -159,7 +136,7 @@ async fn done(accounts: &Accounts, command: KeyCommand, json: bool) -> Result<St
     }
 }
 
-fn cells(row: KeyRow) -> [String; 5] {
+fn cells(row: ApiKeyDto) -> [String; 5] {
     let over = if row.expired { " (over)" } else { "" };
     [
         row.id.to_string(),

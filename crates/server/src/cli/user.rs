@@ -5,14 +5,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use chrono::{DateTime, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Subcommand};
+use resync_api::UserDto;
 use resync_auth::{NewUser, Role, User, UserChange, UserFilter, Username};
 use resync_kernel::{Limit, SecretString, random_token};
-use serde::Serialize;
 use serde_json::json;
-use uuid::Uuid;
 
 use super::accounts::{named, origin, with_accounts};
 use super::output::{self, FAILURE, Failure, UNCONFIRMED, note, table};
@@ -102,26 +100,6 @@ fn role_parser() -> impl clap::builder::TypedValueParser<Value = Role> {
     PossibleValuesParser::new(Role::ALL.map(Role::as_str)).try_map(|text| Role::parse(&text))
 }
 
-/// An account, without its password.
-#[derive(Debug, Serialize)]
-struct UserRow {
-    id: Uuid,
-    username: String,
-    role: Role,
-    created_at: DateTime<Utc>,
-}
-
-impl From<User> for UserRow {
-    fn from(user: User) -> Self {
-        Self {
-            id: user.id.0,
-            username: user.username.to_string(),
-            role: user.role,
-            created_at: user.created_at,
-        }
-    }
-}
-
 /// Runs the command.
 pub(super) async fn run(file: Option<PathBuf>, args: UserArgs) -> ExitCode {
     with_accounts(file, async |accounts: &Accounts| {
@@ -183,7 +161,7 @@ async fn done(accounts: &Accounts, command: UserCommand, json: bool) -> Result<S
 }
 
 async fn list(accounts: &Accounts, filter: UserFilter, json: bool) -> Result<String, Failure> {
-    let mut rows: Vec<UserRow> = Vec::new();
+    let mut rows: Vec<UserDto> = Vec::new();
     let mut cursor = None;
     loop {
         let limit = Limit::default();
@@ -191,7 +169,7 @@ async fn list(accounts: &Accounts, filter: UserFilter, json: bool) -> Result<Str
             .users
             .search(filter.clone(), limit, cursor.as_deref())
             .await?;
-        rows.extend(found.items.into_iter().map(UserRow::from));
+        rows.extend(found.items.into_iter().map(UserDto::from));
         let Some(next) = found.next else { break };
         cursor = Some(next.as_str().to_owned());
     }
@@ -269,7 +247,7 @@ async fn unlock(accounts: &Accounts, name: &Username, json: bool) -> Result<Stri
 
 fn shown(user: User, what: &str, json: bool) -> Result<String, Failure> {
     if json {
-        return output::json(&UserRow::from(user));
+        return output::json(&UserDto::from(user));
     }
     Ok(format!("{} ({}) {what}", user.username, user.role))
 }
