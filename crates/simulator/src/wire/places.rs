@@ -70,12 +70,9 @@ pub(super) fn station(engine: &Engine, key: StationKey, role: Role) -> Value {
         );
         fields.put("hostWorkstation", "/MDM_DWB");
     }
-    let keys: &[&str] = match (role, station.linked) {
-        (Role::Viewer, _) => &[],
-        (_, true) => &["unlink", "start", "stop", "update-limit", "update-fence"],
-        (_, false) => &["link", "start", "stop", "update-limit", "update-fence"],
-    };
-    fields.put("actions", Actions(keys.to_vec()));
+    let link = if station.linked { "unlink" } else { "link" };
+    let keys = [link, "start", "stop", "update-limit", "update-fence"];
+    fields.put("actions", Actions::offered(role, keys));
     fields.value()
 }
 
@@ -99,11 +96,6 @@ pub(super) fn resource(engine: &Engine, key: ResourceKey, role: Role) -> Value {
             "shared": false,
         })
     });
-    let keys: &[&str] = if role == Role::Viewer {
-        &[]
-    } else {
-        &["update-quantity"]
-    };
     json!({
         "engineId": engine_id(),
         "id": resource_id(engine, key),
@@ -120,7 +112,7 @@ pub(super) fn resource(engine: &Engine, key: ResourceKey, role: Role) -> Value {
         "holders": holders.collect::<Vec<_>>(),
         "status": if resource.available() > 0 { "AVAILABLE" } else { "NOT_AVAILABLE" },
         "archived": false,
-        "actions": Actions(keys.to_vec()),
+        "actions": Actions::offered(role, ["update-quantity"]),
     })
 }
 
@@ -129,8 +121,7 @@ pub(super) fn prompt(engine: &Engine, key: PromptKey, role: Role) -> Value {
     let prompt = &engine.plan.prompts[key];
     let stream = &engine.plan.streams[engine.stream_of(prompt.owner)];
     let station = &engine.catalogue.stations[stream.model.station];
-    let may = role != Role::Viewer && prompt.state == Answer::Asked;
-    let keys: &[&str] = if may { &["reply"] } else { &[] };
+    let reply = (prompt.state == Answer::Asked).then_some("reply");
     let mut fields = Fields::of(json!({
         "engineId": engine_id(),
         "id": prompt.id,
@@ -148,7 +139,7 @@ pub(super) fn prompt(engine: &Engine, key: PromptKey, role: Role) -> Value {
         "jobStreamId": stream.id,
         "jobStreamKey": *stream.path,
         "archived": false,
-        "actions": Actions(keys.to_vec()),
+        "actions": Actions::offered(role, reply),
     }));
     if let Waiter::Job(job) = prompt.owner {
         let job = &engine.plan.jobs[job];

@@ -197,10 +197,9 @@ pub(super) fn dependency<'a>(
         }
         Target::Prompt(key) => {
             let prompt = &engine.plan.prompts[key];
-            let may = role != Role::Viewer && prompt.state == Answer::Asked;
-            let keys = if may { vec!["reply"] } else { Vec::new() };
+            let reply = (prompt.state == Answer::Asked).then_some("reply");
             DependencyView {
-                actions: Some(Actions(keys)),
+                actions: Some(Actions::offered(role, reply)),
                 dependency_type: "PROMPT",
                 folder: Some("/"),
                 number: Some(prompt.number),

@@ -424,9 +424,6 @@ fn restrictions(engine: &Engine, job: &Job) -> Option<Restrictions> {
 }
 
 fn actions(engine: &Engine, key: JobKey, role: Role) -> Actions {
-    if role == Role::Viewer {
-        return Actions(Vec::new());
-    }
     let all = [
         Command::Hold(key),
         Command::Release(key),
@@ -440,5 +437,5 @@ fn actions(engine: &Engine, key: JobKey, role: Role) -> Actions {
         Command::Priority(key, 10),
     ];
     let allowed = all.iter().filter(|command| engine.allows(command, key));
-    Actions(allowed.map(Command::name).collect())
+    Actions::offered(role, allowed.map(Command::name))
 }

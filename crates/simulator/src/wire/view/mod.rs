@@ -18,6 +18,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::names::{Id, id};
+use crate::wire::Role;
 
 /// What a list leaves out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +82,17 @@ pub(super) fn tree(view: impl Serialize) -> Value {
 
 /// The actions that an object offers.
 #[derive(Debug)]
-pub(super) struct Actions(pub(super) Vec<&'static str>);
+pub(super) struct Actions(Vec<&'static str>);
+
+impl Actions {
+    /// What an object offers to whoever has `role`: who may only look is offered nothing.
+    pub(super) fn offered(role: Role, keys: impl IntoIterator<Item = &'static str>) -> Self {
+        match role {
+            Role::Viewer => Self(Vec::new()),
+            Role::Operator | Role::Admin => Self(keys.into_iter().collect()),
+        }
+    }
+}
 
 impl Serialize for Actions {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

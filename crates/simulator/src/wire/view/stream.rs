@@ -198,9 +198,6 @@ pub(in crate::wire) fn stream(
 }
 
 fn actions(engine: &Engine, key: StreamKey, role: Role) -> Actions {
-    if role == Role::Viewer {
-        return Actions(Vec::new());
-    }
     let all = [
         Command::HoldStream(key),
         Command::ReleaseStream(key),
@@ -212,7 +209,7 @@ fn actions(engine: &Engine, key: StreamKey, role: Role) -> Actions {
     let allowed = all
         .iter()
         .filter(|command| engine.allows_stream(command, key) && !needless_hold(engine, command));
-    Actions(allowed.map(Command::name).collect())
+    Actions::offered(role, allowed.map(Command::name))
 }
 
 /// Holding what is held is allowed and not worth offering.
