@@ -21,6 +21,8 @@ mod error;
 mod ids;
 mod page;
 mod secret;
+#[cfg(feature = "test-tls")]
+mod test_tls;
 mod text;
 
 pub use clock::{Clock, ManualClock, Monotonic, SystemClock};
@@ -29,4 +31,6 @@ pub use ids::{CountingIds, IdGenerator, SystemIds, UserId, random_token};
 pub use page::{Cursor, CursorError, Limit, LimitError, Page};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use secret::{EntropyError, fill_random};
+#[cfg(feature = "test-tls")]
+pub use test_tls::TestAuthority;
 pub use text::is_hidden;

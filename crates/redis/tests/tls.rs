@@ -5,27 +5,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use resync_auth::{Attempt, LockoutStore, ReserveError};
-use resync_kernel::SecretString;
+use resync_kernel::{SecretString, TestAuthority};
 use resync_redis::{RedisClient, RedisConfig, RedisStatus};
 
 use crate::server::{lockout, prefix};
-
-/// An authority.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    fn pem(&self) -> Vec<u8> {
-        self.0.pem().into_bytes()
-    }
-}
 
 /// A Redis that speaks TLS alone, with a certificate for `localhost`.
 struct TlsRedis {
@@ -35,18 +19,16 @@ struct TlsRedis {
 }
 
 impl TlsRedis {
-    async fn start(authority: &Authority) -> Self {
+    async fn start(authority: &TestAuthority) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        let cert = params.signed_by(&key, &authority.0).unwrap();
+        let (cert, key) = authority.issue("localhost");
         let write = |name: &str, text: &str| {
             let path = folder.path().join(name);
             std::fs::write(&path, text).unwrap();
             path
         };
-        let cert = write("cert.pem", &cert.pem());
-        let key = write("key.pem", &key.serialize_pem());
+        let cert = write("cert.pem", &cert);
+        let key = write("key.pem", &key);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
@@ -56,7 +38,7 @@ impl TlsRedis {
             child,
             _folder: folder,
         };
-        let client = own.client(Some(authority.pem()), "localhost");
+        let client = own.client(Some(authority.pem().into_bytes()), "localhost");
         let answers = async {
             let mut tick = tokio::time::interval(Duration::from_millis(20));
             loop {
@@ -125,9 +107,9 @@ async fn looked_at(redis: &RedisClient) -> usize {
 /// process with half the limits.
 #[tokio::test]
 async fn it_speaks_tls_to_whom_it_trusts_and_to_nobody_else() {
-    let (authority, stranger) = (Authority::new(), Authority::new());
+    let (authority, stranger) = (TestAuthority::new(), TestAuthority::new());
     let redis = TlsRedis::start(&authority).await;
-    let trusted = redis.client(Some(authority.pem()), "localhost");
+    let trusted = redis.client(Some(authority.pem().into_bytes()), "localhost");
     assert_eq!(looked_at(&trusted).await, 5);
     assert_eq!(trusted.status(), RedisStatus::Ok);
 
@@ -139,12 +121,12 @@ async fn it_speaks_tls_to_whom_it_trusts_and_to_nobody_else() {
     for (who, client) in [
         (
             "another authority",
-            redis.client(Some(stranger.pem()), "localhost"),
+            redis.client(Some(stranger.pem().into_bytes()), "localhost"),
         ),
         ("the system's authorities", redis.client(None, "localhost")),
         (
             "another name",
-            redis.client(Some(authority.pem()), "127.0.0.1"),
+            redis.client(Some(authority.pem().into_bytes()), "127.0.0.1"),
         ),
         ("no TLS", plain.unwrap()),
     ] {

@@ -6,11 +6,12 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use resync_kernel::TestAuthority;
 use resync_kernel::{ManualClock, error_chain};
 use serde_json::json;
 use tokio::time::Instant;
 
-use self::fake::{Authority, DISCOVERY, Fake, KEYS, Reply, TOKEN};
+use self::fake::{DISCOVERY, Fake, KEYS, Reply, TOKEN};
 use super::*;
 use crate::http::{MAX_BODY, TIMEOUT};
 use crate::token::tests::{Key, ecdsa, sign};
@@ -216,11 +217,11 @@ async fn a_silent_and_a_dripping_provider_are_left_at_the_timeout() {
 /// The company's own authority alone is trusted when one is named, and only by its certificate.
 #[tokio::test]
 async fn a_provider_behind_an_authority_of_its_own_is_trusted_by_it_alone() {
-    let (ours, other) = (Authority::new(), Authority::new());
+    let (ours, other) = (TestAuthority::new(), TestAuthority::new());
     let fake = Fake::start_tls(&ours).await;
-    let with = |ca_pem: Option<Vec<u8>>| {
+    let with = |ca_pem: Option<String>| {
         let config = OidcProviderConfig {
-            ca_pem,
+            ca_pem: ca_pem.map(String::into_bytes),
             ..config(&fake)
         };
         client_of(config)

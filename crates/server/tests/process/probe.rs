@@ -3,28 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use resync_kernel::TestAuthority;
 
 use crate::server::{Server, resync};
-
-/// An authority that signs for `localhost`.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    /// Certificate and key, PEM.
-    fn issue(&self) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        let cert = params.signed_by(&key, &self.0).unwrap();
-        (cert.pem(), key.serialize_pem())
-    }
-}
 
 fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
@@ -62,11 +43,11 @@ async fn the_probe_tells_a_server_that_is_ready_from_one_that_is_not_there() {
 #[tokio::test]
 async fn the_probe_asks_over_tls_and_shows_its_certificate() {
     let folder = tempfile::tempdir().unwrap();
-    let (authority, stranger) = (Authority::new(), Authority::new());
-    let (cert, key) = authority.issue();
+    let (authority, stranger) = (TestAuthority::new(), TestAuthority::new());
+    let (cert, key) = authority.issue("localhost");
     let cert = write(folder.path(), "cert.pem", &cert);
     let key = write(folder.path(), "key.pem", &key);
-    let root = write(folder.path(), "ca.pem", &authority.0.pem());
+    let root = write(folder.path(), "ca.pem", &authority.pem());
     let path = |path: &Path| path.to_str().unwrap().to_owned();
     let (cert, key, root) = (path(&cert), path(&key), path(&root));
     let mut settings = vec![
@@ -90,7 +71,7 @@ async fn the_probe_asks_over_tls_and_shows_its_certificate() {
     let bare = probe(folder.path(), &url, &[]).await;
     assert_eq!(code(&bare), Some(1), "{bare:?}");
     for (signer, expected) in [(&authority, Some(0)), (&stranger, Some(1))] {
-        let (cert, key) = signer.issue();
+        let (cert, key) = signer.issue("localhost");
         let both = write(folder.path(), "client.pem", &format!("{cert}{key}"));
         let shown = probe(folder.path(), &url, &["--client-cert", &path(&both)]).await;
         assert_eq!(code(&shown), expected, "{shown:?}");

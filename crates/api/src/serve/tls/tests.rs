@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::routing::get;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use resync_kernel::TestAuthority;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,29 +11,6 @@ use tokio_rustls::TlsConnector;
 
 use super::super::tests::{Running, start_with};
 use super::*;
-
-/// An authority that signs for `localhost`.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    /// Certificate and key, PEM.
-    fn issue(&self) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        let cert = params.signed_by(&key, &self.0).unwrap();
-        (cert.pem(), key.serialize_pem())
-    }
-
-    fn pem(&self) -> String {
-        self.0.pem()
-    }
-}
 
 struct Folder(tempfile::TempDir);
 
@@ -65,7 +42,7 @@ async fn running(tls: Tls) -> Running {
 /// What a client reads that trusts `authority` and shows `pair`.
 async fn ask(
     running: &Running,
-    authority: &Authority,
+    authority: &TestAuthority,
     pair: Option<&(String, String)>,
 ) -> io::Result<String> {
     let mut roots = RootCertStore::empty();
@@ -101,15 +78,15 @@ async fn ask(
 
 #[tokio::test]
 async fn a_new_pair_is_taken_up_and_a_bad_one_is_not() {
-    let (folder, old, new) = (Folder::new(), Authority::new(), Authority::new());
-    let first = old.issue();
+    let (folder, old, new) = (Folder::new(), TestAuthority::new(), TestAuthority::new());
+    let first = old.issue("localhost");
     let files = folder.pair(&first);
     let tls = Tls::load(files).unwrap();
     let running = running(tls.clone()).await;
     assert!(ask(&running, &old, None).await.unwrap().ends_with("fine"));
     assert!(!tls.refresh().unwrap());
 
-    let second = new.issue();
+    let second = new.issue("localhost");
     folder.write("key.pem", &second.1);
     assert!(matches!(tls.refresh(), Err(TlsError::Unusable(_))));
     assert!(ask(&running, &old, None).await.unwrap().ends_with("fine"));
@@ -130,11 +107,11 @@ async fn a_new_pair_is_taken_up_and_a_bad_one_is_not() {
 
 #[tokio::test]
 async fn a_client_shows_a_certificate_when_one_is_asked_for() {
-    let (folder, server, clients) = (Folder::new(), Authority::new(), Authority::new());
-    let mut files = folder.pair(&server.issue());
+    let (folder, server, clients) = (Folder::new(), TestAuthority::new(), TestAuthority::new());
+    let mut files = folder.pair(&server.issue("localhost"));
     files.client_ca = Some(folder.write("clients.pem", &clients.pem()));
     let running = running(Tls::load(files).unwrap()).await;
-    let (right, foreign) = (clients.issue(), server.issue());
+    let (right, foreign) = (clients.issue("localhost"), server.issue("localhost"));
     assert!(
         ask(&running, &server, Some(&right))
             .await
@@ -147,8 +124,8 @@ async fn a_client_shows_a_certificate_when_one_is_asked_for() {
 
 #[tokio::test]
 async fn plain_http_on_a_tls_port_is_closed_without_an_answer() {
-    let (folder, server) = (Folder::new(), Authority::new());
-    let running = running(Tls::load(folder.pair(&server.issue())).unwrap()).await;
+    let (folder, server) = (Folder::new(), TestAuthority::new());
+    let running = running(Tls::load(folder.pair(&server.issue("localhost"))).unwrap()).await;
     let mut stream = TcpStream::connect(running.address).await.unwrap();
     stream
         .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -163,8 +140,8 @@ async fn plain_http_on_a_tls_port_is_closed_without_an_answer() {
 /// L3
 #[tokio::test]
 async fn a_silent_client_in_the_handshake_is_let_go() {
-    let (folder, server) = (Folder::new(), Authority::new());
-    let tls = Tls::load(folder.pair(&server.issue())).unwrap();
+    let (folder, server) = (Folder::new(), TestAuthority::new());
+    let tls = Tls::load(folder.pair(&server.issue("localhost"))).unwrap();
     let running = start_with(Router::new(), Duration::from_millis(50), 10, Some(tls)).await;
     let mut stream = TcpStream::connect(running.address).await.unwrap();
     stream.write_all(&[0x16, 0x03]).await.unwrap();
@@ -175,8 +152,8 @@ async fn a_silent_client_in_the_handshake_is_let_go() {
 
 #[test]
 fn a_missing_file_is_named_and_a_key_is_not_shown() {
-    let (folder, server) = (Folder::new(), Authority::new());
-    let (cert, key) = server.issue();
+    let (folder, server) = (Folder::new(), TestAuthority::new());
+    let (cert, key) = server.issue("localhost");
     let mut files = folder.pair(&(cert, key.clone()));
     files.key = folder.write("key.pem", &key.replace("PRIVATE", "PUBLIC"));
     let error = Tls::load(files.clone()).err().unwrap();
@@ -195,13 +172,13 @@ fn a_missing_file_is_named_and_a_key_is_not_shown() {
 
 #[tokio::test(start_paused = true)]
 async fn the_files_are_looked_at_again_and_again() {
-    let (folder, server) = (Folder::new(), Authority::new());
-    let tls = Tls::load(folder.pair(&server.issue())).unwrap();
+    let (folder, server) = (Folder::new(), TestAuthority::new());
+    let tls = Tls::load(folder.pair(&server.issue("localhost"))).unwrap();
     let before = Arc::as_ptr(&tls.0.current.lock().unwrap().config);
     let end = CancellationToken::new();
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(tls.clone().watch(LOOK_EVERY, end.clone()));
-    folder.pair(&server.issue());
+    folder.pair(&server.issue("localhost"));
     while Arc::as_ptr(&tls.0.current.lock().unwrap().config) == before {
         tokio::time::sleep(LOOK_EVERY).await;
     }
