@@ -270,17 +270,7 @@ async fn an_admin_makes_and_sees_the_keys_of_a_machine() {
         .create(machine.id, new(&[Permission::ReadPlan]), by(&root))
         .await
         .unwrap();
-    assert_eq!(
-        world
-            .events
-            .recorded()
-            .pop()
-            .unwrap()
-            .origin
-            .actor
-            .user_id(),
-        Some(root.user_id)
-    );
+    assert_eq!(world.last_actor(), Some(root.user_id));
     let who = keys.authenticate(made.text.expose_secret()).await.unwrap();
     assert_eq!((who.user_id, who.role), (machine.id, Role::Service));
     assert_eq!(keys.list_of(machine.id).await.unwrap().len(), 1);

@@ -72,17 +72,7 @@ async fn a_user_needs_a_free_name_and_a_good_password() {
         }))
     ));
     let ana = create("Ana", "owl kettle 93 fjord").await.unwrap();
-    assert_eq!(
-        world
-            .events
-            .recorded()
-            .pop()
-            .unwrap()
-            .origin
-            .actor
-            .user_id(),
-        Some(admin.id)
-    );
+    assert_eq!(world.last_actor(), Some(admin.id));
     assert!(matches!(
         create("ana", "owl kettle 93 fjord").await,
         Err(CreateUserError::UsernameTaken)

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use resync_auth::*;
-use resync_kernel::{CountingIds, ExposeSecret, ManualClock, SecretString};
+use resync_kernel::{CountingIds, ExposeSecret, ManualClock, SecretString, UserId};
 use resync_memory::auth::{InMemoryAuthEvents, InMemorySessionStore, InMemoryUserRepository};
 use tokio_util::task::TaskTracker;
 
@@ -220,5 +220,11 @@ impl World {
 
     pub(crate) fn last_event(&self) -> AuthEventKind {
         self.events.recorded().pop().unwrap().kind
+    }
+
+    /// Who the last event says did it.
+    pub(crate) fn last_actor(&self) -> Option<UserId> {
+        let last = self.events.recorded().pop().unwrap();
+        last.origin.actor.user_id()
     }
 }

@@ -22,6 +22,10 @@ async fn the_control_plane_does_the_same_over_http() {
     let stage = stage().await;
     let url = |path: &str| format!("{}{path}", stage.simulator.control_url());
     let post = |path: &str, body: Value| stage.client.post(url(path)).json(&body).send();
+    let read = async |path: &str| -> Value {
+        let answer = stage.client.get(url(path)).send().await.unwrap();
+        answer.json().await.unwrap()
+    };
     let rule = json!({"path": INFO, "effect": {"kind": "status", "code": 502}});
     assert!(post("/faults", rule).await.unwrap().status().is_success());
     assert_eq!(
@@ -45,25 +49,9 @@ async fn the_control_plane_does_the_same_over_http() {
     post("/clock", json!("freeze")).await.unwrap();
     let script = json!({"job": "FIN_EOD.FIN_GL_POST", "outcome": {"failure": "F01"}});
     assert!(post("/script", script).await.unwrap().status().is_success());
-    let truth: Value = stage
-        .client
-        .get(url("/truth"))
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let truth = read("/truth").await;
     assert_eq!(text(&truth, "/failures/0/kind"), "F01");
-    let requests: Value = stage
-        .client
-        .get(url("/requests"))
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let requests = read("/requests").await;
     assert_eq!(requests["requests"].as_array().unwrap().len(), 2);
     assert!(!requests.to_string().contains("authorization"));
     let reset: Value = post("/reset", json!({}))

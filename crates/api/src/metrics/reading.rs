@@ -70,10 +70,7 @@ impl Reading {
         help: &'static str,
         read: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            kind: MetricType::Counter,
-            ..Self::gauge(name, help, read)
-        }
+        Self::values(MetricType::Counter, name, help, None, one(read))
     }
 
     /// A number that goes up and down.
@@ -82,14 +79,7 @@ impl Reading {
         help: &'static str,
         read: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> Self {
-        let read = Read::Values(Box::new(move || vec![(String::new(), read())]));
-        Self {
-            name,
-            help,
-            kind: MetricType::Gauge,
-            label: None,
-            read,
-        }
+        Self::values(MetricType::Gauge, name, help, None, one(read))
     }
 
     /// Numbers that go up and down, one for each value of `label`.
@@ -99,14 +89,7 @@ impl Reading {
         label: &'static str,
         read: impl Fn() -> Vec<(String, u64)> + Send + Sync + 'static,
     ) -> Self {
-        let (label, read) = (Some(label), Read::Values(Box::new(read)));
-        Self {
-            name,
-            help,
-            kind: MetricType::Gauge,
-            label,
-            read,
-        }
+        Self::values(MetricType::Gauge, name, help, Some(label), read)
     }
 
     /// Numbers that only grow, one for each value of `label`.
@@ -116,15 +99,29 @@ impl Reading {
         label: &'static str,
         read: impl Fn() -> Vec<(String, u64)> + Send + Sync + 'static,
     ) -> Self {
-        let (label, read) = (Some(label), Read::Values(Box::new(read)));
+        Self::values(MetricType::Counter, name, help, Some(label), read)
+    }
+
+    fn values(
+        kind: MetricType,
+        name: &'static str,
+        help: &'static str,
+        label: Option<&'static str>,
+        read: impl Fn() -> Values + Send + Sync + 'static,
+    ) -> Self {
         Self {
             name,
             help,
-            kind: MetricType::Counter,
+            kind,
             label,
-            read,
+            read: Read::Values(Box::new(read)),
         }
     }
+}
+
+/// A number without a label.
+fn one(read: impl Fn() -> u64) -> impl Fn() -> Values {
+    move || vec![(String::new(), read())]
 }
 
 impl fmt::Debug for Reading {
