@@ -53,9 +53,15 @@ pub mod contract;
 
 pub use chunk::{TooManyChunks, chunk, title};
 pub use model::{Chunk, Document, DocumentId, Media, Span, Stage};
+pub use ports::{
+    DocumentCounts, DocumentRepository, DocumentRepositoryError, Embedder, EmbedderError,
+    EmbeddingKind, EmbeddingModel, ExtractError, Extracted, Inserted, NearestQuery, Neighbour,
+    TextExtractor, VectorCount, VectorRepository, VectorSearch, Walk,
+};
 #[cfg(any(test, feature = "mocks"))]
-pub use ports::MockDocumentRepository;
-pub use ports::{DocumentCounts, DocumentRepository, DocumentRepositoryError, Inserted, Walk};
+pub use ports::{
+    MockDocumentRepository, MockEmbedder, MockTextExtractor, MockVectorRepository, MockVectorSearch,
+};
 pub use search::{Explanation, SearchHit};
 pub use service::{
     KnowledgeConfig, KnowledgeError, KnowledgeParts, KnowledgeService, KnowledgeStats, NewUpload,

@@ -1,0 +1,76 @@
+//! Where vectors are kept, and where the nearest ones are found.
+
+use async_trait::async_trait;
+
+use super::{DocumentRepositoryError, EmbeddingModel};
+use crate::model::DocumentId;
+
+/// How many chunks have vectors of a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VectorCount {
+    /// The model.
+    pub model: EmbeddingModel,
+    /// Its vectors.
+    pub vectors: u64,
+}
+
+/// Keeps the vectors of documents' chunks. They go away with their document and when its chunks are
+/// replaced.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+#[async_trait]
+pub trait VectorRepository: Send + Sync {
+    /// Puts `vectors`, one for each chunk of the document by ordinal, in place of all that it has,
+    /// and sets the stage `vectors` unless the document is ready; all or nothing. `false` when there
+    /// is no such document or its number of chunks is another one: both mean that it was changed
+    /// meanwhile.
+    async fn put_vectors(
+        &self,
+        id: DocumentId,
+        model: &EmbeddingModel,
+        vectors: &[Vec<f32>],
+    ) -> Result<bool, DocumentRepositoryError>;
+
+    /// The document's vectors of `model` by ordinal; `None` when it has none of that model.
+    async fn vectors(
+        &self,
+        id: DocumentId,
+        model: &EmbeddingModel,
+    ) -> Result<Option<Vec<Vec<f32>>>, DocumentRepositoryError>;
+
+    /// The models that stored vectors come from, by id.
+    async fn models(&self) -> Result<Vec<VectorCount>, DocumentRepositoryError>;
+}
+
+/// What to look for among vectors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NearestQuery {
+    /// Which model made `vector`.
+    pub model: EmbeddingModel,
+    /// The question's vector, of length 1.
+    pub vector: Vec<f32>,
+    /// Only documents of this collection.
+    pub collection: Option<String>,
+    /// Most answers, 1 to 200.
+    pub limit: usize,
+}
+
+/// A chunk and how near it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Neighbour {
+    /// The chunk's document.
+    pub document: DocumentId,
+    /// The chunk's place in it.
+    pub ordinal: u32,
+    /// The cosine of the angle between both vectors, −1 to 1.
+    pub cosine: f32,
+}
+
+/// Finds the chunks of ready documents whose vectors are nearest.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+#[async_trait]
+pub trait VectorSearch: Send + Sync {
+    /// The nearest chunks, best first, equal ones by document, then ordinal. Recall against an exact
+    /// scan at ten answers is at least 0.98. Cancel safe.
+    async fn nearest(&self, query: NearestQuery)
+    -> Result<Vec<Neighbour>, DocumentRepositoryError>;
+}
