@@ -31,11 +31,7 @@ use resync_auth::UserService;
 use resync_chat::{ChatConfig, ChatParts, ChatService};
 use resync_kernel::{BoxError, Clock, IdGenerator, SecretString, SystemClock, SystemIds};
 use resync_rag::{KnowledgeConfig, KnowledgeParts, KnowledgeService};
-use resync_sqlite::SqliteDatabase;
-use resync_sqlite::chat::SqliteConversationStore;
-use resync_sqlite::rag::SqliteDocumentRepository;
-use resync_sqlite::tws::SqliteAuditLog;
-use resync_tws::ports::AuditLog;
+use resync_tws::ports::{AuditError, AuditLog};
 use resync_tws::{AuditService, HistoryService, PlanService};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -43,9 +39,16 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, ConfigError, RagConfig};
 use metrics::{Counts, Read};
+use store::{Database, Stores};
 
 /// How often the plans are looked at for runs that have ended.
 const OBSERVE_EVERY: Duration = Duration::from_secs(30);
+/// How often actions of replicas that ended are looked for.
+const COMPLETE_EVERY: Duration = Duration::from_mins(1);
+/// The greatest timeout of an engine that is added at run time, in seconds.
+const MOST_TIMEOUT_SECONDS: u64 = 300;
+/// How far the clocks of replicas may be apart.
+const CLOCKS_DIFFER: Duration = Duration::from_mins(1);
 
 /// Why the server did not start.
 #[derive(Debug, Error)]
@@ -87,7 +90,7 @@ pub struct Built {
     pub shutdown: CancellationToken,
     background: CancellationToken,
     tracker: TaskTracker,
-    database: SqliteDatabase,
+    database: Database,
 }
 
 impl Built {
@@ -132,11 +135,20 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         CancellationToken::new(),
         CancellationToken::new(),
     );
-    let database = store::open(config).await?;
+    let stores = Stores::open(config).await?;
 
     let counts = Counts::new();
-    let audit_log = counts.audit(SqliteAuditLog::new(database.clone()));
-    let audit = completed_audit(&audit_log, &clock, &ids).await?;
+    let audit_log = counts.audit(stores.audit.clone());
+    let shared = stores.database.is_shared();
+    let older_than = if shared {
+        longest_action(config)
+    } else {
+        Duration::ZERO
+    };
+    let audit = completed_audit(&audit_log, &clock, &ids, older_than).await?;
+    if shared {
+        tracker.spawn(keep_complete(audit.clone(), older_than, background.clone()));
+    }
     let plan::Services {
         plan,
         actions,
@@ -147,7 +159,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         config,
         demo,
         keys: &keys,
-        database: &database,
+        stores: &stores,
         audit: &audit,
         audit_log,
         clock: &clock,
@@ -155,12 +167,12 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         tracker: &tracker,
     })
     .await?;
-    let knowledge = knowledge(&config.rag, &database, &clock, &ids, &tracker).await?;
-    let chat = chat(&plan, &knowledge, &database, &clock, &ids);
+    let knowledge = knowledge(&config.rag, &stores, &clock, &ids, &tracker).await?;
+    let chat = chat(&plan, &knowledge, &stores, &clock, &ids);
     let hasher = auth::hasher(config, counts.hash_wait.clone())?;
     let mut ports = auth::ports(auth::Parts {
         config,
-        database: &database,
+        stores: &stores,
         audit: &audit,
         hasher: &hasher,
         clock: clock.clone(),
@@ -169,7 +181,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         until: background.clone(),
     });
     let redis = redis::share(config, &mut ports, &background)?;
-    let accounts = auth::accounts(config, &keys, &ports, &database).await?;
+    let accounts = auth::accounts(config, &keys, &ports, &stores).await?;
 
     beside(&plan, &history, &tracker, &background);
     let sockets = Sockets::default();
@@ -198,7 +210,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         audit,
         chat,
         knowledge,
-        store: Arc::new(store::Probe(database.clone())),
+        store: Arc::new(store::Probe(stores.database.clone())),
         redis: redis.as_ref().map(redis::probe),
         edge: edge::settings(config),
         limits: edge::limits(&config.limits, &clock, &metrics),
@@ -222,7 +234,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         shutdown,
         background,
         tracker,
-        database,
+        database: stores.database,
     })
 }
 
@@ -243,14 +255,14 @@ fn beside(
 fn chat(
     plan: &PlanService,
     knowledge: &KnowledgeService,
-    database: &SqliteDatabase,
+    stores: &Stores,
     clock: &Arc<dyn Clock>,
     ids: &Arc<dyn IdGenerator>,
 ) -> ChatService {
     ChatService::new(ChatParts {
         plan: Arc::new(plan.clone()),
         knowledge: Arc::new(knowledge.clone()),
-        conversations: Arc::new(SqliteConversationStore::new(database.clone())),
+        conversations: stores.conversations.clone(),
         clock: clock.clone(),
         ids: ids.clone(),
         config: ChatConfig::default(),
@@ -260,13 +272,13 @@ fn chat(
 /// The documents, loaded.
 async fn knowledge(
     config: &RagConfig,
-    database: &SqliteDatabase,
+    stores: &Stores,
     clock: &Arc<dyn Clock>,
     ids: &Arc<dyn IdGenerator>,
     tracker: &TaskTracker,
 ) -> Result<KnowledgeService, StartError> {
     let knowledge = KnowledgeService::new(KnowledgeParts {
-        documents: Arc::new(SqliteDocumentRepository::new(database.clone())),
+        documents: stores.documents.clone(),
         clock: clock.clone(),
         ids: ids.clone(),
         tasks: tracker.clone(),
@@ -286,7 +298,7 @@ async fn knowledge(
 /// What `resync check` works with: the store and the engines, and nothing that runs beside.
 pub(crate) struct ForCheck {
     pub(crate) plan: PlanService,
-    database: SqliteDatabase,
+    database: Database,
 }
 
 impl ForCheck {
@@ -300,14 +312,14 @@ pub(crate) async fn for_check(config: &Config) -> Result<ForCheck, StartError> {
     let keys = auth::keys(config)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let ids: Arc<dyn IdGenerator> = Arc::new(SystemIds);
-    let database = store::open(config).await?;
-    let audit_log: Arc<dyn AuditLog> = Arc::new(SqliteAuditLog::new(database.clone()));
+    let stores = Stores::open(config).await?;
+    let audit_log = stores.audit.clone();
     let audit = AuditService::new(audit_log.clone(), clock.clone(), ids.clone());
     let services = plan::services(plan::Parts {
         config,
         demo: None,
         keys: &keys,
-        database: &database,
+        stores: &stores,
         audit: &audit,
         audit_log,
         clock: &clock,
@@ -317,30 +329,65 @@ pub(crate) async fn for_check(config: &Config) -> Result<ForCheck, StartError> {
     .await?;
     Ok(ForCheck {
         plan: services.plan,
-        database,
+        database: stores.database,
     })
 }
 
 /// The audit, in which actions that were under way when the last run ended get their outcome: unknown.
+/// Where other replicas act on the same store, only what is older than any action can be is taken for
+/// one of those, and looked for now and then.
 async fn completed_audit(
     log: &Arc<dyn AuditLog>,
     clock: &Arc<dyn Clock>,
     ids: &Arc<dyn IdGenerator>,
+    older_than: Duration,
 ) -> Result<AuditService, StartError> {
     let audit = AuditService::new(log.clone(), clock.clone(), ids.clone());
-    let unfinished = audit.reconcile_unfinished().await.map_err(|error| {
+    complete(&audit, older_than).await.map_err(|error| {
         StartError::failed(
             "the audit log cannot be completed after the last run",
             error,
         )
     })?;
+    Ok(audit)
+}
+
+async fn complete(audit: &AuditService, older_than: Duration) -> Result<(), AuditError> {
+    let unfinished = audit.reconcile_unfinished(older_than).await?;
     if unfinished > 0 {
         tracing::warn!(
             actions = unfinished,
-            "actions of the last run ended without an outcome; audited as unknown"
+            "actions ended without an outcome when their process did; audited as unknown"
         );
     }
-    Ok(audit)
+    Ok(())
+}
+
+/// Completes the audit after replicas that ended, until the end.
+async fn keep_complete(audit: AuditService, older_than: Duration, until: CancellationToken) {
+    let mut tick = tokio::time::interval(COMPLETE_EVERY);
+    loop {
+        tokio::select! {
+            () = until.cancelled() => return,
+            _ = tick.tick() => {
+                if let Err(error) = complete(&audit, older_than).await {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the audit log could not be completed for now"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The longest that an action can be under way: its call and the look that follows, each within the
+/// timeout of the slowest engine that may be added, and the wait for its effect.
+fn longest_action(config: &Config) -> Duration {
+    let slowest = config.tws.engine.iter().filter_map(|e| e.timeout_seconds);
+    let slowest = slowest.chain([config.tws.timeout_seconds, MOST_TIMEOUT_SECONDS]);
+    let slowest = slowest.max().unwrap_or(MOST_TIMEOUT_SECONDS);
+    CLOCKS_DIFFER + Duration::from_secs(2 * slowest + config.tws.verify_seconds)
 }
 
 #[cfg(test)]

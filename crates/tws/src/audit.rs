@@ -3,6 +3,7 @@
 //! Invariant: nothing here changes a row; a row that is written is written once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use resync_kernel::{Clock, IdGenerator};
 use serde::Serialize;
@@ -137,18 +138,24 @@ impl AuditService {
         }
     }
 
-    /// Writes an `unknown` outcome for each intent that has none, as a crash leaves it. To be called
-    /// at the start, before any action runs. Returns how many were written.
+    /// Writes an `unknown` outcome for each intent that has none, as a crash leaves it, and is older than
+    /// `older_than`. Zero is right at the start of the one process that acts, before any action runs;
+    /// where others act on the same log, it has to be more than the longest action takes. Returns how
+    /// many were written.
     ///
     /// # Errors
     /// [`AuditError`] when the rows cannot be read or written; those written before stay.
-    pub async fn reconcile_unfinished(&self) -> Result<u64, AuditError> {
+    pub async fn reconcile_unfinished(&self, older_than: Duration) -> Result<u64, AuditError> {
         let mut written = 0;
         loop {
             let intents = self.log.unfinished(BATCH).await?;
             let before = written;
             for intent in intents {
                 let intent = intent.open()?;
+                let age = (self.clock.now() - intent.event.at).to_std();
+                if age.unwrap_or_default() < older_than {
+                    continue;
+                }
                 let event = AuditEvent {
                     at: self.clock.now(),
                     action: AuditAction::ActionOutcome,

@@ -51,7 +51,7 @@ pub(super) async fn named(accounts: &Accounts, name: &Username) -> Result<User, 
         .await
         .map_err(|error| match error {
             ManageUserError::NotFound => {
-                let place = accounts.place.display();
+                let place = &accounts.place;
                 Failure::new(NOT_FOUND, format!("there is no user {name} in {place}"))
             }
             other => other.into(),

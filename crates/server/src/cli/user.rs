@@ -177,7 +177,7 @@ async fn list(accounts: &Accounts, filter: UserFilter, json: bool) -> Result<Str
         return output::json(&json!({"items": rows}));
     }
     if rows.is_empty() {
-        note(&format!("no such account in {}", accounts.place.display()));
+        note(&format!("no such account in {}", accounts.place));
     }
     let rows: Vec<_> = rows
         .into_iter()

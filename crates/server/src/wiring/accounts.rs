@@ -5,7 +5,6 @@
 //! - What belongs to a server's start is not done: no first administrator is made, and no action of the
 //!   server is taken for one that never ended.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,13 +13,11 @@ use resync_auth::{
     UserService,
 };
 use resync_kernel::{Clock, IdGenerator, SystemClock, SystemIds};
-use resync_sqlite::SqliteDatabase;
-use resync_sqlite::auth::{SqliteSessionStore, SqliteUserRepository};
-use resync_sqlite::tws::SqliteAuditLog;
 use resync_tws::AuditService;
 use tokio_util::task::TaskTracker;
 
 use super::audit_of_auth::AuditOfAuth;
+use super::store::{Database, Stores};
 use super::{StartError, auth, redis, store};
 use crate::config::Config;
 
@@ -35,11 +32,11 @@ pub struct Accounts {
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Where the store is.
-    pub place: PathBuf,
+    pub place: String,
     /// For how long an attempt counts, when the server counts them in its own memory, out of reach from here.
     pub counted_in_the_server: Option<Duration>,
     tracker: TaskTracker,
-    database: SqliteDatabase,
+    database: Database,
 }
 
 impl Accounts {
@@ -60,9 +57,8 @@ pub async fn for_accounts(config: &Config) -> Result<Accounts, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let ids: Arc<dyn IdGenerator> = Arc::new(SystemIds);
     let policy = auth::password_policy(config)?;
-    let database = store::open(config).await?;
-    let log = Arc::new(SqliteAuditLog::new(database.clone()));
-    let audit = AuditService::new(log, clock.clone(), ids.clone());
+    let stores = Stores::open(config).await?;
+    let audit = AuditService::new(stores.audit.clone(), clock.clone(), ids.clone());
     let limits = auth::lockout_limits(config);
     let shared = redis::lockout(config, clock.clone()).await?;
     let counted_in_the_server = shared.is_none().then_some(limits.window);
@@ -72,8 +68,8 @@ pub async fn for_accounts(config: &Config) -> Result<Accounts, StartError> {
     };
     let tracker = TaskTracker::new();
     let ports = AuthPorts {
-        users: Arc::new(SqliteUserRepository::new(database.clone())),
-        sessions: Arc::new(SqliteSessionStore::new(database.clone())),
+        users: stores.users.clone(),
+        sessions: stores.sessions.clone(),
         memory: SessionMemory::off(clock.clone()),
         lockout,
         hasher: auth::single_hasher(config)?,
@@ -84,13 +80,13 @@ pub async fn for_accounts(config: &Config) -> Result<Accounts, StartError> {
     };
     let (_, sessions, _) = auth::services(config, &keys, &ports)?;
     Ok(Accounts {
-        keys: auth::api_keys(&keys, &ports, &database)?,
+        keys: auth::api_keys(&keys, &ports, &stores)?,
         users: UserService::new(ports, policy),
         sessions,
         clock,
         place: store::place(config),
         counted_in_the_server,
         tracker,
-        database,
+        database: stores.database,
     })
 }

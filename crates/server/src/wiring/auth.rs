@@ -13,16 +13,12 @@ use resync_auth::{
     TokenMinter, TokenVerifier, UserService, Username,
 };
 use resync_kernel::{BoxError, Clock, ExposeSecret, IdGenerator};
-use resync_sqlite::SqliteDatabase;
-use resync_sqlite::auth::{
-    SqliteApiKeyRepository, SqliteSessionFeed, SqliteSessionStore, SqliteSetupTokenStore,
-    SqliteUserRepository,
-};
 use resync_tws::AuditService;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::audit_of_auth::AuditOfAuth;
+use super::store::Stores;
 use super::{StartError, oidc};
 use crate::config::{Config, ConfigError};
 
@@ -96,7 +92,7 @@ pub(super) fn single_hasher(config: &Config) -> Result<Arc<BcryptPool>, StartErr
 /// What the ports are made of.
 pub(super) struct Parts<'a> {
     pub(super) config: &'a Config,
-    pub(super) database: &'a SqliteDatabase,
+    pub(super) stores: &'a Stores,
     pub(super) audit: &'a AuditService,
     pub(super) hasher: &'a Arc<BcryptPool>,
     pub(super) clock: Arc<dyn Clock>,
@@ -108,7 +104,7 @@ pub(super) struct Parts<'a> {
 pub(super) fn ports(parts: Parts<'_>) -> AuthPorts {
     let Parts {
         config,
-        database,
+        stores,
         audit,
         hasher,
         clock,
@@ -116,13 +112,11 @@ pub(super) fn ports(parts: Parts<'_>) -> AuthPorts {
         tracker,
         until,
     } = parts;
-    let feed = Arc::new(SqliteSessionFeed::new(database.clone(), clock.clone()));
-    let following = Arc::clone(&feed);
-    tracker.spawn(async move { following.run(until).await });
+    let feed = stores.database.follow(&clock, &tracker, until);
     AuthPorts {
         memory: SessionMemory::new(feed, clock.clone()),
-        users: Arc::new(SqliteUserRepository::new(database.clone())),
-        sessions: Arc::new(SqliteSessionStore::new(database.clone())),
+        users: stores.users.clone(),
+        sessions: stores.sessions.clone(),
         lockout: Arc::new(InProcessLockout::new(lockout_limits(config), clock.clone())),
         hasher: hasher.clone(),
         events: Arc::new(AuditOfAuth(audit.clone())),
@@ -157,7 +151,7 @@ pub(super) async fn accounts(
     config: &Config,
     keys: &AuthKeys,
     ports: &AuthPorts,
-    database: &SqliteDatabase,
+    stores: &Stores,
 ) -> Result<Accounts, StartError> {
     let (logins, sessions, csrf) = services(config, keys, ports)?;
     let users = Arc::new(UserService::new(ports.clone(), password_policy(config)?));
@@ -166,10 +160,10 @@ pub(super) async fn accounts(
         logins,
         sessions,
         csrf,
-        keys: api_keys(keys, ports, database)?,
+        keys: api_keys(keys, ports, stores)?,
         users,
-        setup: setup(ports, database),
-        oidc: oidc::sign_in(config, keys, ports, database)?,
+        setup: setup(ports, stores),
+        oidc: oidc::sign_in(config, keys, ports, stores)?,
     })
 }
 
@@ -202,21 +196,14 @@ pub(super) fn services(
 pub(super) fn api_keys(
     keys: &AuthKeys,
     ports: &AuthPorts,
-    database: &SqliteDatabase,
+    stores: &Stores,
 ) -> Result<ApiKeyService, StartError> {
-    ApiKeyService::new(
-        ports.clone(),
-        Arc::new(SqliteApiKeyRepository::new(database.clone())),
-        keys,
-    )
-    .map_err(|error| StartError::failed("API keys cannot be checked", error))
+    ApiKeyService::new(ports.clone(), stores.api_keys.clone(), keys)
+        .map_err(|error| StartError::failed("API keys cannot be checked", error))
 }
 
-fn setup(ports: &AuthPorts, database: &SqliteDatabase) -> SetupService {
-    SetupService::new(
-        ports.clone(),
-        Arc::new(SqliteSetupTokenStore::new(database.clone())),
-    )
+fn setup(ports: &AuthPorts, stores: &Stores) -> SetupService {
+    SetupService::new(ports.clone(), stores.setup_tokens.clone())
 }
 
 /// While there is no administrator: one line for a person, with a link that makes one and works once.

@@ -35,7 +35,7 @@ impl Counts {
     }
 
     /// The log, with what it does not take counted.
-    pub(super) fn audit(&self, log: impl AuditLog + 'static) -> Arc<dyn AuditLog> {
+    pub(super) fn audit(&self, log: Arc<dyn AuditLog>) -> Arc<dyn AuditLog> {
         Arc::new(CountedAudit {
             log,
             unwritten: Arc::clone(&self.unwritten),
@@ -43,13 +43,13 @@ impl Counts {
     }
 }
 
-struct CountedAudit<L> {
-    log: L,
+struct CountedAudit {
+    log: Arc<dyn AuditLog>,
     unwritten: Arc<AtomicU64>,
 }
 
 #[async_trait]
-impl<L: AuditLog> AuditLog for CountedAudit<L> {
+impl AuditLog for CountedAudit {
     async fn append(&self, entry: AuditEntry) -> Result<SealedRow, AuditError> {
         let appended = self.log.append(entry).await;
         match appended {

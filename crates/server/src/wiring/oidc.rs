@@ -5,10 +5,9 @@ use std::sync::Arc;
 use resync_api::state::SingleSignOn;
 use resync_auth::{AuthKeys, AuthPorts, ExternalSignIn, GroupRoles, SignInSeal};
 use resync_oidc::{OidcProvider, OidcProviderConfig};
-use resync_sqlite::SqliteDatabase;
-use resync_sqlite::auth::SqliteIdentityStore;
 
 use super::StartError;
+use super::store::Stores;
 use crate::config::{Config, ConfigError};
 
 /// The path that the provider sends the browser back to.
@@ -20,7 +19,7 @@ pub(super) fn sign_in(
     config: &Config,
     keys: &AuthKeys,
     ports: &AuthPorts,
-    database: &SqliteDatabase,
+    stores: &Stores,
 ) -> Result<Option<SingleSignOn>, StartError> {
     let Some(provider) = provider(config)? else {
         return Ok(None);
@@ -36,7 +35,7 @@ pub(super) fn sign_in(
         operator: set(&oidc.operator_groups),
         viewer: set(&oidc.viewer_groups),
     };
-    let identities = Arc::new(SqliteIdentityStore::new(database.clone()));
+    let identities = stores.identities.clone();
     Ok(Some(SingleSignOn {
         name: oidc.name.clone(),
         sign_in: ExternalSignIn::new(ports.clone(), Arc::new(provider), identities, seal, roles),

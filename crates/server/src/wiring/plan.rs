@@ -5,11 +5,7 @@ use std::time::Duration;
 
 use resync_auth::AuthKeys;
 use resync_kernel::{Clock, IdGenerator};
-use resync_sqlite::SqliteDatabase;
-use resync_sqlite::tws::{
-    SqliteEngineRepository, SqliteProposalStore, SqliteRunHistory, SqliteThresholdRepository,
-};
-use resync_tws::ports::{AuditLog, ProposalStore, RunHistory};
+use resync_tws::ports::AuditLog;
 use resync_tws::{
     ActionParts, ActionService, AttentionParts, AttentionService, AuditService, CacheLimits,
     CachePolicy, ConfiguredEngine, ConfirmationKey, EngineAdminParts, EngineAdminService,
@@ -17,6 +13,7 @@ use resync_tws::{
 };
 use tokio_util::task::TaskTracker;
 
+use super::store::Stores;
 use super::{DemoEngine, StartError, engines, sealer};
 use crate::config::{CacheConfig, Config};
 
@@ -25,7 +22,7 @@ pub(super) struct Parts<'a> {
     pub(super) config: &'a Config,
     pub(super) demo: Option<DemoEngine>,
     pub(super) keys: &'a AuthKeys,
-    pub(super) database: &'a SqliteDatabase,
+    pub(super) stores: &'a Stores,
     pub(super) audit: &'a AuditService,
     pub(super) audit_log: Arc<dyn AuditLog>,
     pub(super) clock: &'a Arc<dyn Clock>,
@@ -48,7 +45,7 @@ pub(super) async fn services(parts: Parts<'_>) -> Result<Services, StartError> {
         config,
         demo,
         keys,
-        database,
+        stores,
         audit,
         audit_log,
         clock,
@@ -68,7 +65,7 @@ pub(super) async fn services(parts: Parts<'_>) -> Result<Services, StartError> {
     });
     let actions = ActionService::new(ActionParts {
         plan: plan.clone(),
-        proposals: Arc::new(SqliteProposalStore::new(database.clone())) as Arc<dyn ProposalStore>,
+        proposals: stores.proposals.clone(),
         audit: audit_log,
         key: confirmation_key(keys),
         clock: clock.clone(),
@@ -76,14 +73,13 @@ pub(super) async fn services(parts: Parts<'_>) -> Result<Services, StartError> {
         tracker: tracker.clone(),
         verify: Duration::from_secs(config.tws.verify_seconds),
     });
-    let engines = administration(keys, configured, &plan, audit, database, clock)?;
+    let engines = administration(keys, configured, &plan, audit, stores, clock)?;
     take_in(&engines).await?;
-    let runs: Arc<dyn RunHistory> = Arc::new(SqliteRunHistory::new(database.clone()));
-    let history = HistoryService::new(plan.clone(), runs, clock.clone());
+    let history = HistoryService::new(plan.clone(), stores.runs.clone(), clock.clone());
     let attention = AttentionService::new(AttentionParts {
         plan: plan.clone(),
         history: history.clone(),
-        thresholds: Arc::new(SqliteThresholdRepository::new(database.clone())),
+        thresholds: stores.thresholds.clone(),
         audit: audit.clone(),
         clock: clock.clone(),
         ids: ids.clone(),
@@ -103,7 +99,7 @@ fn administration(
     configured: Vec<ConfiguredEngine>,
     plan: &PlanService,
     audit: &AuditService,
-    database: &SqliteDatabase,
+    stores: &Stores,
     clock: &Arc<dyn Clock>,
 ) -> Result<EngineAdminService, StartError> {
     let sealer = sealer::AesGcmSealer::new(keys)
@@ -111,7 +107,7 @@ fn administration(
     Ok(EngineAdminService::new(EngineAdminParts {
         plan: plan.clone(),
         configured,
-        repository: Arc::new(SqliteEngineRepository::new(database.clone())),
+        repository: stores.engines.clone(),
         sealer: Arc::new(sealer),
         connector: Arc::new(engines::HwaConnector),
         audit: audit.clone(),
