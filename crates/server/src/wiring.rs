@@ -31,8 +31,8 @@ use resync_auth::UserService;
 use resync_chat::{ChatConfig, ChatParts, ChatService};
 use resync_kernel::{BoxError, Clock, IdGenerator, SecretString, SystemClock, SystemIds};
 use resync_rag::{KnowledgeConfig, KnowledgeParts, KnowledgeService};
-use resync_tws::ports::{AuditError, AuditLog};
-use resync_tws::{AuditService, HistoryService, PlanService};
+use resync_tws::ports::AuditError;
+use resync_tws::{AuditService, PlanService};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -139,16 +139,8 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
 
     let counts = Counts::new();
     let audit_log = counts.audit(stores.audit.clone());
-    let shared = stores.database.is_shared();
-    let older_than = if shared {
-        longest_action(config)
-    } else {
-        Duration::ZERO
-    };
-    let audit = completed_audit(&audit_log, &clock, &ids, older_than).await?;
-    if shared {
-        tracker.spawn(keep_complete(audit.clone(), older_than, background.clone()));
-    }
+    let audit = AuditService::new(audit_log.clone(), clock.clone(), ids.clone());
+    complete_audit(config, &stores, &audit, &tracker, &background).await?;
     let plan::Services {
         plan,
         actions,
@@ -183,7 +175,6 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     let redis = redis::share(config, &mut ports, &background)?;
     let accounts = auth::accounts(config, &keys, &ports, &stores).await?;
 
-    beside(&plan, &history, &tracker, &background);
     let sockets = Sockets::default();
     let metrics = metrics::metrics(&Read {
         counts: &counts,
@@ -221,10 +212,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         tracker: tracker.clone(),
         shutdown: shutdown.clone(),
     });
-    tracker.spawn(auth::sweep_sessions(app.clone(), background.clone()));
-    if let Some(tls) = tls.clone() {
-        tracker.spawn(tls.watch(LOOK_EVERY, background.clone()));
-    }
+    beside(&app, &plan, tls.as_ref(), &tracker, &background);
     let edge = router(&app, resync_web::router());
     Ok(Built {
         app,
@@ -238,17 +226,22 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     })
 }
 
-/// What the plan does unasked, until the end.
+/// What is done unasked, until the end.
 fn beside(
+    app: &App,
     plan: &PlanService,
-    history: &HistoryService,
+    tls: Option<&Tls>,
     tracker: &TaskTracker,
     until: &CancellationToken,
 ) {
     let (plan, maintained) = (plan.clone(), until.clone());
     tracker.spawn(async move { plan.run_maintenance(maintained).await });
-    let (history, observed) = (history.clone(), until.clone());
+    let (history, observed) = (app.history.clone(), until.clone());
     tracker.spawn(async move { history.run(OBSERVE_EVERY, observed).await });
+    tracker.spawn(auth::sweep_sessions(app.clone(), until.clone()));
+    if let Some(tls) = tls.cloned() {
+        tracker.spawn(tls.watch(LOOK_EVERY, until.clone()));
+    }
 }
 
 /// The answers to questions.
@@ -333,23 +326,32 @@ pub(crate) async fn for_check(config: &Config) -> Result<ForCheck, StartError> {
     })
 }
 
-/// The audit, in which actions that were under way when the last run ended get their outcome: unknown.
-/// Where other replicas act on the same store, only what is older than any action can be is taken for
-/// one of those, and looked for now and then.
-async fn completed_audit(
-    log: &Arc<dyn AuditLog>,
-    clock: &Arc<dyn Clock>,
-    ids: &Arc<dyn IdGenerator>,
-    older_than: Duration,
-) -> Result<AuditService, StartError> {
-    let audit = AuditService::new(log.clone(), clock.clone(), ids.clone());
-    complete(&audit, older_than).await.map_err(|error| {
+/// Gives actions that were under way when the last run ended their outcome: unknown. Where other
+/// replicas act on the same store, only what is older than any action can be is taken for one of those,
+/// and looked for now and then.
+async fn complete_audit(
+    config: &Config,
+    stores: &Stores,
+    audit: &AuditService,
+    tracker: &TaskTracker,
+    until: &CancellationToken,
+) -> Result<(), StartError> {
+    let shared = stores.database.is_shared();
+    let older_than = if shared {
+        longest_action(config)
+    } else {
+        Duration::ZERO
+    };
+    complete(audit, older_than).await.map_err(|error| {
         StartError::failed(
             "the audit log cannot be completed after the last run",
             error,
         )
     })?;
-    Ok(audit)
+    if shared {
+        tracker.spawn(keep_complete(audit.clone(), older_than, until.clone()));
+    }
+    Ok(())
 }
 
 async fn complete(audit: &AuditService, older_than: Duration) -> Result<(), AuditError> {

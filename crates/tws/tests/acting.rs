@@ -470,11 +470,11 @@ async fn an_outcome_that_cannot_be_written_is_told_and_reconciled() {
 
         let ids = Arc::new(resync_kernel::SystemIds);
         let audit = resync_tws::AuditService::new(log.clone(), world.clock.clone(), ids);
-        let young = audit.reconcile_unfinished(Duration::from_secs(60)).await;
+        let young = audit.reconcile_unfinished(Duration::from_mins(1)).await;
         assert_eq!(young.unwrap(), 0, "another process may be at it");
         assert_eq!(log.after(0, 9).await.unwrap().len(), 1);
-        world.clock.advance(Duration::from_secs(60));
-        let old = audit.reconcile_unfinished(Duration::from_secs(60)).await;
+        world.clock.advance(Duration::from_mins(1));
+        let old = audit.reconcile_unfinished(Duration::from_mins(1)).await;
         assert_eq!(old.unwrap(), 1);
         assert_eq!(audit.reconcile_unfinished(Duration::ZERO).await.unwrap(), 0);
         let rows = log.after(0, 9).await.unwrap();
