@@ -8,6 +8,7 @@ mod output;
 mod password;
 mod probe;
 mod settings;
+mod store;
 mod user;
 
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ use self::key::KeyArgs;
 use self::output::{CONFIGURATION, FAILURE, NOT_FOUND, OK};
 use self::probe::{HealthcheckArgs, healthcheck};
 use self::settings::{ConfigCommand, load, show};
+use self::store::{AuditCommand, BackupArgs};
 use self::user::UserArgs;
 use crate::check::{self, CheckError};
 use crate::demo::{self, DemoOptions};
@@ -53,6 +55,11 @@ enum Command {
     User(UserArgs),
     /// API keys of accounts: make, list and end them, beside a running server.
     Key(KeyArgs),
+    /// Copy a store in SQLite into a file, beside a running server.
+    Backup(BackupArgs),
+    /// The audit log.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -131,6 +138,8 @@ async fn run(cli: Cli) -> ExitCode {
         Command::Check(args) => check(cli.config, &args).await,
         Command::User(args) => user::run(cli.config, args).await,
         Command::Key(args) => key::run(cli.config, args).await,
+        Command::Backup(args) => store::back_up(cli.config, args).await,
+        Command::Audit(command) => store::audit(cli.config, command).await,
         Command::Config(ConfigCommand::Show { json }) => show(cli.config, json),
         Command::Openapi => openapi(),
         Command::Healthcheck(args) => healthcheck(&args).await,

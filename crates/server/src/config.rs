@@ -171,11 +171,57 @@ impl Default for AuthConfig {
 }
 
 /// Section `database`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseConfig {
-    /// `sqlite://PATH`; absent is `resync.db` in `server.data_dir`.
-    pub url: Option<String>,
+    /// `sqlite://PATH`, or `postgres://user:password@host:5432/database`; absent is `resync.db` in
+    /// `server.data_dir`. A secret, since it may carry a password.
+    #[serde(skip_serializing)]
+    pub url: Option<SecretString>,
+    /// A file of certificates (PEM) that alone are trusted to sign PostgreSQL's; those of the system when
+    /// absent. With it the certificate is checked and must name the host.
+    pub ca_file: Option<PathBuf>,
+    /// The most connections to PostgreSQL.
+    pub max_connections: u32,
+    /// The longest wait for one of them, in milliseconds.
+    pub acquire_timeout_ms: u64,
+    /// The longest that PostgreSQL may work on one statement, in milliseconds.
+    pub statement_timeout_ms: u64,
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self {
+            url: None,
+            ca_file: None,
+            max_connections: 10,
+            acquire_timeout_ms: 2000,
+            statement_timeout_ms: 5000,
+        }
+    }
+}
+
+/// What `database.url` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DatabaseUrl<'a> {
+    /// A file.
+    Sqlite(&'a str),
+    /// A server, with the password.
+    Postgres(&'a str),
+}
+
+impl<'a> DatabaseUrl<'a> {
+    /// Reads it by its scheme; `None` for any other.
+    pub(crate) fn of(url: &'a str) -> Option<Self> {
+        if let Some(path) = url.strip_prefix("sqlite://") {
+            return Some(Self::Sqlite(path));
+        }
+        let postgres = ["postgres://", "postgresql://"];
+        postgres
+            .iter()
+            .any(|scheme| url.starts_with(scheme))
+            .then_some(Self::Postgres(url))
+    }
 }
 
 /// Section `oidc`: signing in at the company's identity provider, with `issuer`.

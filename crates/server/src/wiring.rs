@@ -8,6 +8,7 @@ mod audit_of_auth;
 mod auth;
 mod edge;
 mod engines;
+mod keeping;
 mod metrics;
 mod oidc;
 mod plan;
@@ -17,6 +18,7 @@ mod store;
 
 pub use accounts::{Accounts, for_accounts};
 pub(crate) use auth::setup_notice;
+pub use keeping::{BackupError, Keeping, for_keeping};
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -17,7 +17,7 @@ use std::time::Duration;
 use resync_kernel::BoxError;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::{Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use thiserror::Error;
 use tokio_util::task::TaskTracker;
 
@@ -92,15 +92,46 @@ impl fmt::Debug for SqliteDatabase {
 /// Makes an absent file readable by its owner alone: it holds hashes, sessions and the audit. `SQLite`
 /// gives its side files the mode of the file itself. A file that is there keeps its mode.
 fn make_private(path: &Path) -> Result<(), SqliteError> {
+    match new_private(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(SqliteError::Make(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// A new file for its owner alone.
+fn new_private(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            Err(SqliteError::Make(error))
-        }
-        Ok(_) | Err(_) => Ok(()),
+    options.open(path).map(drop)
+}
+
+/// Copies into the empty file and reads the copy back.
+async fn copy(readers: &SqlitePool, path: &Path) -> Result<(), SqliteError> {
+    let from = readers.acquire().await?;
+    // This connection may write files of its own, which the others may not; it is closed afterwards.
+    let mut from = from.detach();
+    sqlx::query("PRAGMA query_only = OFF")
+        .execute(&mut from)
+        .await?;
+    sqlx::query("VACUUM INTO ?")
+        .bind(path.to_string_lossy().into_owned())
+        .execute(&mut from)
+        .await?;
+    from.close().await?;
+    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    let mut back = SqliteConnection::connect_with(&options).await?;
+    let said: String = sqlx::query_scalar("PRAGMA integrity_check")
+        .fetch_one(&mut back)
+        .await?;
+    back.close().await?;
+    if said == "ok" {
+        Ok(())
+    } else {
+        Err(SqliteError::Query(sqlx::Error::Protocol(said)))
     }
 }
 
@@ -231,6 +262,32 @@ impl SqliteDatabase {
             .fetch_one(&self.writer)
             .await?;
         Ok(version)
+    }
+
+    /// Copies the database as it is at one moment into a new file at `path`, for its owner alone, while
+    /// others read and write. The copy is compact, whole when this returns, and opens as any other.
+    ///
+    /// Cancel safe: what was begun runs to its end.
+    ///
+    /// # Errors
+    /// [`SqliteError::Make`] when the file is there already or cannot be made, [`SqliteError::Query`] when
+    /// the copy failed or does not pass its own check; then no file is left.
+    pub async fn back_up_to(&self, path: impl AsRef<Path>) -> Result<(), SqliteError> {
+        let path = path.as_ref().to_owned();
+        // VACUUM INTO takes an empty file as it takes none; so nobody sees it with another mode.
+        new_private(&path).map_err(SqliteError::Make)?;
+        let readers = self.readers.clone();
+        let copying = self.writes.spawn(async move {
+            let copied = copy(&readers, &path).await;
+            if copied.is_err()
+                && let Err(error) = std::fs::remove_file(&path)
+            {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "the file of a backup that failed stays behind");
+            }
+            copied
+        });
+        copying.await.map_err(SqliteError::Unfinished)?
     }
 
     /// Whether the database answers, for readiness.

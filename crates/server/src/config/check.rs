@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use resync_api::edge::client_address::network;
 use resync_kernel::{ExposeSecret, SecretString};
 
+use super::DatabaseUrl;
 use super::load::ConfigError;
 use super::{CacheConfig, Config, ServerConfig};
 
@@ -62,12 +63,11 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
             "must not carry credentials; use username and password",
         ));
     }
-    if let Some(url) = &config.database.url
-        && !url.starts_with("sqlite://")
-    {
+    let database = config.database.url.as_ref();
+    if database.is_some_and(|url| DatabaseUrl::of(url.expose_secret()).is_none()) {
         return Err(ConfigError::new(
             "database.url",
-            "this version stores in SQLite only; write sqlite://PATH or remove the key",
+            "must be sqlite://PATH or postgres://user:password@host:5432/database",
         ));
     }
     Ok(())
@@ -97,6 +97,9 @@ fn numbers(config: &Config) -> Vec<Number> {
         server.body_timeout_seconds: 1..=HOUR;
         server.max_connections: 1..=MILLION;
         server.max_requests: 1..=MILLION;
+        database.max_connections: 1..=1000;
+        database.acquire_timeout_ms: 1..=60_000;
+        database.statement_timeout_ms: 1..=600_000;
         auth.session_minutes: 1..=YEAR / 60;
         auth.idle_minutes: 1..=YEAR / 60;
         auth.bcrypt_cost: 4..=15;
@@ -235,7 +238,7 @@ mod tests {
             ("RESYNC_AUTH_HASH_WORKERS", "100000"),
             ("RESYNC_CACHE_GRAPH_STALE_SECONDS", "1"),
             ("RESYNC_CACHE_GRAPH_STALE_SECONDS", &most),
-            ("RESYNC_DATABASE_URL", "postgres://x"),
+            ("RESYNC_DATABASE_URL", "mysql://x"),
             ("RESYNC_LIMITS_LOGIN", "0"),
             ("RESYNC_SERVER_PROXY_ADDRESSES", "10.0.0.9,proxy.example"),
             ("RESYNC_SERVER_MAX_REQUESTS", "0"),

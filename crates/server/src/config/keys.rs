@@ -53,7 +53,11 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("auth.breach_list", Kind::Text),
     ("auth.admin_username", Kind::Text),
     ("auth.admin_password", Kind::Secret),
-    ("database.url", Kind::Text),
+    ("database.url", Kind::Secret),
+    ("database.ca_file", Kind::Text),
+    ("database.max_connections", Kind::Number),
+    ("database.acquire_timeout_ms", Kind::Number),
+    ("database.statement_timeout_ms", Kind::Number),
     ("oidc.issuer", Kind::Text),
     ("oidc.client_id", Kind::Text),
     ("oidc.client_secret", Kind::Secret),
@@ -105,7 +109,6 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
 
 /// Keys of the design that this version does not act upon yet: refused, so that nobody relies on them.
 pub(crate) const NOT_YET: &[&str] = &[
-    "database.max_connections",
     "tws.poll_seconds",
     "llm.url",
     "llm.api_key",

@@ -13,7 +13,7 @@ use resync_auth::{
     ApiKeyRepository, IdentityStore, SessionFeed, SessionStore, SetupTokenStore, UserRepository,
 };
 use resync_chat::ConversationStore;
-use resync_kernel::{BoxError, Clock};
+use resync_kernel::{BoxError, Clock, ExposeSecret};
 use resync_rag::DocumentRepository;
 use resync_sqlite::SqliteDatabase;
 use resync_sqlite::auth::{
@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::StartError;
-use crate::config::Config;
+use crate::config::{Config, DatabaseUrl};
 
 /// Everything that is kept, as the domains see it.
 pub(super) struct Stores {
@@ -124,9 +124,14 @@ pub(super) fn place(config: &Config) -> String {
 
 /// The file of a database in SQLite.
 fn file(config: &Config) -> PathBuf {
-    match &config.database.url {
-        Some(url) => url.strip_prefix("sqlite://").unwrap_or(url).into(),
-        None => config.server.data_dir.join("resync.db"),
+    let url = config
+        .database
+        .url
+        .as_ref()
+        .map(ExposeSecret::expose_secret);
+    match url.and_then(DatabaseUrl::of) {
+        Some(DatabaseUrl::Sqlite(path)) => path.into(),
+        _ => config.server.data_dir.join("resync.db"),
     }
 }
 

@@ -248,3 +248,67 @@ async fn a_new_file_and_its_side_files_are_the_owners_alone() {
     assert!(modes.iter().all(|(_, mode)| *mode == 0o600), "{modes:?}");
     database.close().await;
 }
+
+/// A copy that is made while others write is the database as it was at one moment: of two rows that
+/// stand for each other it has both or neither.
+#[tokio::test]
+async fn a_backup_is_one_moment_of_a_database_that_others_change() {
+    let (folder, database) = file().await;
+    let mut writing = JoinSet::new();
+    writing.spawn({
+        let database = database.clone();
+        async move {
+            for n in 0..200 {
+                let pair = database.write(move |tx| {
+                    Box::pin(async move {
+                        sqlx::query("INSERT INTO notes VALUES (?), (?)")
+                            .bind(format!("{n}, one"))
+                            .bind(format!("{n}, other"))
+                            .execute(tx)
+                            .await?;
+                        Ok::<_, SqliteError>(())
+                    })
+                });
+                pair.await.unwrap();
+            }
+        }
+    });
+    let mut sizes = Vec::new();
+    for n in 0..5 {
+        let path = folder.path().join(format!("copy-{n}.db"));
+        database.back_up_to(&path).await.unwrap();
+        let copy = SqliteDatabase::open(&path).await.unwrap();
+        sizes.push(notes(&copy).await);
+        copy.close().await;
+    }
+    writing.join_next().await.unwrap().unwrap();
+    assert!(sizes.iter().all(|rows| rows % 2 == 0), "{sizes:?}");
+    assert!(sizes.is_sorted(), "{sizes:?}");
+    let path = folder.path().join("last.db");
+    database.back_up_to(&path).await.unwrap();
+    let copy = SqliteDatabase::open(&path).await.unwrap();
+    assert_eq!(notes(&copy).await, 400);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_backup_is_its_owners_alone_and_replaces_nothing() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let (folder, database) = file().await;
+    let path = folder.path().join("copy.db");
+    database.back_up_to(&path).await.unwrap();
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let before = std::fs::read(&path).unwrap();
+    let again = database.back_up_to(&path).await;
+    assert!(matches!(again, Err(SqliteError::Make(_))), "{again:?}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    let nowhere = database
+        .back_up_to(folder.path().join("no/such/folder.db"))
+        .await;
+    assert!(matches!(nowhere, Err(SqliteError::Make(_))), "{nowhere:?}");
+    // The connection that may write is gone: readers still cannot.
+    let written = sqlx::query("DELETE FROM users").execute(database.reader());
+    assert!(written.await.is_err());
+}
