@@ -1,5 +1,5 @@
 //! `resync serve` as a process of its own: its first start, its probe and its end; and the
-//! commands of accounts beside it.
+//! commands beside it.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -8,6 +8,8 @@
 )]
 
 mod accounts;
+mod backup;
+mod command;
 mod end;
 mod first_start;
 mod probe;
