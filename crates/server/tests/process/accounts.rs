@@ -1,6 +1,5 @@
 //! `resync user` and `resync key` beside a running server, as an operator types them.
 
-use reqwest::Method;
 use reqwest::header::COOKIE;
 use serde_json::{Value, json};
 
