@@ -7,8 +7,10 @@ mod database;
 mod failed;
 #[cfg(any(feature = "auth", feature = "chat", feature = "rag", feature = "tws"))]
 mod row;
+mod transfer;
 
 pub use database::*;
+pub use transfer::{MOVED_TABLES, MovedTable, TextRow};
 
 #[cfg(feature = "auth")]
 pub mod auth;
