@@ -7,12 +7,14 @@
 //! - A kept secret is sent to the addresses that it was given for: another address needs it anew.
 //! - Each change leaves one row in the audit.
 //! - What was cached of an engine goes when it is changed or removed.
+//! - What other replicas change is taken over by [`EngineAdminService::load`]; an engine that they left as
+//!   it was keeps its client, with its breaker and its connections.
 
 mod exam;
 mod model;
 mod test;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,8 +67,9 @@ pub struct EngineAdminParts {
 #[derive(Clone)]
 pub struct EngineAdminService {
     parts: Arc<EngineAdminParts>,
-    /// One change at a time, so that the repository and the running set tell the same.
-    change: Arc<Mutex<()>>,
+    /// The kept engines that run, as they are kept. Held for one change at a time, so that the repository
+    /// and the running set tell the same.
+    kept: Arc<Mutex<BTreeMap<EngineName, StoredEngine>>>,
 }
 
 impl EngineAdminService {
@@ -75,7 +78,7 @@ impl EngineAdminService {
     pub fn new(parts: EngineAdminParts) -> Self {
         Self {
             parts: Arc::new(parts),
-            change: Arc::default(),
+            kept: Arc::default(),
         }
     }
 
@@ -90,40 +93,71 @@ impl EngineAdminService {
             .any(|engine| engine.name == *name)
     }
 
-    /// Takes in the kept engines, once at the start, and seals anew what an earlier key sealed. One that
-    /// cannot be used is left out and named.
+    /// Takes in the kept engines as they are now: at the start, and after another replica changed them.
+    /// Those that changed get a new client, those that are gone are let go, and what an earlier key sealed
+    /// is sealed anew. One that cannot be used is left out and named.
     ///
     /// # Errors
-    /// [`EngineAdminError::Unavailable`].
+    /// [`EngineAdminError::Unavailable`]; the running set is as it was.
+    ///
+    /// Cancel safe: the next call does the rest.
     pub async fn load(&self) -> Result<Loaded, EngineAdminError> {
-        let _one = self.change.lock().await;
+        let mut kept = self.kept.lock().await;
+        let stored = self.parts.repository.list().await?;
         let mut loaded = Loaded::default();
-        for stored in self.parts.repository.list().await? {
+        let mut before = kept.clone();
+        for stored in stored {
             let name = stored.name.clone();
-            match self.take_in(stored).await {
-                Ok(()) => loaded.running += 1,
-                Err(error) => loaded.broken.push((name, error.to_string())),
+            if before.remove(&name).as_ref() == Some(&stored) {
+                loaded.running += 1;
+                continue;
             }
+            match self.take_in(stored).await {
+                Ok(stored) => {
+                    loaded.running += 1;
+                    self.forget_cached(&name);
+                    kept.insert(name, stored);
+                }
+                Err(error) => {
+                    loaded.broken.push((name.clone(), error.to_string()));
+                    if kept.remove(&name).is_some() {
+                        self.let_go(&name);
+                    }
+                }
+            }
+        }
+        for name in before.keys() {
+            kept.remove(name);
+            self.let_go(name);
         }
         Ok(loaded)
     }
 
-    async fn take_in(&self, stored: StoredEngine) -> Result<(), EngineAdminError> {
+    fn let_go(&self, name: &EngineName) {
+        self.engines().remove(name);
+        self.forget_cached(name);
+    }
+
+    /// Makes the client of a kept engine and lets it run; returns the engine as it is kept now.
+    async fn take_in(&self, stored: StoredEngine) -> Result<StoredEngine, EngineAdminError> {
         if self.is_configured(&stored.name) {
             return Err(EngineAdminError::NameTaken);
         }
         let (definition, reseal) = self.definition_of(&stored)?;
         let engine = self.parts.connector.connect(&definition)?;
-        if reseal {
+        let stored = if reseal {
             let secret = self
                 .parts
                 .sealer
                 .seal(&stored.name, definition.credentials.secret())?;
             let resealed = StoredEngine { secret, ..stored };
             self.parts.repository.update(&resealed).await?;
-        }
+            resealed
+        } else {
+            stored
+        };
         self.engines().put(engine);
-        Ok(())
+        Ok(stored)
     }
 
     /// The definition with its secret opened, and whether that should be sealed anew.
@@ -197,7 +231,7 @@ impl EngineAdminService {
         name: EngineName,
         draft: EngineDraft,
     ) -> Result<EngineEntry, EngineAdminError> {
-        let _one = self.change.lock().await;
+        let mut kept = self.kept.lock().await;
         if self.is_configured(&name) {
             return Err(EngineAdminError::NameTaken);
         }
@@ -210,6 +244,7 @@ impl EngineAdminService {
         let engine = self.parts.connector.connect(&definition)?;
         self.parts.repository.insert(&stored).await?;
         self.engines().put(engine);
+        kept.insert(name.clone(), stored.clone());
         self.forget_cached(&name);
         self.record(actor, AuditAction::EngineAdded, &name, &draft)
             .await?;
@@ -227,7 +262,7 @@ impl EngineAdminService {
         name: &EngineName,
         draft: EngineDraft,
     ) -> Result<EngineEntry, EngineAdminError> {
-        let _one = self.change.lock().await;
+        let mut kept = self.kept.lock().await;
         if self.is_configured(name) {
             return Err(EngineAdminError::Configured);
         }
@@ -244,6 +279,7 @@ impl EngineAdminService {
         let engine = self.parts.connector.connect(&definition)?;
         self.parts.repository.update(&stored).await?;
         self.engines().put(engine);
+        kept.insert(name.clone(), stored.clone());
         self.forget_cached(name);
         self.record(actor, AuditAction::EngineChanged, name, &draft)
             .await?;
@@ -260,15 +296,15 @@ impl EngineAdminService {
         actor: &AdminActor,
         name: &EngineName,
     ) -> Result<(), EngineAdminError> {
-        let _one = self.change.lock().await;
+        let mut kept = self.kept.lock().await;
         if self.is_configured(name) {
             return Err(EngineAdminError::Configured);
         }
         if !self.parts.repository.remove(name).await? {
             return Err(EngineAdminError::Unknown);
         }
-        self.engines().remove(name);
-        self.forget_cached(name);
+        kept.remove(name);
+        self.let_go(name);
         self.append(actor, AuditAction::EngineRemoved, name, None)
             .await
     }

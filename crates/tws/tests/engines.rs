@@ -356,3 +356,64 @@ async fn a_start_takes_the_kept_engines_in_and_seals_anew_what_an_earlier_key_se
     let entries = lost.admin.list().await.unwrap();
     assert!(!entries[1].running);
 }
+
+/// Two replicas on one repository: what one changes, the other takes over, and nothing else of it.
+#[tokio::test]
+async fn what_another_replica_adds_changes_and_removes_is_taken_over() {
+    let one = fresh();
+    let same_key = || Sealer {
+        key: "k1",
+        before: None,
+    };
+    let other = office(one.repository.clone(), same_key());
+    for new in ["first", "second"] {
+        let added = one.admin.add(&actor(), name(new), draft(Some("x"))).await;
+        added.unwrap();
+    }
+    assert!(
+        other
+            .world
+            .plan
+            .summary(Some(&name("first")))
+            .await
+            .is_err()
+    );
+    let loaded = other.admin.load().await.unwrap();
+    assert_eq!((loaded.running, loaded.broken.len()), (2, 0));
+    assert!(other.world.plan.summary(Some(&name("first"))).await.is_ok());
+    assert_eq!(other.connector.secrets.lock().unwrap().len(), 2);
+
+    let mut slower = draft(Some("y"));
+    slower.timeout_seconds += 1;
+    one.admin
+        .change(&actor(), &name("second"), slower)
+        .await
+        .unwrap();
+    other.admin.load().await.unwrap();
+    let secrets = other.connector.secrets.lock().unwrap().clone();
+    assert_eq!(
+        secrets,
+        ["x", "x", "y"],
+        "only the changed one has a new client"
+    );
+
+    one.admin.remove(&actor(), &name("first")).await.unwrap();
+    let loaded = other.admin.load().await.unwrap();
+    assert_eq!(loaded.running, 1);
+    assert!(
+        other
+            .world
+            .plan
+            .summary(Some(&name("first")))
+            .await
+            .is_err()
+    );
+    assert!(
+        other
+            .world
+            .plan
+            .summary(Some(&name("second")))
+            .await
+            .is_ok()
+    );
+}
