@@ -4,7 +4,7 @@
 //! - A hit's text is the stored text's slice at its span, so a citation can always be shown.
 //! - One retrieval path: [`KnowledgeService::search`], BM25 over an index in memory that is built
 //!   from the [`DocumentRepository`] once, on [`KnowledgeService::load`] or at first use.
-//! - A question in Portuguese finds an English document and the other way round, through a lexicon
+//! - A question in Portuguese finds an English document and the other way round, through a glossary
 //!   of operations words; there is no embedder yet, so the stage `vectors` is passed over.
 //! - Bounded: bytes of an upload, chunks of the index, uploads under way, length of a query, hits.
 //! - No domain crate knows HTTP; file names are labels and name no file of ours.
@@ -42,6 +42,7 @@
 //! ```
 
 mod chunk;
+pub mod eval;
 mod model;
 mod ports;
 mod search;
@@ -62,7 +63,9 @@ pub use ports::{
 pub use ports::{
     MockDocumentRepository, MockEmbedder, MockTextExtractor, MockVectorRepository, MockVectorSearch,
 };
-pub use search::{Explanation, SearchHit};
+pub use search::{
+    Explanation, Fusion, Glossary, GlossaryError, Range, Scores, SearchHit, Strategy,
+};
 pub use service::{
     KnowledgeConfig, KnowledgeError, KnowledgeParts, KnowledgeService, KnowledgeStats, NewUpload,
     SearchError, SearchQuery, SearchResults, UploadError,

@@ -1,16 +1,24 @@
-//! Retrieval: words, the lexicon across languages, the query plan and the index.
+//! Retrieval: words, the glossary across languages, the query plan, the index, and the one order out
+//! of words and meaning.
 //!
-//! Invariant: documents and queries pass through the same [`words`], so a word that stands in a
-//! document is found by itself.
+//! Invariant: documents and queries pass through the same [`words`](analysis::words), so a word that
+//! stands in a document is found by itself.
 
 mod analysis;
+mod engine;
+mod fuse;
+mod glossary;
 mod hit;
 mod index;
 mod judge;
-mod lexicon;
 mod plan;
+mod rows;
+mod score;
+mod snippet;
 
-pub use hit::{Explanation, SearchHit};
+pub use engine::Strategy;
+pub(crate) use engine::{Question, conclude, propose};
+pub use fuse::Fusion;
+pub use glossary::{Glossary, GlossaryError};
+pub use hit::{Explanation, Range, Scores, SearchHit};
 pub(crate) use index::{Index, IndexError, IndexWriter};
-pub(crate) use lexicon::Lexicon;
-pub(crate) use plan::plan;

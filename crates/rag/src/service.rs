@@ -26,7 +26,7 @@ pub use upload::{NewUpload, UploadError};
 
 use crate::model::{Document, DocumentId};
 use crate::ports::{DocumentRepository, DocumentRepositoryError};
-use crate::search::{Index, IndexWriter, Lexicon};
+use crate::search::{Glossary, Index, IndexWriter};
 
 /// Bounds of the knowledge base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +118,7 @@ pub struct KnowledgeService {
 struct Inner {
     parts: KnowledgeParts,
     index: Index,
-    lexicon: Lexicon,
+    glossary: Glossary,
     /// Guards every change of the index. A lock of tokio, as a load holds it across awaits.
     writer: Arc<tokio::sync::Mutex<IndexWriter>>,
     /// Set once the index has been built from the store.
@@ -151,7 +151,7 @@ impl KnowledgeService {
             inner: Arc::new(Inner {
                 parts,
                 index,
-                lexicon: Lexicon::operations(),
+                glossary: Glossary::built_in(),
                 writer,
                 loaded: OnceInit::new(),
                 in_flight: Mutex::default(),

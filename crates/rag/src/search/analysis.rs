@@ -1,9 +1,13 @@
 //! From text to index terms, in English and Portuguese at once.
 //!
-//! A word has several *forms*: itself in lower case without accents, its English stem (`e:`) and
-//! its Portuguese stem (`p:`); no vote on the language is needed, and a form meets only its like.
-//! Technical names (`ORA-00060`, `FIN_GL_POST`, `RC 12`) are kept whole, and their parts are words
-//! of their own. Stop words of both languages have no form.
+//! A word has one or two *forms*, without accents and in lower case: its English stem and its
+//! Portuguese one. No vote on the language is needed, and cognates meet by their stems (`agent` and
+//! `agente`). Technical names (`ORA-00060`, `FIN_GL_POST`, `AWSBHT001E`, `RC 12`) are kept whole;
+//! their parts are words of their own, as are those of names like `enLegacyStartOfDayEvaluation`.
+//! Message ids also have a form without leading zeros and severity, so that `ora-60` meets
+//! `ORA-00060`. Stop words of both languages have no form.
+
+mod codes;
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -11,6 +15,8 @@ use std::sync::LazyLock;
 use rust_stemmers::{Algorithm, Stemmer};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
+
+use codes::join_return_codes;
 
 /// A longer run of letters is no word that anyone asks for.
 const MAX_WORD_CHARS: usize = 64;
@@ -24,7 +30,11 @@ static STOP_WORDS: LazyLock<HashSet<&'static str>> =
 pub(crate) struct Word {
     /// As written, for explanations.
     pub(crate) surface: String,
-    /// The index terms, the exact one first; empty for a stop word.
+    /// Where it starts in the text, in bytes.
+    pub(crate) start: usize,
+    /// Where it ends.
+    pub(crate) end: usize,
+    /// The index terms; empty for a stop word.
     pub(crate) forms: Vec<String>,
     /// The parts of a technical name or compound.
     pub(crate) parts: Vec<Word>,
@@ -43,6 +53,9 @@ impl Word {
 
 /// Lower case without accents.
 pub(crate) fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     text.nfkd()
         .filter(|c| !is_combining_mark(*c))
         .flat_map(char::to_lowercase)
@@ -52,20 +65,27 @@ pub(crate) fn fold(text: &str) -> String {
 /// The words of `text` in order.
 pub(crate) fn words(text: &str) -> Vec<Word> {
     thread_local! {
-        static STEMMERS: (Stemmer, Stemmer) =
-            (Stemmer::create(Algorithm::English), Stemmer::create(Algorithm::Portuguese));
+        static STEMMERS: Stemmers = Stemmers {
+            english: Stemmer::create(Algorithm::English),
+            portuguese: Stemmer::create(Algorithm::Portuguese),
+        };
     }
-    STEMMERS.with(|(english, portuguese)| {
+    STEMMERS.with(|stemmers| {
         let raw = runs(text)
             .into_iter()
-            .map(|run| word(run, english, portuguese))
+            .map(|(start, run)| word(start, run, stemmers))
             .collect();
         join_return_codes(raw)
     })
 }
 
-/// Letters and digits, joined by single marks that stand inside of names.
-fn runs(text: &str) -> Vec<&str> {
+struct Stemmers {
+    english: Stemmer,
+    portuguese: Stemmer,
+}
+
+/// Letters and digits, joined by single marks that stand inside of names; each with its place.
+fn runs(text: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let mut start = None;
     let mut chars = text.char_indices().peekable();
@@ -83,7 +103,7 @@ fn runs(text: &str) -> Vec<&str> {
         match (inside || joins, start) {
             (true, None) => start = Some(at),
             (false, Some(from)) => {
-                found.extend(text.get(from..at));
+                found.extend(text.get(from..at).map(|run| (from, run)));
                 start = None;
             }
             _ => {}
@@ -91,138 +111,117 @@ fn runs(text: &str) -> Vec<&str> {
         before = c;
     }
     if let Some(from) = start {
-        found.extend(text.get(from..));
+        found.extend(text.get(from..).map(|run| (from, run)));
     }
-    found.retain(|run| run.chars().count() <= MAX_WORD_CHARS);
+    found.retain(|(_, run)| run.len() <= MAX_WORD_CHARS || run.chars().count() <= MAX_WORD_CHARS);
     found
 }
 
-fn word(run: &str, english: &Stemmer, portuguese: &Stemmer) -> Word {
+fn word(start: usize, run: &str, stemmers: &Stemmers) -> Word {
     let exact = fold(run);
-    let technical = exact.contains(['_', '$']) || exact.chars().any(|c| c.is_ascii_digit());
+    let has_digit = exact.bytes().any(|b| b.is_ascii_digit());
+    let technical = has_digit || exact.contains(['_', '$']);
     let is_number = technical && exact.chars().all(|c| c.is_ascii_digit() || c == '.');
-    let pieces: Vec<&str> = run.split(['_', '-', '.', '$']).collect();
-    let parts: Vec<Word> = if pieces.len() > 1 && !is_number {
-        pieces
-            .into_iter()
-            .map(|piece| plain(piece, english, portuguese))
-            .collect()
-    } else {
-        Vec::new()
-    };
+    let pieces = if is_number { Vec::new() } else { pieces(run) };
+    let part = |(at, piece): (usize, &str)| plain(start + at, piece, stemmers);
     if technical {
+        let mut forms = vec![exact];
+        if let Some(id) = has_digit.then(|| message_id(run)).flatten() {
+            forms.push(id);
+        }
         return Word {
             surface: run.to_owned(),
-            forms: vec![exact],
-            parts,
+            start,
+            end: start + run.len(),
+            forms,
+            parts: pieces.into_iter().map(part).collect(),
             technical: true,
         };
     }
-    if parts.is_empty() {
-        return plain(run, english, portuguese);
+    if pieces.is_empty() {
+        return plain(start, run, stemmers);
     }
-    let joined = exact.replace(['-', '.'], "");
     Word {
         surface: run.to_owned(),
-        forms: vec![joined],
-        parts,
+        start,
+        end: start + run.len(),
+        forms: vec![exact.replace(['-', '.'], "")],
+        parts: pieces.into_iter().map(part).collect(),
         technical: false,
     }
 }
 
-fn plain(run: &str, english: &Stemmer, portuguese: &Stemmer) -> Word {
+/// The parts of a name, cut at marks and where a capital follows a small letter; empty when it has
+/// none but itself.
+fn pieces(run: &str) -> Vec<(usize, &str)> {
+    let mut cuts = Vec::new();
+    let mut start = 0;
+    let mut before = None;
+    for (at, c) in run.char_indices() {
+        if matches!(c, '_' | '-' | '.' | '$') {
+            cuts.push((start, at));
+            start = at + c.len_utf8();
+        } else if c.is_uppercase() && before.is_some_and(char::is_lowercase) {
+            cuts.push((start, at));
+            start = at;
+        }
+        before = Some(c);
+    }
+    if cuts.is_empty() {
+        return Vec::new();
+    }
+    cuts.push((start, run.len()));
+    cuts.into_iter()
+        .filter_map(|(from, to)| Some((from, run.get(from..to).filter(|piece| !piece.is_empty())?)))
+        .collect()
+}
+
+/// `id:ora60` for `ORA-00060`, `ora_60` and `ORA60`; `id:awsbht1` for `AWSBHT001E` and `AWSBHT001`;
+/// `None` for what does not look like a message's id: letters, digits, at most one letter.
+fn message_id(run: &str) -> Option<String> {
+    let bare = fold(run).replace(['-', '_'], "");
+    let digits_at = bare.find(|c: char| c.is_ascii_digit())?;
+    let (letters, rest) = bare.split_at(digits_at);
+    if !(2..=10).contains(&letters.len()) || !letters.bytes().all(|b| b.is_ascii_lowercase()) {
+        return None;
+    }
+    let digits = rest.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    if rest.len() - digits.len() > 1 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    Some(format!("id:{letters}{}", digits.trim_start_matches('0')))
+}
+
+fn plain(start: usize, run: &str, stemmers: &Stemmers) -> Word {
     let exact = fold(run);
     let mut forms = Vec::new();
+    let technical = exact.bytes().any(|b| b.is_ascii_digit());
     if !STOP_WORDS.contains(exact.as_str()) && !exact.is_empty() {
-        forms.push(exact.clone());
         if exact.chars().all(char::is_alphabetic) {
-            let accented = run.to_lowercase();
-            let stems = [
-                format!("e:{}", english.stem(&exact)),
-                format!("p:{}", fold(&portuguese.stem(&accented))),
-                format!("p:{}", portuguese.stem(&exact)),
+            let mut stems = vec![
+                stemmers.english.stem(&exact).into_owned(),
+                stemmers.portuguese.stem(&exact).into_owned(),
             ];
+            if !run.is_ascii() {
+                stems.push(fold(&stemmers.portuguese.stem(&run.to_lowercase())));
+            }
             for stem in stems {
                 if !forms.contains(&stem) {
                     forms.push(stem);
                 }
             }
+        } else {
+            forms.push(exact);
         }
     }
-    let technical = exact.chars().any(|c| c.is_ascii_digit());
     Word {
         surface: run.to_owned(),
+        start,
+        end: start + run.len(),
         forms,
         parts: Vec::new(),
         technical,
     }
-}
-
-/// `RC 12`, `return code 12`, `exit 12`, `código de retorno 12` become one word `rc:12`.
-fn join_return_codes(raw: Vec<Word>) -> Vec<Word> {
-    const BEFORE: [&[&str]; 9] = [
-        &["codigo", "de", "retorno"],
-        &["codigo", "de", "saida"],
-        &["return", "code"],
-        &["exit", "code"],
-        &["exit", "status"],
-        &["codigo", "retorno"],
-        &["codigo", "saida"],
-        &["rc"],
-        &["exit"],
-    ];
-    let folded: Vec<String> = raw.iter().map(|word| fold(&word.surface)).collect();
-    let mut joined = Vec::with_capacity(raw.len());
-    let mut words = raw.into_iter();
-    let mut at = 0;
-    while at < folded.len() {
-        let here = folded.get(at..).unwrap_or_default();
-        let number = |text: &String| {
-            let digits = text.strip_prefix("rc").unwrap_or(text);
-            (!digits.is_empty() && digits.len() <= 5 && digits.bytes().all(|b| b.is_ascii_digit()))
-                .then(|| digits.trim_start_matches('0').to_owned())
-                .map(|code| {
-                    if code.is_empty() {
-                        "0".to_owned()
-                    } else {
-                        code
-                    }
-                })
-        };
-        let found = BEFORE.iter().find_map(|before| {
-            let starts = here.len() > before.len() && here.iter().zip(*before).all(|(a, b)| a == b);
-            let code = here.get(before.len()).filter(|_| starts).and_then(number)?;
-            Some((before.len() + 1, code))
-        });
-        let alone = here
-            .first()
-            .filter(|text| text.starts_with("rc"))
-            .and_then(number);
-        let (length, code) = match (found, alone) {
-            (Some((length, code)), _) => (length, Some(code)),
-            (None, Some(code)) => (1, Some(code)),
-            (None, None) => (1, None),
-        };
-        let mut taken: Vec<Word> = words.by_ref().take(length).collect();
-        at += length;
-        if let Some(code) = code {
-            let surface = taken
-                .iter()
-                .map(|word| word.surface.as_str())
-                .collect::<Vec<_>>();
-            let surface = surface.join(" ");
-            let forms = vec![format!("rc:{code}")];
-            joined.push(Word {
-                surface,
-                forms,
-                parts: taken,
-                technical: true,
-            });
-        } else {
-            joined.append(&mut taken);
-        }
-    }
-    joined
 }
 
 #[cfg(test)]
@@ -247,6 +246,7 @@ mod tests {
         assert!(meet("execuções", "execução"));
         assert!(meet("bloqueada", "bloqueado"));
         assert!(meet("locked", "locks"));
+        assert!(meet("agent", "agente"));
         assert!(!meet("agent", "deadlock"));
     }
 
@@ -266,6 +266,35 @@ mod tests {
                 found.iter().any(|found| found == term),
                 "{term} in {found:?}"
             );
+        }
+    }
+
+    #[test]
+    fn message_ids_meet_without_zeros_marks_and_severity() {
+        assert!(meet("ora-60", "ORA-00060"));
+        assert!(meet("ORA60", "ora-00060:"));
+        assert!(meet("AWSBHT001", "AWSBHT001E"));
+        assert!(meet("sql911", "SQL0911N"));
+        assert!(!meet("AWSBHT001E", "AWSBHT002E"));
+        assert!(!meet("AWSJPL001E", "AWSBHT001E"));
+    }
+
+    #[test]
+    fn names_with_capitals_inside_are_found_whole_and_in_parts() {
+        assert!(meet(
+            "enlegacystartofdayevaluation",
+            "enLegacyStartOfDayEvaluation"
+        ));
+        assert!(meet("legacy start of day", "enLegacyStartOfDayEvaluation"));
+        assert!(meet("jnextplan", "JnextPlan"));
+        assert!(meet("-noask", "add job;noask"));
+    }
+
+    #[test]
+    fn a_word_knows_its_place() {
+        let text = "Não há espaço: FIN_GL_POST, return code 12";
+        for word in words(text) {
+            assert_eq!(text.get(word.start..word.end), Some(word.surface.as_str()));
         }
     }
 
@@ -306,7 +335,7 @@ mod tests {
         #[test]
         fn any_text_has_words(text in "\\PC{0,200}") {
             for word in words(&text) {
-                proptest::prop_assert!(!word.surface.is_empty());
+                proptest::prop_assert!(word.start < word.end && word.end <= text.len());
             }
         }
     }

@@ -11,6 +11,37 @@ pub struct Explanation {
     pub missing: Vec<String>,
     /// The share of the question's weight that the section has, 0 to 1; rare words weigh more.
     pub coverage: f32,
+    /// The parts of its score.
+    pub scores: Scores,
+}
+
+/// The parts of a hit's score, to four decimals.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Scores {
+    /// What the words say: BM25 over text and headings, 0 upwards.
+    pub lexical: f32,
+    /// Its place by words, from 1; `None` when it was not among those looked at.
+    pub lexical_rank: Option<u32>,
+    /// What the meaning says: the cosine to the question, −1 to 1; `None` when it was not near
+    /// enough, or when there is no model.
+    pub dense: Option<f32>,
+    /// Its place by meaning, from 1.
+    pub dense_rank: Option<u32>,
+    /// The share of the words in the sum, 0 to 1; the meaning has the rest.
+    pub lexical_weight: f32,
+    /// What neighbouring chunks and a name of the question add.
+    pub boost: f32,
+    /// The sum that hits are ordered by; the same as the hit's score.
+    pub total: f32,
+}
+
+/// A part of a hit's text, in Unicode code points from its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// First code point.
+    pub start: u32,
+    /// The code point after the last one.
+    pub end: u32,
 }
 
 /// A section that was found.
@@ -30,7 +61,14 @@ pub struct SearchHit {
     pub text: String,
     /// Where the text stands in the document.
     pub span: Span,
-    /// BM25 score, to four decimals; only comparable within one search.
+    /// Where the whole section stands that the text is part of: all of the document's neighbouring
+    /// chunks under the same headings. Equal to `span` when the section is one chunk.
+    pub section: Span,
+    /// The part of the text that says most about the question, at most some 240 code points.
+    pub snippet: Range,
+    /// The words of the text that the question asks for, in order, at most 64.
+    pub matches: Vec<Range>,
+    /// What hits are ordered by, 0 upwards, to four decimals; only comparable within one search.
     pub score: f32,
     /// Why it was found, when asked for.
     pub explanation: Option<Explanation>,

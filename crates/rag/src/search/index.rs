@@ -1,4 +1,4 @@
-//! The BM25 index in memory.
+//! The lexical index in memory.
 //!
 //! Invariants:
 //! - Searches see committed states only, each whole: a document is in it with all its chunks or
@@ -7,63 +7,62 @@
 //! - Equal indexes answer equally: segments with deleted chunks are merged at once, so that word
 //!   statistics count living chunks only, and equal scores are ordered by document, then ordinal.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tantivy::collector::TopDocs;
 use tantivy::indexer::NoMergePolicy;
 use tantivy::query::{
-    BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, Occur, Query, TermQuery,
+    BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, FuzzyTermQuery, Occur, Query,
+    TermQuery,
 };
 use tantivy::schema::{
-    Field, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions, Value,
+    FAST, Field, IndexRecordOption, STRING, Schema, TextFieldIndexing, TextOptions,
 };
 use tantivy::{IndexReader, ReloadPolicy, Searcher, TantivyDocument, Term};
 use thiserror::Error;
+use uuid::Uuid;
 
-use crate::model::{Chunk, Document, DocumentId, Span};
-use crate::search::analysis::words;
-use crate::search::hit::SearchHit;
-use crate::search::judge::{above, explanation, inverse_frequency, is_answerable, terms_of};
+use crate::model::{Chunk, Document, DocumentId};
 use crate::search::plan::{Concept, Way};
+use crate::search::rows::{Row, Rows};
 
-/// What a word in a heading or title is worth against one in the text.
-const HEADING_BOOST: f32 = 1.4;
-/// How much of the weaker of text and heading counts beside the stronger.
-const BOTH: f32 = 0.4;
 /// The writer's buffer, in bytes; the least that the library takes.
 const WRITER_BYTES: usize = 15_000_000;
 /// More segments than this are merged into one.
 const MAX_SEGMENTS: usize = 8;
+/// Most terms of the index that one misspelt word is read as.
+const MAX_CORRECTIONS: usize = 4;
+
 /// The index failed.
 #[derive(Debug, Error)]
 pub(crate) enum IndexError {
     /// The library failed.
     #[error("the search index failed")]
     Library(#[from] tantivy::TantivyError),
-    /// A stored chunk cannot be read back.
-    #[error("the search index holds an unreadable chunk")]
-    Unreadable,
+    /// The library's dictionary of terms could not be read.
+    #[error("the search index has an unreadable dictionary")]
+    Dictionary(#[from] std::io::Error),
 }
 
-/// The hits, and whether they can answer.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    pub(crate) hits: Vec<SearchHit>,
-    pub(crate) answerable: bool,
+/// Names a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Place {
+    pub(crate) document: DocumentId,
+    pub(crate) ordinal: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Fields {
+    /// The document's id, to delete by.
     document: Field,
+    /// Its halves and the ordinal, to read back without a store of documents.
+    high: Field,
+    low: Field,
     ordinal: Field,
     collection: Field,
-    source: Field,
-    title: Field,
-    path: Field,
-    text: Field,
-    span: Field,
-    body_terms: Field,
-    heading_terms: Field,
+    terms: Field,
 }
 
 /// The side that searches; clones are one index.
@@ -72,13 +71,24 @@ pub(crate) struct Index {
     library: tantivy::Index,
     fields: Fields,
     /// The committed state. Guards a clone and a store of a handle.
-    current: Arc<RwLock<Option<Searcher>>>,
+    current: Arc<RwLock<Option<Arc<State>>>>,
+}
+
+/// A committed state. Searching it blocks.
+pub(crate) struct State {
+    searcher: Searcher,
+    fields: Fields,
+    entries: HashMap<DocumentId, Arc<Rows>>,
+    /// Mean number of words in a chunk.
+    mean_words: f32,
 }
 
 /// The side that changes; there is one, behind the service's lock. Its methods block.
 pub(crate) struct IndexWriter {
     index: Index,
     open: Option<(tantivy::IndexWriter, IndexReader)>,
+    /// The entries of the next state.
+    entries: HashMap<DocumentId, Arc<Rows>>,
     /// Whether there are changes since the last commit.
     dirty: bool,
 }
@@ -92,16 +102,12 @@ impl Index {
                 .set_index_option(IndexRecordOption::WithFreqs),
         );
         let fields = Fields {
-            document: schema.add_text_field("document", STRING | STORED),
-            ordinal: schema.add_u64_field("ordinal", STORED),
+            document: schema.add_text_field("document", STRING),
+            high: schema.add_u64_field("high", FAST),
+            low: schema.add_u64_field("low", FAST),
+            ordinal: schema.add_u64_field("ordinal", FAST),
             collection: schema.add_text_field("collection", STRING),
-            source: schema.add_text_field("source", STORED),
-            title: schema.add_text_field("title", STORED),
-            path: schema.add_text_field("path", STORED),
-            text: schema.add_text_field("text", STORED),
-            span: schema.add_u64_field("span", STORED),
-            body_terms: schema.add_text_field("body_terms", terms.clone()),
-            heading_terms: schema.add_text_field("heading_terms", terms),
+            terms: schema.add_text_field("terms", terms),
         };
         let library = tantivy::Index::create_in_ram(schema.build());
         Self {
@@ -115,69 +121,87 @@ impl Index {
         IndexWriter {
             index: self.clone(),
             open: None,
+            entries: HashMap::new(),
             dirty: false,
         }
     }
 
     /// The number of chunks in the committed state.
     pub(crate) fn chunks(&self) -> u64 {
-        self.searcher().map_or(0, |searcher| searcher.num_docs())
+        self.state().map_or(0, |state| state.chunks())
     }
 
-    fn searcher(&self) -> Option<Searcher> {
+    /// The committed state, or `None` before the first commit.
+    pub(crate) fn state(&self) -> Option<Arc<State>> {
         self.current
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
+}
 
-    /// The `k` best chunks. Blocks for the time of the search.
-    pub(crate) fn search(
+impl State {
+    pub(crate) fn chunks(&self) -> u64 {
+        self.searcher.num_docs()
+    }
+
+    /// Mean number of words in a chunk, at least 1.
+    pub(crate) fn mean_words(&self) -> f32 {
+        self.mean_words
+    }
+
+    /// The document and its chunk, or `None` when this state lacks it.
+    pub(crate) fn row(&self, place: Place) -> Option<(&Arc<Rows>, &Row)> {
+        let entry = self.entries.get(&place.document)?;
+        Some((entry, entry.row(place.ordinal)?))
+    }
+
+    /// The `limit` best chunks by BM25, best first; equal ones by place.
+    pub(crate) fn candidates(
         &self,
         concepts: &[Concept],
-        k: usize,
+        limit: usize,
         collection: Option<&str>,
-        explain: bool,
-    ) -> Result<Found, IndexError> {
-        let Some(searcher) = self.searcher().filter(|_| !concepts.is_empty()) else {
-            return Ok(Found::default());
-        };
+    ) -> Result<Vec<(Place, f32)>, IndexError> {
+        if concepts.is_empty() {
+            return Ok(Vec::new());
+        }
         let query = self.query(concepts, collection);
         // More than asked for, so that equal scores at the end are cut in our order.
-        let collector = TopDocs::with_limit(k + 50).order_by_score();
-        let mut hits = Vec::new();
-        for (score, address) in searcher.search(&query, &collector)? {
-            let stored: TantivyDocument = searcher.doc(address)?;
-            let hit = self.read(&stored, (score * 1e4).round() / 1e4);
-            hits.push(hit.ok_or(IndexError::Unreadable)?);
-        }
-        hits.sort_by(|a, b| {
-            let place = |hit: &SearchHit| (hit.document_id, hit.ordinal);
-            b.score
-                .total_cmp(&a.score)
-                .then_with(|| place(a).cmp(&place(b)))
-        });
-        hits.truncate(k);
-        let weights = concepts
-            .iter()
-            .map(|concept| self.weight(&searcher, concept))
-            .collect::<Result<Vec<f32>, _>>()?;
-        let answerable = is_answerable(&hits, concepts, &weights);
-        if explain {
-            for hit in &mut hits {
-                hit.explanation = Some(explanation(concepts, &weights, &terms_of(hit)));
+        let collector = TopDocs::with_limit(limit + 20).order_by_score();
+        let mut found = Vec::new();
+        let mut columns = HashMap::new();
+        for (score, address) in self.searcher.search(&query, &collector)? {
+            if let Entry::Vacant(vacant) = columns.entry(address.segment_ord) {
+                let fast = self
+                    .searcher
+                    .segment_reader(address.segment_ord)
+                    .fast_fields();
+                vacant.insert((fast.u64("high")?, fast.u64("low")?, fast.u64("ordinal")?));
             }
+            let Some((high, low, ordinal)) = columns.get(&address.segment_ord) else {
+                continue;
+            };
+            let value = |column: &tantivy::columnar::Column<u64>| column.first(address.doc_id);
+            let (Some(high), Some(low), Some(ordinal)) = (value(high), value(low), value(ordinal))
+            else {
+                continue;
+            };
+            let place = Place {
+                document: DocumentId(Uuid::from_u64_pair(high, low)),
+                ordinal: u32::try_from(ordinal).unwrap_or(u32::MAX),
+            };
+            found.push((place, score));
         }
-        Ok(Found { hits, answerable })
+        found.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        found.truncate(limit);
+        Ok(found)
     }
 
     fn query(&self, concepts: &[Concept], collection: Option<&str>) -> Box<dyn Query> {
         let wanted = concepts.iter().map(|concept| {
             let ways = concept.ways.iter().map(|way| self.way(way)).collect();
-            (
-                Occur::Should,
-                Box::new(DisjunctionMaxQuery::new(ways)) as Box<dyn Query>,
-            )
+            (Occur::Should, best_of(ways))
         });
         let wanted: Box<dyn Query> = Box::new(BooleanQuery::new(wanted.collect()));
         let Some(collection) = collection else {
@@ -192,7 +216,7 @@ impl Index {
         ]))
     }
 
-    /// All words of the way, each in its best form, in text or heading.
+    /// All words of the way, each in its best form.
     fn way(&self, way: &Way) -> Box<dyn Query> {
         let mut all: Vec<Box<dyn Query>> = way.words.iter().map(|f| self.forms(f)).collect();
         let query = match (all.pop(), all.is_empty()) {
@@ -208,71 +232,61 @@ impl Index {
     }
 
     fn forms(&self, forms: &[String]) -> Box<dyn Query> {
-        let in_field = |field: Field, boost: f32| -> Box<dyn Query> {
-            let terms = forms.iter().map(|form| {
-                let term = Term::from_field_text(field, form);
-                Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)) as Box<dyn Query>
-            });
-            let best = DisjunctionMaxQuery::new(terms.collect());
-            Box::new(BoostQuery::new(Box::new(best), boost))
-        };
-        let fields = vec![
-            in_field(self.fields.body_terms, 1.0),
-            in_field(self.fields.heading_terms, HEADING_BOOST),
-        ];
-        Box::new(DisjunctionMaxQuery::with_tie_breaker(fields, BOTH))
+        let terms = forms.iter().map(|form| {
+            let term = Term::from_field_text(self.fields.terms, form);
+            Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)) as Box<dyn Query>
+        });
+        best_of(terms.collect())
     }
 
-    /// How much a concept says: the inverse document frequency of its most frequent way. A word
-    /// that no document has weighs as much as one that a single chunk has.
-    fn weight(&self, searcher: &Searcher, concept: &Concept) -> Result<f32, IndexError> {
-        let mut most = 0;
-        for way in concept.ways.iter().filter(|way| way.counts) {
-            let mut least = u64::MAX;
-            for forms in &way.words {
-                let mut found = 0;
-                for form in forms {
-                    for field in [self.fields.body_terms, self.fields.heading_terms] {
-                        found = found.max(searcher.doc_freq(&Term::from_field_text(field, form))?);
+    /// In how many chunks `term` stands.
+    pub(crate) fn frequency(&self, term: &str) -> Result<u64, IndexError> {
+        let term = Term::from_field_text(self.fields.terms, term);
+        Ok(self.searcher.doc_freq(&term)?)
+    }
+
+    /// Terms of the index that `term` may be a misspelling of: one slip away, from eight letters on
+    /// two; the most frequent first. Nothing for terms of less than four letters.
+    pub(crate) fn corrections(&self, term: &str) -> Result<Vec<String>, IndexError> {
+        let letters = term.chars().count();
+        if letters < 4 {
+            return Ok(Vec::new());
+        }
+        let mut found: HashMap<String, u64> = HashMap::new();
+        // The nearer ones alone, if there are any.
+        for slips in 1..=if letters < 8 { 1 } else { 2 } {
+            let text = Term::from_field_text(self.fields.terms, term);
+            let query = FuzzyTermQuery::new(text, slips, true);
+            for segment in self.searcher.segment_readers() {
+                let index = segment.inverted_index(self.fields.terms)?;
+                let mut near = index.terms().search(query.automaton()?).into_stream()?;
+                while near.advance() {
+                    if let Ok(other) = std::str::from_utf8(near.key()) {
+                        let count = u64::from(near.value().doc_freq);
+                        *found.entry(other.to_owned()).or_default() += count;
                     }
                 }
-                least = least.min(found);
             }
-            most = most.max(least);
+            if !found.is_empty() {
+                break;
+            }
         }
-        Ok(inverse_frequency(searcher.num_docs(), most.max(1)))
+        let mut found: Vec<_> = found.into_iter().collect();
+        found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        found.truncate(MAX_CORRECTIONS);
+        Ok(found.into_iter().map(|(term, _)| term).collect())
     }
+}
 
-    fn read(&self, stored: &TantivyDocument, score: f32) -> Option<SearchHit> {
-        let text = |field: Field| {
-            stored
-                .get_first(field)
-                .and_then(|value| value.as_str())
-                .map(str::to_owned)
-        };
-        let mut span = stored
-            .get_all(self.fields.span)
-            .filter_map(|value| value.as_u64());
-        let ordinal = stored.get_first(self.fields.ordinal)?.as_u64()?;
-        Some(SearchHit {
-            document_id: text(self.fields.document)?.parse().ok()?,
-            ordinal: u32::try_from(ordinal).ok()?,
-            source: text(self.fields.source)?,
-            title: text(self.fields.title)?,
-            heading_path: stored
-                .get_all(self.fields.path)
-                .filter_map(|value| value.as_str().map(str::to_owned))
-                .collect(),
-            text: text(self.fields.text)?,
-            span: Span {
-                start_char: span.next()?,
-                end_char: span.next()?,
-                start_line: span.next()?,
-                end_line: span.next()?,
-            },
-            score,
-            explanation: None,
-        })
+/// The best of several; a lone one as it is, so that the library can pass over blocks of postings
+/// that cannot win.
+fn best_of(mut queries: Vec<Box<dyn Query>>) -> Box<dyn Query> {
+    match (queries.pop(), queries.is_empty()) {
+        (Some(only), true) => only,
+        (last, _) => {
+            queries.extend(last);
+            Box::new(DisjunctionMaxQuery::new(queries))
+        }
     }
 }
 
@@ -283,6 +297,8 @@ impl IndexWriter {
             if let Some((writer, _)) = &mut self.open {
                 writer.rollback()?;
             }
+            let committed = self.index.state();
+            self.entries = committed.map_or_else(HashMap::new, |state| state.entries.clone());
             self.dirty = false;
         }
         Ok(())
@@ -291,37 +307,23 @@ impl IndexWriter {
     /// Adds a document in place of what the index has of it, without a commit.
     pub(crate) fn add(&mut self, document: &Document, chunks: &[Chunk]) -> Result<(), IndexError> {
         self.dirty = true;
+        let (entry, indexed) = Rows::read(document, chunks);
+        self.entries.insert(document.id, Arc::new(entry));
         let fields = self.index.fields;
         let writer = &mut self.open()?.0;
-        writer.delete_term(Term::from_field_text(
-            fields.document,
-            &document.id.to_string(),
-        ));
-        for chunk in chunks {
+        let id = document.id.to_string();
+        writer.delete_term(Term::from_field_text(fields.document, &id));
+        let (high, low) = document.id.0.as_u64_pair();
+        for (chunk, terms) in chunks.iter().zip(indexed) {
             let mut stored = TantivyDocument::default();
-            stored.add_text(fields.document, document.id.to_string());
+            stored.add_text(fields.document, &id);
+            stored.add_u64(fields.high, high);
+            stored.add_u64(fields.low, low);
             stored.add_u64(fields.ordinal, u64::from(chunk.ordinal));
             if let Some(collection) = &document.collection {
                 stored.add_text(fields.collection, collection);
             }
-            stored.add_text(fields.source, &document.source);
-            stored.add_text(fields.title, &document.title);
-            for heading in &chunk.heading_path {
-                stored.add_text(fields.path, heading);
-            }
-            stored.add_text(fields.text, &chunk.text);
-            let span = chunk.span;
-            for place in [
-                span.start_char,
-                span.end_char,
-                span.start_line,
-                span.end_line,
-            ] {
-                stored.add_u64(fields.span, place);
-            }
-            stored.add_text(fields.body_terms, terms(&chunk.text));
-            let above = above(&document.title, &document.source, &chunk.heading_path);
-            stored.add_text(fields.heading_terms, terms(&above));
+            stored.add_text(fields.terms, terms);
             writer.add_document(stored)?;
         }
         Ok(())
@@ -342,6 +344,7 @@ impl IndexWriter {
     pub(crate) fn remove(&mut self, id: DocumentId) -> Result<(), IndexError> {
         self.begin()?;
         self.dirty = true;
+        self.entries.remove(&id);
         let field = self.index.fields.document;
         self.open()?
             .0
@@ -352,6 +355,8 @@ impl IndexWriter {
     /// Makes all changes visible at once.
     pub(crate) fn commit(&mut self) -> Result<(), IndexError> {
         let library = self.index.library.clone();
+        let entries = self.entries.clone();
+        let fields = self.index.fields;
         let (writer, reader) = self.open()?;
         writer.commit()?;
         let segments = library.searchable_segment_metas()?;
@@ -365,12 +370,17 @@ impl IndexWriter {
             writer.merge(&merged).wait()?;
         }
         reader.reload()?;
-        let searcher = reader.searcher();
+        let state = State {
+            searcher: reader.searcher(),
+            fields,
+            mean_words: mean_words(&entries),
+            entries,
+        };
         *self
             .index
             .current
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = Some(searcher);
+            .unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(state));
         self.dirty = false;
         Ok(())
     }
@@ -389,14 +399,12 @@ impl IndexWriter {
     }
 }
 
-/// The index terms of `text`, for the library's whitespace tokenizer.
-fn terms(text: &str) -> String {
-    let mut joined = String::with_capacity(text.len() * 3);
-    for word in words(text) {
-        for term in word.terms() {
-            joined.push_str(term);
-            joined.push(' ');
-        }
+fn mean_words(entries: &HashMap<DocumentId, Arc<Rows>>) -> f32 {
+    let (mut chunks, mut words) = (0_u64, 0_u64);
+    for entry in entries.values() {
+        chunks += u64::try_from(entry.chunks.len()).unwrap_or(0);
+        words += u64::from(entry.words);
     }
-    joined
+    let mean = u16::try_from(words / chunks.max(1)).unwrap_or(u16::MAX);
+    f32::from(mean.max(1))
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use resync_kernel::BoxError;
 use thiserror::Error;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::KnowledgeService;
-use crate::search::{SearchHit, plan};
+use crate::search::{IndexError, Question, SearchHit, Strategy, conclude, propose};
 
 /// The greatest length of a query, in Unicode code points.
 const MAX_QUERY_CHARS: usize = 1000;
@@ -78,8 +79,22 @@ impl KnowledgeService {
     ///
     /// # Errors
     /// [`SearchError`].
-    #[tracing::instrument(name = "rag.search", skip_all, fields(k = query.k))]
     pub async fn search(&self, query: SearchQuery) -> Result<SearchResults, SearchError> {
+        self.search_by(query, Strategy::default()).await
+    }
+
+    /// The same with parts of the search left out, to see what each is worth.
+    ///
+    /// Cancel safe: dropping it changes nothing.
+    ///
+    /// # Errors
+    /// [`SearchError`].
+    #[tracing::instrument(name = "rag.search", skip_all, fields(k = query.k))]
+    pub async fn search_by(
+        &self,
+        query: SearchQuery,
+        strategy: Strategy,
+    ) -> Result<SearchResults, SearchError> {
         if crate::text::visible(&query.text).is_empty() {
             return Err(SearchError::EmptyQuery);
         }
@@ -93,25 +108,48 @@ impl KnowledgeService {
         self.load()
             .await
             .map_err(|error| SearchError::Unavailable(Box::new(error)))?;
+        let Some(state) = self.inner.index.state() else {
+            return Ok(SearchResults {
+                items: Vec::new(),
+                answerable: false,
+                took: clock.monotonic() - start,
+            });
+        };
+        let question = Arc::new(Question {
+            k: query.k.clamp(1, SearchQuery::MAX_K),
+            text: query.text,
+            collection: query.collection,
+            explain: query.explain,
+            strategy,
+        });
         // The permit goes along with the work, which ends later than a caller that is dropped.
         let permit = Arc::clone(&self.inner.searchers).acquire_owned().await;
-        let permit = permit.map_err(|error| SearchError::Unavailable(Box::new(error)))?;
+        let permit = Arc::new(permit.map_err(|error| SearchError::Unavailable(Box::new(error)))?);
         let inner = Arc::clone(&self.inner);
-        let found = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            let concepts = plan(&query.text, &inner.lexicon);
-            let k = query.k.clamp(1, SearchQuery::MAX_K);
-            inner
-                .index
-                .search(&concepts, k, query.collection.as_deref(), query.explain)
+        let found = blocking(Arc::clone(&permit), move || {
+            let proposed = propose(&state, &question, &inner.glossary)?;
+            conclude(&state, &question, &proposed, &[])
         })
-        .await
-        .map_err(|error| SearchError::Unavailable(Box::new(error)))?
-        .map_err(|error| SearchError::Unavailable(Box::new(error)))?;
+        .await?;
         Ok(SearchResults {
             items: found.hits,
             answerable: found.answerable,
             took: clock.monotonic() - start,
         })
     }
+}
+
+/// Runs a part of a search off the async workers.
+async fn blocking<T: Send + 'static>(
+    permit: Arc<OwnedSemaphorePermit>,
+    work: impl FnOnce() -> Result<T, IndexError> + Send + 'static,
+) -> Result<T, SearchError> {
+    let span = tracing::Span::current();
+    tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        span.in_scope(work)
+    })
+    .await
+    .map_err(|error| SearchError::Unavailable(Box::new(error)))?
+    .map_err(|error| SearchError::Unavailable(Box::new(error)))
 }
