@@ -273,7 +273,8 @@ impl ConversationStore for PgConversationStore {
         let work = self.database.write(move |tx| {
             Box::pin(async move {
                 // The session's row is held first, so that no turn adds a message that is not counted.
-                let query = "SELECT 1 FROM chat_sessions WHERE id = $1 AND owner_id = $2 FOR UPDATE";
+                let query =
+                    "SELECT 1 FROM chat_sessions WHERE id = $1 AND owner_id = $2 FOR UPDATE";
                 let held = sqlx::query(query)
                     .bind(session.0)
                     .bind(owner.0)

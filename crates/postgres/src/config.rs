@@ -78,28 +78,39 @@ impl PgConfig {
             return Err(PgError::Config("max_connections is at least 2"));
         }
         if !within(self.acquire_timeout, Self::MAX_ACQUIRE_TIMEOUT) {
-            return Err(PgError::Config("acquire_timeout is above 0 and at most 2 s"));
+            return Err(PgError::Config(
+                "acquire_timeout is above 0 and at most 2 s",
+            ));
         }
         if !within(self.statement_timeout, Self::MAX_STATEMENT_TIMEOUT) {
-            return Err(PgError::Config("statement_timeout is above 0 and at most 5 s"));
+            return Err(PgError::Config(
+                "statement_timeout is above 0 and at most 5 s",
+            ));
         }
         if !within(self.lock_timeout, self.statement_timeout) {
-            return Err(PgError::Config("lock_timeout is above 0 and at most statement_timeout"));
+            return Err(PgError::Config(
+                "lock_timeout is above 0 and at most statement_timeout",
+            ));
         }
         let url = self.url.expose_secret();
         let scheme = ["postgres://", "postgresql://"];
         if !scheme.iter().any(|scheme| url.starts_with(scheme)) {
-            return Err(PgError::Config("is not a URL of PostgreSQL, such as postgres://user@host/database"));
+            return Err(PgError::Config(
+                "is not a URL of PostgreSQL, such as postgres://user@host/database",
+            ));
         }
         // The cause is dropped: it may repeat a part of the URL.
-        let mut options = PgConnectOptions::from_str(url)
-            .map_err(|_| PgError::Config("is not a URL of PostgreSQL, such as postgres://user@host/database"))?;
+        let mut options = PgConnectOptions::from_str(url).map_err(|_| {
+            PgError::Config("is not a URL of PostgreSQL, such as postgres://user@host/database")
+        })?;
         if options.get_application_name().is_none() {
             options = options.application_name("resync");
         }
         match &self.ca_pem {
             Some(pem) if !pem.trim_ascii_start().starts_with(CERTIFICATE) => {
-                return Err(PgError::Config("the authority's file holds certificates in PEM form"));
+                return Err(PgError::Config(
+                    "the authority's file holds certificates in PEM form",
+                ));
             }
             Some(pem) => {
                 options = options
@@ -107,7 +118,8 @@ impl PgConfig {
                     .ssl_mode(PgSslMode::VerifyFull);
             }
             None => {
-                let optional = matches!(options.get_ssl_mode(), PgSslMode::Prefer | PgSslMode::Allow);
+                let optional =
+                    matches!(options.get_ssl_mode(), PgSslMode::Prefer | PgSslMode::Allow);
                 if optional && !is_local(&options) {
                     options = options.ssl_mode(PgSslMode::VerifyFull);
                 }
@@ -116,7 +128,10 @@ impl PgConfig {
         Ok(options.options([
             ("statement_timeout", millis(self.statement_timeout)),
             ("lock_timeout", millis(self.lock_timeout)),
-            ("idle_in_transaction_session_timeout", millis(IDLE_IN_TRANSACTION)),
+            (
+                "idle_in_transaction_session_timeout",
+                millis(IDLE_IN_TRANSACTION),
+            ),
         ]))
     }
 }
@@ -152,9 +167,18 @@ mod tests {
     #[test]
     fn a_host_that_is_not_the_loopback_is_checked_unless_the_url_says_otherwise() {
         assert_eq!(mode("postgres://resync@db.example/resync"), "VerifyFull");
-        assert_eq!(mode("postgres://resync@db.example/resync?sslmode=prefer"), "VerifyFull");
-        assert_eq!(mode("postgres://resync@db.example/resync?sslmode=disable"), "Disable");
-        assert_eq!(mode("postgres://resync@db.example/resync?sslmode=require"), "Require");
+        assert_eq!(
+            mode("postgres://resync@db.example/resync?sslmode=prefer"),
+            "VerifyFull"
+        );
+        assert_eq!(
+            mode("postgres://resync@db.example/resync?sslmode=disable"),
+            "Disable"
+        );
+        assert_eq!(
+            mode("postgres://resync@db.example/resync?sslmode=require"),
+            "Require"
+        );
         for local in ["localhost", "127.0.0.1", "[::1]"] {
             assert_eq!(mode(&format!("postgres://resync@{local}/resync")), "Prefer");
         }
@@ -180,12 +204,20 @@ mod tests {
             matches!(config.check(), Err(PgError::Config(_)))
         };
         assert!(refused(|config| config.max_connections = 1));
-        assert!(refused(|config| config.acquire_timeout = Duration::from_millis(2_001)));
+        assert!(refused(
+            |config| config.acquire_timeout = Duration::from_millis(2_001)
+        ));
         assert!(refused(|config| config.acquire_timeout = Duration::ZERO));
-        assert!(refused(|config| config.statement_timeout = Duration::from_secs(6)));
-        assert!(refused(|config| config.lock_timeout = Duration::from_secs(6)));
+        assert!(refused(
+            |config| config.statement_timeout = Duration::from_secs(6)
+        ));
+        assert!(refused(
+            |config| config.lock_timeout = Duration::from_secs(6)
+        ));
         assert!(refused(|config| config.url = "mysql://host/base".into()));
-        assert!(refused(|config| config.url = "postgres://host:port/base".into()));
+        assert!(refused(
+            |config| config.url = "postgres://host:port/base".into()
+        ));
     }
 
     /// P2: no error and no `Debug` repeats the URL.
@@ -193,7 +225,10 @@ mod tests {
     fn a_password_is_in_no_error_and_no_debug() {
         let config = of("postgres://resync:canary-77@host:port/base");
         let error = config.check().unwrap_err();
-        let shown = format!("{config:?} {error:?} {}", resync_kernel::error_chain(&error));
+        let shown = format!(
+            "{config:?} {error:?} {}",
+            resync_kernel::error_chain(&error)
+        );
         assert!(!shown.contains("canary-77"), "{shown}");
     }
 }

@@ -189,7 +189,8 @@ impl PgDatabase {
     ) -> Result<T, PgError> {
         // The server ends a statement itself; this is for a server that went silent.
         let most = self.statement_timeout + Duration::from_millis(500);
-        let work = async |connection: &mut PgConnection| work(connection).await.map_err(PgError::Query);
+        let work =
+            async |connection: &mut PgConnection| work(connection).await.map_err(PgError::Query);
         self.on_connection(most, work, |error| match error {
             PgError::Query(error) => is_dead(error),
             _ => false,
@@ -222,7 +223,10 @@ impl PgDatabase {
     }
 
     /// The row of one statement that always has one. Cancel safe.
-    pub(crate) async fn one<R>(&self, query: QueryAs<'_, Postgres, R, PgArguments>) -> Result<R, PgError>
+    pub(crate) async fn one<R>(
+        &self,
+        query: QueryAs<'_, Postgres, R, PgArguments>,
+    ) -> Result<R, PgError>
     where
         R: Send + Unpin + for<'r> FromRow<'r, PgRow>,
     {

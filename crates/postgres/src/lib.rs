@@ -28,7 +28,5 @@ pub use notices::*;
 pub mod auth;
 #[cfg(feature = "chat")]
 pub mod chat;
-#[cfg(feature = "rag")]
-pub mod rag;
 #[cfg(feature = "tws")]
 pub mod tws;

@@ -131,8 +131,7 @@ impl PgNotices {
     /// The value of [`PgNotices::watch`] now; `None` while changes are not being followed. Cheap.
     #[must_use]
     pub fn generation(&self, channel: PgChannel) -> Option<u64> {
-        self.is_following()
-            .then(|| *self.channel(channel).borrow())
+        self.is_following().then(|| *self.channel(channel).borrow())
     }
 
     /// Whether every change that was committed a second ago or earlier has been heard of.
@@ -214,12 +213,12 @@ impl PgNotices {
         loop {
             tokio::select! {
                 _ = tick.tick() => {
-                    let sent = self.clock.monotonic().millis().to_string();
-                    let send = sqlx::query("SELECT pg_notify($1, $2)")
+                    let at = self.clock.monotonic().millis().to_string();
+                    let beats = sqlx::query("SELECT pg_notify($1, $2)")
                         .bind(&beat)
-                        .bind(sent)
+                        .bind(at)
                         .execute(&mut listener);
-                    timeout(ANSWER_WITHIN, send).await.map_err(silent)??;
+                    timeout(ANSWER_WITHIN, beats).await.map_err(silent)??;
                 }
                 notice = listener.try_recv() => {
                     let Some(notice) = notice? else {
@@ -249,7 +248,8 @@ impl PgNotices {
             }
             tracing::info!("changes of the database are being followed");
         }
-        self.heard_ms.store(sent.saturating_add(1), Ordering::SeqCst);
+        self.heard_ms
+            .store(sent.saturating_add(1), Ordering::SeqCst);
     }
 
     fn changed(&self, name: &str) {

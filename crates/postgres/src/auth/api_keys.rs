@@ -54,8 +54,11 @@ impl TryFrom<Row> for ApiKey {
             .last_used_at_ms
             .map(|millis| name.time("last_used_at_ms", millis));
         let digest = <[u8; 32]>::try_from(row.digest.as_slice());
-        let scopes: Result<BTreeSet<_>, _> =
-            row.scopes.iter().map(|scope| Permission::parse(scope)).collect();
+        let scopes: Result<BTreeSet<_>, _> = row
+            .scopes
+            .iter()
+            .map(|scope| Permission::parse(scope))
+            .collect();
         Ok(Self {
             id: ApiKeyId(row.id),
             user_id: UserId(row.user_id),

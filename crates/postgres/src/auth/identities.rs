@@ -77,12 +77,14 @@ impl IdentityStore for PgIdentityStore {
                     return Err(Failed(IdentityStoreError::AlreadyLinked));
                 }
                 users::insert(&mut *tx, &user).await?;
-                sqlx::query("INSERT INTO identities (issuer, subject, user_id) VALUES ($1, $2, $3)")
-                    .bind(account.issuer)
-                    .bind(account.subject)
-                    .bind(user.id.0)
-                    .execute(tx)
-                    .await?;
+                sqlx::query(
+                    "INSERT INTO identities (issuer, subject, user_id) VALUES ($1, $2, $3)",
+                )
+                .bind(account.issuer)
+                .bind(account.subject)
+                .bind(user.id.0)
+                .execute(tx)
+                .await?;
                 Ok::<_, Failed<IdentityStoreError>>(())
             })
         });

@@ -144,8 +144,8 @@ impl SessionStore for PgSessionStore {
     }
 
     async fn remove_expired(&self, now: DateTime<Utc>) -> Result<u64, SessionStoreError> {
-        let query =
-            sqlx::query("DELETE FROM sessions WHERE expires_at_ms <= $1").bind(now.timestamp_millis());
+        let query = sqlx::query("DELETE FROM sessions WHERE expires_at_ms <= $1")
+            .bind(now.timestamp_millis());
         Ok(self.database.change(query).await?)
     }
 }

@@ -118,7 +118,8 @@ impl UserRepository for PgUserRepository {
         &self,
         username: &Username,
     ) -> Result<Option<User>, UserRepositoryError> {
-        let query = sqlx::query_as("SELECT * FROM users WHERE username = $1").bind(username.as_str());
+        let query =
+            sqlx::query_as("SELECT * FROM users WHERE username = $1").bind(username.as_str());
         Ok(one(self.database.row(query).await?)?)
     }
 
@@ -151,7 +152,10 @@ impl UserRepository for PgUserRepository {
         .bind(part)
         .bind(i64::from(limit.get()));
         let rows = self.database.rows(query).await?;
-        Ok(rows.into_iter().map(User::try_from).collect::<Result<_, _>>()?)
+        Ok(rows
+            .into_iter()
+            .map(User::try_from)
+            .collect::<Result<_, _>>()?)
     }
 
     async fn count_admins(&self) -> Result<u64, UserRepositoryError> {
@@ -189,12 +193,11 @@ impl UserRepository for PgUserRepository {
         old: &PasswordHash,
         new: &PasswordHash,
     ) -> Result<bool, UserRepositoryError> {
-        let query = sqlx::query(
-            "UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3",
-        )
-        .bind(new.expose().to_owned())
-        .bind(id.0)
-        .bind(old.expose().to_owned());
+        let query =
+            sqlx::query("UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3")
+                .bind(new.expose().to_owned())
+                .bind(id.0)
+                .bind(old.expose().to_owned());
         Ok(self.database.change(query).await? == 1)
     }
 

@@ -9,9 +9,9 @@ use tokio::time::timeout;
 use crate::PgConfig;
 
 /// A connection lives so long at most, so that a server behind a moved name is left in the end.
-const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
+const MAX_LIFETIME: Duration = Duration::from_mins(30);
 /// One that nobody uses is closed after this long.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(10);
 /// After this much rest a connection is looked at before it is used again.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 /// The longest that looking at a connection may take.

@@ -19,7 +19,7 @@ use crate::PgError;
 /// Whoever holds it migrates; the first word is that of all our advisory locks.
 const LOCK: &str = "SELECT pg_advisory_lock(1919251321, 1)";
 /// How long one waits for another process that migrates.
-const LOCK_WAIT: Duration = Duration::from_secs(60);
+const LOCK_WAIT: Duration = Duration::from_mins(1);
 /// How long a migration waits for a table that is in use, before all of its users wait for it.
 const TABLE_WAIT: Duration = Duration::from_secs(5);
 /// How long one waits for the connection that migrates.
@@ -83,8 +83,10 @@ impl PgDatabase {
             ))
             .await?;
         let rows: Vec<(i64, Vec<u8>)> = if there {
-            self.rows(sqlx::query_as("SELECT version, checksum FROM _sqlx_migrations"))
-                .await?
+            self.rows(sqlx::query_as(
+                "SELECT version, checksum FROM _sqlx_migrations",
+            ))
+            .await?
         } else {
             Vec::new()
         };
@@ -141,7 +143,9 @@ async fn set(
     time: Duration,
 ) -> Result<(), sqlx::Error> {
     let sql = format!("SET {setting} = {}", time.as_millis());
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await?;
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -248,13 +252,15 @@ mod tests {
         let last = rows.pop().unwrap().0;
         let schema = compare(rows.clone());
         assert_eq!(schema.missing, [last]);
-        assert!(matches!(schema.require_current(), Err(PgError::Behind(list)) if list == [last]));
+        assert!(matches!(schema.require_current(), Err(PgError::Behind(named)) if named == [last]));
 
         rows[0].1 = vec![0];
         let first = rows[0].0;
         let schema = compare(rows.clone());
         assert_eq!(schema.changed, [first]);
-        assert!(matches!(schema.require_current(), Err(PgError::Changed(list)) if list == [first]));
+        assert!(
+            matches!(schema.require_current(), Err(PgError::Changed(named)) if named == [first])
+        );
 
         rows.push((9_999, vec![0]));
         let schema = compare(rows);

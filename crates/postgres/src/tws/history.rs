@@ -77,14 +77,18 @@ impl Columns {
         for run in runs {
             columns.engine.push(run.job.engine.to_string());
             columns.run.push(storable(run.run.as_str()).into_owned());
-            columns.workstation.push(storable(&run.job.workstation).into_owned());
+            columns
+                .workstation
+                .push(storable(&run.job.workstation).into_owned());
             columns.folder.push(storable(&run.job.folder).into_owned());
             columns.stream.push(storable(&run.job.stream).into_owned());
             columns.job.push(storable(&run.job.job).into_owned());
             columns.status.push(storable(&run.status).into_owned());
             columns.good.push(run.good);
             columns.return_code.push(run.return_code);
-            columns.started_at_ms.push(run.started_at.map(|at| at.timestamp_millis()));
+            columns
+                .started_at_ms
+                .push(run.started_at.map(|at| at.timestamp_millis()));
             columns.ended_at_ms.push(run.ended_at.timestamp_millis());
             columns.seconds.push(run.seconds.map(signed));
         }
@@ -193,7 +197,9 @@ impl RunHistory for PgRunHistory {
         let jobs: BTreeSet<&JobIdentity> = jobs.iter().collect();
         let jobs: Vec<&JobIdentity> = jobs.into_iter().collect();
         let names = |part: fn(&JobIdentity) -> &str| -> Vec<String> {
-            jobs.iter().map(|job| storable(part(job)).into_owned()).collect()
+            jobs.iter()
+                .map(|job| storable(part(job)).into_owned())
+                .collect()
         };
         let query = sqlx::query_as(GOOD_SECONDS)
             .bind(names(|job| job.engine.as_str()))
@@ -206,7 +212,9 @@ impl RunHistory for PgRunHistory {
         let mut found = HashMap::new();
         for (place, seconds) in rows {
             // The places count from 1; the query numbers nothing but what it was given.
-            let at = usize::try_from(place).ok().and_then(|place| place.checked_sub(1));
+            let at = usize::try_from(place)
+                .ok()
+                .and_then(|place| place.checked_sub(1));
             let Some(&job) = at.and_then(|at| jobs.get(at)) else {
                 continue;
             };

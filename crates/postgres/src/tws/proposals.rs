@@ -64,11 +64,12 @@ impl ProposalStore for PgProposalStore {
     async fn insert(&self, proposal: &StoredProposal) -> Result<(), ProposalError> {
         let body = serde_json::to_string(proposal)
             .map_err(|error| ProposalError::Unavailable(error.into()))?;
-        let query =
-            sqlx::query("INSERT INTO proposals (id, body, expires_at_ms) VALUES ($1, $2::json, $3)")
-                .bind(proposal.id.0)
-                .bind(body)
-                .bind(proposal.expires_at.timestamp_millis());
+        let query = sqlx::query(
+            "INSERT INTO proposals (id, body, expires_at_ms) VALUES ($1, $2::json, $3)",
+        )
+        .bind(proposal.id.0)
+        .bind(body)
+        .bind(proposal.expires_at.timestamp_millis());
         self.database.change(query).await?;
         Ok(())
     }
