@@ -9,5 +9,6 @@ mod golden;
 mod init;
 #[cfg(test)]
 mod knowledge;
+mod retrieval;
 #[cfg(test)]
 mod support;
