@@ -117,6 +117,7 @@ impl Subject for Ours {
             Ok(Fetched {
                 value: 1,
                 bytes: fetch.await,
+                age: Duration::ZERO,
             })
         };
         let answer = self.cache.get_or_fetch(key, windows, fetch).await;

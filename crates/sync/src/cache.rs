@@ -8,7 +8,9 @@
 //! 5. `an_outage_within_the_stale_window_serves_stale_and_says_so`.
 //! 6. `a_refresh_ahead_keeps_what_is_asked_for_fresh`: asked for often enough, an entry never turns stale;
 //!    `nobody_asks_nothing_is_fetched`.
-//! 7. `lock_table_empty_after_success`, `_error`, `_cancel`, `_panic`: nothing stays behind.
+//! 7. `what_another_replica_fetched_is_as_old_as_it_is`: an entry's age begins with that of what came.
+//! 8. `a_fetch_looks_at_no_entry`: who cannot trust entries still shares the one fetch.
+//! 9. `lock_table_empty_after_success`, `_error`, `_cancel`, `_panic`: nothing stays behind.
 
 use std::future::Future;
 use std::hash::Hash;
@@ -28,7 +30,7 @@ use crate::counters::{CacheStats, Counters, Event};
 use crate::entry::{Entry, KeyHash, Stamp};
 use crate::flight::Flight;
 use crate::state::{EntryState, FlightArc, Role};
-use crate::store::{Outcome, SHARDS, Store};
+use crate::store::{Outcome, SHARDS, Shard, Store};
 use crate::tick::Tick;
 
 /// How coarse a hit's time is while [`Cache::run_maintenance`] runs.
@@ -93,6 +95,9 @@ pub struct Fetched<V> {
     pub value: V,
     /// The value as it is sent; its entity tag is computed once, here.
     pub bytes: Bytes,
+    /// How long ago it was right: zero for what was asked for just now, more for what another replica
+    /// asked for. The entry's age begins with it.
+    pub age: Duration,
 }
 
 /// A fetch that ended without an outcome.
@@ -203,11 +208,44 @@ where
     ///
     /// # Errors
     /// As [`Self::get_or_fetch`].
-    pub async fn get_or_fetch_ahead<F, Fut>(
+    pub fn get_or_fetch_ahead<F, Fut>(
         &self,
         key: &K,
         windows: Windows,
         ahead: Duration,
+        fetch: F,
+    ) -> impl Future<Output = Result<Cached<V>, E>>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Fetched<V>, E>> + Send + 'static,
+    {
+        self.answer(key, windows, Some(ahead), fetch)
+    }
+
+    /// What the one fetch of `key` brings, whatever entry there is: for a caller who cannot tell whether
+    /// the entry still holds. What comes is kept as after [`Self::get_or_fetch`]. Cancel safe.
+    ///
+    /// # Errors
+    /// As [`Self::get_or_fetch`].
+    pub fn fetch<F, Fut>(
+        &self,
+        key: &K,
+        windows: Windows,
+        fetch: F,
+    ) -> impl Future<Output = Result<Cached<V>, E>>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Fetched<V>, E>> + Send + 'static,
+    {
+        self.answer(key, windows, None, fetch)
+    }
+
+    /// The entry, refreshed from the age `ahead` on, or a fetch; without `ahead` no entry counts.
+    async fn answer<F, Fut>(
+        &self,
+        key: &K,
+        windows: Windows,
+        ahead: Option<Duration>,
         fetch: F,
     ) -> Result<Cached<V>, E>
     where
@@ -215,14 +253,19 @@ where
         Fut: Future<Output = Result<Fetched<V>, E>> + Send + 'static,
     {
         let hash = self.inner.store.hash(key);
-        if let Some(hit) = self.inner.read(hash, key) {
-            let due = hit.freshness() == Freshness::Stale || hit.age() >= ahead;
-            if due && hit.entry().state.try_begin(millis(hit.age())) {
-                self.refresh(key, Arc::clone(hit.entry()), windows, fetch);
+        let found = if let Some(ahead) = ahead {
+            if let Some(hit) = self.inner.read(hash, key) {
+                let due = hit.freshness() == Freshness::Stale || hit.age() >= ahead;
+                if due && hit.entry().state.try_begin(millis(hit.age())) {
+                    self.refresh(key, Arc::clone(hit.entry()), windows, fetch);
+                }
+                return Ok(hit);
             }
-            return Ok(hit);
-        }
-        let (flight, freshness) = match self.inner.join_or_lead(hash, key) {
+            self.inner.join_or_lead(hash, key)
+        } else {
+            Ok(self.inner.role(&mut self.inner.store.lock(hash), key))
+        };
+        let (flight, freshness) = match found {
             Ok(Role::Follows(flight)) => {
                 // Not needed any more, and what it captured should not be held while waiting.
                 drop(fetch);
@@ -424,13 +467,17 @@ where
             let age_ms = entry.age_ms(now_ms);
             return Err(Cached::new(entry, age_ms, Freshness::Coalesced, false));
         }
+        Ok(self.role(&mut shard, key))
+    }
+
+    /// Joins the key's flight or leads one; its shard is locked by the caller.
+    fn role(&self, shard: &mut Shard<K, V, E>, key: &K) -> Part<V, E> {
         let role = shard.flights.join_or_lead(key, Flight::new);
-        drop(shard);
         self.counters.count(match role {
             Role::Leads(_) => Event::Miss,
             Role::Follows(_) => Event::Coalesced,
         });
-        Ok(role)
+        role
     }
 
     fn sweep_shard(&self, at: usize) -> usize {
@@ -480,11 +527,15 @@ impl<K: CacheKey, V: Send + Sync + 'static, E: Clone + From<FetchLost>> Landing<
         let now_ms = tick.exact_ms();
         let digest = ETag::of(&fetched.bytes).digest();
         let wall_ms = tick.clock().now().timestamp_millis();
+        let age_ms = millis(fetched.age);
         let entry = Arc::new(Entry {
             value: fetched.value,
             bytes: fetched.bytes,
             digest,
-            fetched: Stamp::new(now_ms, wall_ms),
+            fetched: Stamp::new(
+                now_ms.saturating_sub(age_ms),
+                wall_ms.saturating_sub_unsigned(age_ms),
+            ),
             fresh_ms: window_ms(windows.fresh),
             stale_ms: window_ms(windows.stale.max(windows.fresh)),
             state: EntryState::new(),

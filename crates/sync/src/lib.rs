@@ -5,6 +5,7 @@
 //! - While a fetch of a key runs, no second one of that key starts; its callers share the result
 //!   or the error, and none of them can strand the others.
 //! - What was fetched before an invalidation is never written after it.
+//! - What replicas share (entries, notices, leases, answers) are ports here, with adapters for one process.
 //! - Nothing here is global: a [`Cache`] or [`OnceInit`] is a value that `server` builds and shares.
 //! - Plain state (who leads, who may write, who refreshes) is free of `async` and run under loom.
 //!
@@ -40,7 +41,7 @@
 //! });
 //! let windows = Windows { fresh: Duration::from_secs(10), stale: Duration::from_secs(30) };
 //! let key = JobKey { engine: 1, job: "PAYROLL".into() };
-//! let fetch = || async { Ok(Fetched { value: 7, bytes: "7".into() }) };
+//! let fetch = || async { Ok(Fetched { value: 7, bytes: "7".into(), age: Duration::ZERO }) };
 //!
 //! let first = cache.get_or_fetch(&key, windows, fetch).await?;
 //! assert_eq!((*first.value(), first.freshness()), (7, Freshness::Fetched));
@@ -53,26 +54,42 @@
 //! # }
 //! ```
 
+mod answers;
 mod cache;
 mod cached;
 mod counters;
 mod entry;
 mod flight;
+mod lease;
 mod ledger;
+mod notices;
 mod once;
+mod shared;
 mod state;
 mod store;
 mod tick;
+
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
 
 #[cfg(test)]
 #[cfg(not(resync_loom))]
 mod tests;
 
+pub use answers::{AnswerClaim, AnswerStore, Asked, InProcessAnswers, KeepAnswer};
 pub use cache::{Cache, CacheKey, CacheLimits, CacheParts, FetchLost, Fetched, Windows};
 pub use cached::{Cached, ETag, Freshness};
 pub use counters::CacheStats;
+pub use lease::{InProcessLeases, Lease, LeaseError, Leases, lead};
 pub use ledger::{Begun, Claim, Fingerprint, Ledger};
+pub use notices::{
+    Heard, InProcessBus, InProcessHub, Listeners, Notice, NoticeBus, NoticeError, Notices,
+};
 pub use once::OnceInit;
+pub use shared::{
+    Codec, EntryLease, INVALIDATED, InProcessEntries, Look, Pack, SharedCache, SharedEntries,
+    SharedEntry, SharedKey, SharedParts, SharedSettings, SharedStats, SharedUnavailable,
+};
 /// Ends [`Cache::run_maintenance`]; re-exported so that a caller need not name its crate.
 pub use tokio_util::sync::CancellationToken;
 /// Where a [`Cache`] runs its fetches; re-exported as above.

@@ -11,6 +11,10 @@ use resync_kernel::Clock;
 /// No ticker runs: read the clock.
 const EXACT: u64 = u64::MAX;
 
+/// What all times are moved by, some 35 years: an entry may be older than the clock, which starts with
+/// the process.
+const BASE: u64 = 1 << 40;
+
 /// Milliseconds of the monotonic clock.
 pub(crate) struct Tick {
     now_ms: AtomicU64,
@@ -29,14 +33,14 @@ impl Tick {
     #[inline]
     pub(crate) fn now_ms(&self) -> u64 {
         match self.now_ms.load(Ordering::Relaxed) {
-            EXACT => self.clock.monotonic().millis(),
+            EXACT => self.read(),
             ticked => ticked,
         }
     }
 
     /// Now by the clock; while a ticker runs, hits see it from here on.
     pub(crate) fn exact_ms(&self) -> u64 {
-        let now = self.clock.monotonic().millis();
+        let now = self.read();
         if self.now_ms.load(Ordering::Relaxed) != EXACT {
             self.advance(now);
         }
@@ -45,7 +49,7 @@ impl Tick {
 
     /// The ticker's step: the first one makes time coarse.
     pub(crate) fn step(&self) {
-        let now = self.clock.monotonic().millis();
+        let now = self.read();
         if self
             .now_ms
             .compare_exchange(EXACT, now, Ordering::Relaxed, Ordering::Relaxed)
@@ -62,6 +66,10 @@ impl Tick {
 
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.clock
+    }
+
+    fn read(&self) -> u64 {
+        BASE.saturating_add(self.clock.monotonic().millis())
     }
 
     /// Moves the tick forward, never back, and never over a stop.
@@ -86,29 +94,33 @@ mod tests {
         let clock = Arc::new(ManualClock::default());
         let tick = Tick::new(clock.clone());
         clock.advance(Duration::from_secs(3));
-        assert_eq!(tick.now_ms(), 3_000);
+        assert_eq!(tick.now_ms(), BASE + 3_000);
         tick.step();
         clock.advance(Duration::from_secs(1));
-        assert_eq!(tick.now_ms(), 3_000, "coarse");
-        assert_eq!(tick.exact_ms(), 4_000);
-        assert_eq!(tick.now_ms(), 4_000, "an exact reading moves the tick");
+        assert_eq!(tick.now_ms(), BASE + 3_000, "coarse");
+        assert_eq!(tick.exact_ms(), BASE + 4_000);
+        assert_eq!(
+            tick.now_ms(),
+            BASE + 4_000,
+            "an exact reading moves the tick"
+        );
         tick.stop();
         clock.advance(Duration::from_secs(1));
-        assert_eq!(tick.now_ms(), 5_000);
+        assert_eq!(tick.now_ms(), BASE + 5_000);
     }
 
     #[test]
     fn the_tick_never_goes_back() {
         let tick = Tick::new(Arc::new(ManualClock::default()));
         tick.step();
-        tick.advance(10);
-        tick.advance(4);
-        assert_eq!(tick.now_ms(), 10);
+        tick.advance(BASE + 10);
+        tick.advance(BASE + 4);
+        assert_eq!(tick.now_ms(), BASE + 10);
         tick.stop();
-        tick.advance(20);
+        tick.advance(BASE + 20);
         assert_eq!(
             tick.now_ms(),
-            0,
+            BASE,
             "a stopped tick is not started by a late reading"
         );
     }

@@ -344,3 +344,46 @@ async fn maintenance_makes_time_coarse_and_gives_it_back() {
     rig.clock.advance(SECOND);
     assert_eq!(age(), 3 * SECOND);
 }
+
+/// What another replica fetched is stale and gone when it would be there, also in a process that is
+/// younger than it.
+#[tokio::test(start_paused = true)]
+async fn what_another_replica_fetched_is_as_old_as_it_is() {
+    let rig = Rig::new();
+    let age = Duration::from_secs(7);
+    let fetch = move || async move {
+        Ok(crate::Fetched {
+            age,
+            ..super::fetched(1)
+        })
+    };
+    let began = rig.clock.now();
+    let first = rig
+        .cache
+        .get_or_fetch(&key("A"), WINDOWS, fetch)
+        .await
+        .unwrap();
+    assert_eq!((first.age(), first.freshness()), (age, Freshness::Fetched));
+    assert_eq!(began - first.fetched_at(), TimeDelta::seconds(7));
+    let freshness = || rig.cache.get(&key("A")).map(|a| (a.freshness(), a.age()));
+    rig.clock.advance(2 * SECOND);
+    assert_eq!(freshness(), Some((Freshness::Fresh, 9 * SECOND)));
+    rig.clock.advance(SECOND);
+    assert_eq!(freshness(), Some((Freshness::Stale, 10 * SECOND)));
+    rig.clock.advance(20 * SECOND);
+    assert_eq!(freshness(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_looks_at_no_entry() {
+    let rig = aged(SECOND).await;
+    let (a, key_a) = (&rig.cache, key("A"));
+    let (one, other) = tokio::join!(
+        a.fetch(&key_a, WINDOWS, rig.slow(2)),
+        a.fetch(&key_a, WINDOWS, rig.slow(2))
+    );
+    assert_eq!((*one.unwrap().value(), *other.unwrap().value()), (2, 2));
+    assert_eq!(rig.fetches(), 2, "the first one, and one for both");
+    assert_eq!(*rig.cache.get(&key("A")).unwrap().value(), 2);
+    rig.settle().await;
+}

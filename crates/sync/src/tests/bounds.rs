@@ -12,6 +12,7 @@ async fn fill(rig: &Rig, names: std::ops::Range<u32>) {
             Ok(Fetched {
                 value: 1,
                 bytes: vec![b'x'; 100].into(),
+                age: Duration::ZERO,
             })
         };
         rig.cache
@@ -92,6 +93,7 @@ async fn a_value_too_heavy_to_keep_is_still_an_answer() {
         Ok::<_, Fault>(Fetched {
             value: 9,
             bytes: vec![b'x'; 20_000].into(),
+            age: Duration::ZERO,
         })
     };
     let answer = rig

@@ -6,6 +6,8 @@ mod coalesce;
 mod invalidation;
 mod model;
 mod once;
+mod replicas;
+mod replicas_in_process;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -153,6 +155,7 @@ pub(crate) fn fetched(value: u64) -> Fetched<u64> {
     Fetched {
         value,
         bytes: value.to_string().into(),
+        age: Duration::ZERO,
     }
 }
 
