@@ -82,10 +82,11 @@ pub(crate) async fn invalidate(
     event.engine.clone_from(&engine);
     event.target = body.category.map(|category| category.as_str().to_owned());
     app.audit.record(event).await?;
-    let removed = app.plan.invalidate(&PlanScope {
+    let scope = PlanScope {
         engine,
         category: body.category,
         key: body.key,
-    });
+    };
+    let removed = app.plan.invalidate(&scope).await;
     Ok(Json(InvalidateAnswer { removed }))
 }

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::aio::{ConnectionManager, ConnectionManagerConfig, PubSub};
 use redis::{Client, FromRedisValue, RedisError, Script, ScriptInvocation, TlsCertificates};
 use resync_kernel::{ExposeSecret, SecretString};
 use thiserror::Error;
@@ -79,6 +79,37 @@ pub(crate) enum CallError {
     Failed(#[source] RedisError),
 }
 
+/// What is done in this process while Redis is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fallback {
+    /// Attempts on passwords are counted, with half the limits.
+    Lockout,
+    /// Requests are counted, with half the limits.
+    Limits,
+    /// Answers to requests are kept.
+    Answers,
+}
+
+impl Fallback {
+    /// Each of them, in the order of their declaration.
+    pub const ALL: [Self; 3] = [Self::Lockout, Self::Limits, Self::Answers];
+
+    /// The word in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Lockout => "lockout",
+            Self::Limits => "limits",
+            Self::Answers => "idempotency",
+        }
+    }
+}
+
+/// Milliseconds, as scripts take them.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// One connection to Redis, shared by all clones.
 #[derive(Clone)]
 pub struct RedisClient(Arc<Inner>);
@@ -90,6 +121,7 @@ struct Inner {
     timeout: Duration,
     status: watch::Sender<RedisStatus>,
     changes: AtomicU64,
+    fallbacks: [AtomicU64; Fallback::ALL.len()],
 }
 
 impl fmt::Debug for RedisClient {
@@ -125,6 +157,7 @@ impl RedisClient {
             timeout: config.timeout,
             status: watch::Sender::new(RedisStatus::Ok),
             changes: AtomicU64::new(0),
+            fallbacks: Default::default(),
         })))
     }
 
@@ -138,6 +171,35 @@ impl RedisClient {
     #[must_use]
     pub fn outages(&self) -> u64 {
         self.0.changes.load(Ordering::Relaxed)
+    }
+
+    /// How often this process did by itself what it does with Redis.
+    #[must_use]
+    pub fn fallbacks(&self, kind: Fallback) -> u64 {
+        self.fallback(kind).load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn fell_back(&self, kind: Fallback) {
+        self.fallback(kind).fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn fallback(&self, kind: Fallback) -> &AtomicU64 {
+        let [lockout, limits, answers] = &self.0.fallbacks;
+        match kind {
+            Fallback::Lockout => lockout,
+            Fallback::Limits => limits,
+            Fallback::Answers => answers,
+        }
+    }
+
+    /// The longest that one call takes.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.0.timeout
+    }
+
+    /// A connection that hears notices; takes as long as the network does.
+    pub(crate) async fn pubsub(&self) -> Result<PubSub, RedisError> {
+        self.0.client.get_async_pubsub().await
     }
 
     /// Waits until the status is `wanted`. Cancel safe.
@@ -195,6 +257,14 @@ impl RedisClient {
         answer
     }
 
+    /// Runs a script also while Redis counts as away; whether it does is left to the probe.
+    pub(crate) async fn insist<T: FromRedisValue>(
+        &self,
+        call: &ScriptInvocation<'_>,
+    ) -> Result<T, CallError> {
+        self.call(call).await
+    }
+
     async fn call<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, CallError> {
         let mut connection = self
             .0
@@ -235,7 +305,7 @@ impl RedisClient {
             self.0.changes.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(
                 error = error as &dyn std::error::Error,
-                "redis is away; this process counts on its own, with half the limits"
+                "redis is away; this process goes on by itself, with half the limits"
             );
         } else {
             tracing::info!("redis is back");

@@ -1,11 +1,13 @@
-//! What replicas share, on Redis: the limits on guessing passwords.
+//! What replicas share, on Redis: limits on guessing and asking, answers to requests, entries behind their
+//! caches, notices, and leases.
 //!
 //! Invariants:
 //! - One round trip for one question, by a script that Redis runs as one step and by Redis's clock.
 //! - No call takes longer than the client's timeout. After one that failed, none is made until a probe
 //!   got through: who asks meanwhile does not wait for a Redis that is away.
-//! - What guards never fails open: without Redis, [`RedisLockout`] counts in this process, with half
-//!   the limits.
+//! - What guards never fails open: without Redis, [`RedisLockout`] and [`RedisRateLimiter`] count in this
+//!   process, with half the limits.
+//! - What speeds up never fails closed: without Redis, [`RedisEntries`] are passed by.
 //! - Each key carries the prefix of its owner and a time to live, so what is forgotten goes away.
 //!
 //! ```no_run
@@ -39,10 +41,20 @@
 //! # }
 //! ```
 
+mod answers;
+mod bus;
 mod client;
+mod entries;
+mod lease;
+mod limits;
 mod lockout;
 
-pub use client::{RedisClient, RedisConfig, RedisConfigError, RedisStatus};
+pub use answers::{AnswersParts, RedisAnswers};
+pub use bus::RedisBus;
+pub use client::{Fallback, RedisClient, RedisConfig, RedisConfigError, RedisStatus};
+pub use entries::RedisEntries;
+pub use lease::RedisLeases;
+pub use limits::RedisRateLimiter;
 pub use lockout::RedisLockout;
 
 /// The example in the README runs as a test.

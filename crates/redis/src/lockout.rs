@@ -20,7 +20,7 @@ use resync_auth::{
 };
 use resync_kernel::{Clock, fill_random};
 
-use crate::client::{CallError, RedisClient};
+use crate::client::{CallError, Fallback, RedisClient};
 
 /// How many attempts are kept at once over all replicas: some 80 MB of Redis. When full, nobody's
 /// attempt is counted and so nobody's is looked at, until the oldest leaves the window.
@@ -124,7 +124,10 @@ impl LockoutStore for RedisLockout {
         match self.wait(&id.to_string(), attempt).await {
             Ok(None) => Ok(Reservation { id, attempt }),
             Ok(Some(retry_after)) => Err(ReserveError::Locked { retry_after }),
-            Err(_) => self.away.reserve(attempt).await,
+            Err(_) => {
+                self.redis.fell_back(Fallback::Lockout);
+                self.away.reserve(attempt).await
+            }
         }
     }
 

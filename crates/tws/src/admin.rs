@@ -115,27 +115,29 @@ impl EngineAdminService {
             match self.take_in(stored).await {
                 Ok(stored) => {
                     loaded.running += 1;
-                    self.forget_cached(&name);
-                    kept.insert(name, stored);
+                    // Of an engine that is new here nothing is cached.
+                    if kept.insert(name.clone(), stored).is_some() {
+                        self.forget_cached(&name).await;
+                    }
                 }
                 Err(error) => {
                     loaded.broken.push((name.clone(), error.to_string()));
                     if kept.remove(&name).is_some() {
-                        self.let_go(&name);
+                        self.let_go(&name).await;
                     }
                 }
             }
         }
         for name in before.keys() {
             kept.remove(name);
-            self.let_go(name);
+            self.let_go(name).await;
         }
         Ok(loaded)
     }
 
-    fn let_go(&self, name: &EngineName) {
+    async fn let_go(&self, name: &EngineName) {
         self.engines().remove(name);
-        self.forget_cached(name);
+        self.forget_cached(name).await;
     }
 
     /// Makes the client of a kept engine and lets it run; returns the engine as it is kept now.
@@ -245,7 +247,7 @@ impl EngineAdminService {
         self.parts.repository.insert(&stored).await?;
         self.engines().put(engine);
         kept.insert(name.clone(), stored.clone());
-        self.forget_cached(&name);
+        self.forget_cached(&name).await;
         self.record(actor, AuditAction::EngineAdded, &name, &draft)
             .await?;
         Ok(entry_of(&stored, true))
@@ -280,7 +282,7 @@ impl EngineAdminService {
         self.parts.repository.update(&stored).await?;
         self.engines().put(engine);
         kept.insert(name.clone(), stored.clone());
-        self.forget_cached(name);
+        self.forget_cached(name).await;
         self.record(actor, AuditAction::EngineChanged, name, &draft)
             .await?;
         Ok(entry_of(&stored, true))
@@ -304,7 +306,7 @@ impl EngineAdminService {
             return Err(EngineAdminError::Unknown);
         }
         kept.remove(name);
-        self.let_go(name);
+        self.let_go(name).await;
         self.append(actor, AuditAction::EngineRemoved, name, None)
             .await
     }
@@ -369,11 +371,12 @@ impl EngineAdminService {
         })
     }
 
-    fn forget_cached(&self, name: &EngineName) {
-        self.parts.plan.invalidate(&PlanScope {
+    async fn forget_cached(&self, name: &EngineName) {
+        let scope = PlanScope {
             engine: Some(name.clone()),
             ..PlanScope::default()
-        });
+        };
+        self.parts.plan.invalidate(&scope).await;
     }
 
     async fn record(

@@ -5,6 +5,7 @@ mod graph;
 mod impact;
 mod list;
 mod service;
+mod shared;
 mod snapshot;
 mod summary;
 mod view;

@@ -39,7 +39,7 @@ async fn all_pages(world: &World, sort: ListSort, disturb: impl Fn(usize)) -> Ve
     for page in 0.. {
         if page > 0 {
             disturb(page);
-            world.plan.invalidate(&PlanScope::default());
+            world.plan.invalidate(&PlanScope::default()).await;
         }
         let query = by(sort, cursor.as_deref());
         let live = world.plan.job_list(None, query).await.unwrap();
@@ -134,7 +134,7 @@ async fn a_graph_and_an_impact_are_worked_out_once_a_plan() {
         status: JobStatus::Abend,
         ..waiting("a")
     });
-    world.plan.invalidate(&PlanScope::default());
+    world.plan.invalidate(&PlanScope::default()).await;
     let changed = world.plan.graph(None, &id("a"), both, 10).await.unwrap();
     assert_ne!(changed.etag, graph.etag);
 }

@@ -136,7 +136,7 @@ async fn an_engine_is_invalidated_without_the_others() {
         engine: Some(prod.clone()),
         ..PlanScope::default()
     };
-    assert!(world.plan.invalidate(&scope) >= 1);
+    assert!(world.plan.invalidate(&scope).await >= 1);
     let again = world.plan.job(Some(&test), &id("a")).await.unwrap();
     assert_eq!(again.meta.cache, CacheStatus::Hit);
     let again = world.plan.job(Some(&prod), &id("a")).await.unwrap();
@@ -155,12 +155,12 @@ async fn a_category_or_a_key_is_invalidated_alone() {
         category: Some(Category::Graph),
         ..PlanScope::default()
     };
-    assert_eq!(world.plan.invalidate(&graph), 1);
+    assert_eq!(world.plan.invalidate(&graph).await, 1);
     let key = PlanScope {
         key: Some("job/a".to_owned()),
         ..PlanScope::default()
     };
-    assert_eq!(world.plan.invalidate(&key), 1);
+    assert_eq!(world.plan.invalidate(&key).await, 1);
     let kept = world.plan.job(None, &b).await.unwrap();
     assert_eq!(kept.meta.cache, CacheStatus::Hit);
 }
@@ -343,7 +343,7 @@ async fn a_page_that_fails_makes_an_error_and_not_a_smaller_plan() {
     let jobs = (0..2_500).map(|n| waiting(&format!("j{n}"))).collect();
     let world = World::new(jobs);
     assert_eq!(world.plan.summary(None).await.unwrap().value.total, 2_500);
-    world.plan.invalidate(&PlanScope::default());
+    world.plan.invalidate(&PlanScope::default()).await;
     world.engine.fail_pages_from(2_000, gone());
     let error = world.plan.summary(None).await.unwrap_err();
     assert_eq!(error, ReadError::Gateway(gone()));

@@ -1,5 +1,6 @@
 //! The laws of what replicas share, on the adapters for one process.
 
+use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -32,11 +33,11 @@ impl SharedHarness for Entries {
     }
 }
 
-async fn entries() -> Entries {
+fn entries() -> Ready<Entries> {
     tokio::time::pause();
     let hub = InProcessHub::default();
     let first = InProcessEntries::new(hub.join());
-    Entries { hub, first }
+    ready(Entries { hub, first })
 }
 
 crate::shared_entries_contract!(entries);
@@ -48,8 +49,8 @@ impl NoticesHarness for InProcessHub {
     }
 }
 
-async fn hub() -> InProcessHub {
-    InProcessHub::default()
+fn hub() -> Ready<InProcessHub> {
+    ready(InProcessHub::default())
 }
 
 crate::notice_bus_contract!(hub);
@@ -61,8 +62,8 @@ impl LeasesHarness for InProcessLeases {
     }
 }
 
-async fn leases() -> InProcessLeases {
-    InProcessLeases::default()
+fn leases() -> Ready<InProcessLeases> {
+    ready(InProcessLeases::default())
 }
 
 crate::leases_contract!(leases);
@@ -83,12 +84,12 @@ impl AnswersHarness for Answers {
     }
 }
 
-async fn answers() -> Answers {
+fn answers() -> Ready<Answers> {
     let clock = Arc::new(ManualClock::default());
-    Answers {
+    ready(Answers {
         answers: InProcessAnswers::new(clock.clone(), KEEP, 100),
         clock,
-    }
+    })
 }
 
 crate::answer_store_contract!(answers);

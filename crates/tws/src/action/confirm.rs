@@ -241,19 +241,21 @@ impl ActionService {
             .await
             .map_err(ConfirmError::NoAudit)?;
         let result = Self::act(&engine, &proposal).await;
-        // What others read from here on may show the effect; also after an unknown outcome.
-        self.invalidate(&engine.name);
         let ending = Ending::of(&result);
-        let seen = match &result {
-            Ok(()) | Err(ActionError::OutcomeUnknown(_)) => {
-                self.watch(&engine, &proposal, &before).await
+        let seen = async {
+            match &result {
+                Ok(()) | Err(ActionError::OutcomeUnknown(_)) => {
+                    self.watch(&engine, &proposal, &before).await
+                }
+                Err(_) => Seen {
+                    state: None,
+                    effect: false,
+                },
             }
-            Err(_) => Seen {
-                state: None,
-                effect: false,
-            },
         };
-        self.invalidate(&engine.name);
+        // What others read from here on may show the effect; also after an unknown outcome.
+        let (seen, ()) = tokio::join!(seen, self.invalidate(&engine.name));
+        self.invalidate(&engine.name).await;
         let (outcome, detail) = ending.with(&seen);
         let event = AuditEvent {
             at: parts.clock.now(),
@@ -365,12 +367,12 @@ impl ActionService {
         }
     }
 
-    fn invalidate(&self, engine: &EngineName) {
+    async fn invalidate(&self, engine: &EngineName) {
         let scope = PlanScope {
             engine: Some(engine.clone()),
             ..PlanScope::default()
         };
-        self.parts.plan.invalidate(&scope);
+        self.parts.plan.invalidate(&scope).await;
     }
 
     async fn append(&self, event: AuditEvent) -> Result<AuditId, AuditError> {

@@ -27,7 +27,7 @@ pub enum CountBy {
 }
 
 /// How many.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// All of them.
     pub total: u64,

@@ -23,7 +23,7 @@ pub struct DefinitionQuery {
 }
 
 /// A job stream as it is defined, apart from any plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamDefinition {
     /// What a submission is asked by.
     pub id: DefinitionId,
@@ -48,7 +48,7 @@ pub struct StreamDefinition {
 }
 
 /// A job as it is defined. Its task is left out, since it may hold secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobDefinition {
     /// What a submission is asked by.
     pub id: DefinitionId,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What an engine says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,7 +17,7 @@ pub struct EngineInfo {
 }
 
 /// The sorts of object that an engine tells the abilities of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ObjectKind {
     /// A job of the plan.
@@ -33,7 +33,7 @@ pub enum ObjectKind {
 }
 
 /// What a release of the engine knows, by its own discovery.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Capabilities {
     /// By sort of object; a sort that the engine does not tell of is absent.
     pub objects: BTreeMap<ObjectKind, ObjectAbilities>,
@@ -52,7 +52,7 @@ impl Capabilities {
 }
 
 /// What can be done with one sort of object.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ObjectAbilities {
     /// The actions, in the engine's words.
     pub actions: BTreeSet<String>,

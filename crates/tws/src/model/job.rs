@@ -1,7 +1,7 @@
 //! A job in the plan, its runs and what it waits for.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{JobId, JobStatus, Phase, RunId, StreamId};
 
@@ -10,7 +10,7 @@ use super::{JobId, JobStatus, Phase, RunId, StreamId};
     clippy::struct_excessive_bools,
     reason = "independent marks of the engine, not one state"
 )]
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// The engine's id of the job in this plan.
     pub id: JobId,
@@ -152,7 +152,7 @@ impl Job {
 }
 
 /// The stream that a job belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamRef {
     /// The engine's id.
     pub id: Option<StreamId>,
@@ -163,7 +163,7 @@ pub struct StreamRef {
 }
 
 /// One run of a job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// What a log and a rerun are asked by.
     pub id: RunId,
@@ -210,7 +210,7 @@ impl Run {
 }
 
 /// Something a job waits for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dependency {
     /// The engine's id of the dependency; for a prompt, what a reply is sent to.
     pub id: Option<String>,
@@ -222,7 +222,7 @@ pub struct Dependency {
 }
 
 /// The kinds of dependency.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum DependencyKind {
     /// Another job, of the same stream or another.

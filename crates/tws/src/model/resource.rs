@@ -1,11 +1,11 @@
 //! A resource in the plan: units that jobs take and give back.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{JobId, ResourceId, StreamId};
 
 /// A resource in the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resource {
     /// The engine's id.
     pub id: ResourceId,
@@ -28,7 +28,7 @@ pub struct Resource {
 }
 
 /// A job or a stream that holds units of a resource.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResourceHolder {
     /// The job, when it is one.
     pub job_id: Option<JobId>,

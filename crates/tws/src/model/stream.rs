@@ -1,12 +1,12 @@
 //! A job stream in the plan.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{JobStatus, StreamId};
 
 /// A job stream in the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobStream {
     /// The engine's id.
     pub id: StreamId,

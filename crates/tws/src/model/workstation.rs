@@ -1,11 +1,11 @@
 //! A workstation in the plan: an agent, a pool, or the master.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::WorkstationId;
 
 /// A workstation in the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workstation {
     /// The engine's id.
     pub id: WorkstationId,
@@ -39,7 +39,7 @@ impl Workstation {
 }
 
 /// Whether the master reaches a workstation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum LinkState {
     /// Reached.

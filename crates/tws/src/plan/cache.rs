@@ -254,7 +254,7 @@ impl fmt::Display for PlanKey {
 }
 
 /// A set of entries: each field that is set must match, and nothing set is everything.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PlanScope {
     /// Of this engine.
     pub engine: Option<EngineName>,

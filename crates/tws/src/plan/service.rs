@@ -11,17 +11,23 @@ mod logs;
 mod objects;
 
 use std::future::Future;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use resync_kernel::{Clock, Cursor, CursorError};
-use resync_sync::{Cache, CacheLimits, CacheParts, CacheStats, Fetched, Freshness};
+use resync_sync::{
+    Cache, CacheLimits, CacheParts, CacheStats, Cached, Fetched, Freshness, SharedCache,
+    SharedStats, Windows,
+};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::instrument;
 
 use super::cache::{Answer, PlanValue, live};
+use super::shared::{PlanCodec, Travels};
 use super::waiting::why_waiting;
 use super::{
     CachePolicy, FoundJobs, JobView, Live, PlanKey, PlanScope, Question, ReadError, Snapshot,
@@ -51,6 +57,8 @@ pub struct PlanService {
     clock: Arc<dyn Clock>,
     policy: CachePolicy,
     cache: Cache<PlanKey, PlanValue, ReadError>,
+    /// What replicas share, where there are several.
+    shared: Option<SharedCache>,
     /// Numbers the snapshots.
     revisions: Arc<AtomicU64>,
 }
@@ -75,6 +83,7 @@ fn fetched<T: Answer + Serialize>(value: T) -> Result<Fetched<PlanValue>, ReadEr
     Ok(Fetched {
         value: Arc::new(value).wrap(),
         bytes: bytes.into(),
+        age: Duration::ZERO,
     })
 }
 
@@ -99,7 +108,19 @@ impl PlanService {
             clock,
             policy,
             cache,
+            shared: None,
             revisions: Arc::default(),
+        }
+    }
+
+    /// The service with entries that it shares with other replicas. They count once
+    /// [`PlanService::run_maintenance`] runs; until then, and whenever this replica cannot hear the others,
+    /// each read asks the engine.
+    #[must_use]
+    pub fn sharing(self, shared: SharedCache) -> Self {
+        Self {
+            shared: Some(shared),
+            ..self
         }
     }
 
@@ -109,9 +130,18 @@ impl PlanService {
         &self.engines
     }
 
-    /// Sweeps the cache and keeps its coarse time until `cancel`. Cancel safe.
+    /// Sweeps the cache, keeps its coarse time and drops what other replicas make void, until `cancel`.
+    /// Cancel safe.
     pub async fn run_maintenance(&self, cancel: CancellationToken) {
-        self.cache.run_maintenance(cancel).await;
+        let hear = async {
+            if let Some(shared) = &self.shared {
+                let forget = |scope: Option<&str>| {
+                    self.cache.invalidate_scope(&PlanScope::told(scope));
+                };
+                shared.run(forget, cancel.clone()).await;
+            }
+        };
+        tokio::join!(self.cache.run_maintenance(cancel.clone()), hear);
     }
 
     /// What the cache did and holds.
@@ -120,13 +150,24 @@ impl PlanService {
         self.cache.stats()
     }
 
-    /// Drops what is within `scope`, also what is being fetched; returns how many entries went.
-    #[expect(
-        clippy::must_use_candidate,
-        reason = "the count is news, the removal is the point"
-    )]
-    pub fn invalidate(&self, scope: &PlanScope) -> usize {
-        self.cache.invalidate_scope(scope)
+    /// What was read from and written for other replicas, where there are several.
+    #[must_use]
+    pub fn shared_stats(&self) -> Option<SharedStats> {
+        self.shared.as_ref().map(SharedCache::stats)
+    }
+
+    /// Drops what is within `scope`, also what is being fetched, here and on every other replica; returns
+    /// how many entries went here. Takes some tenths of a second while the others cannot be told.
+    ///
+    /// Dropped early, it has dropped what was here, and may not have told the others.
+    pub async fn invalidate(&self, scope: &PlanScope) -> usize {
+        let removed = self.cache.invalidate_scope(scope);
+        let Some(shared) = &self.shared else {
+            return removed;
+        };
+        shared.invalidate(&scope.text()).await;
+        // What was read meanwhile may have been of the entries that replicas share.
+        removed + self.cache.invalidate_scope(scope)
     }
 
     /// The whole plan at one time, for names, victims and lists that the engine cannot give.
@@ -141,13 +182,7 @@ impl PlanService {
         let (asked, revisions) = (Arc::clone(&engine), Arc::clone(&self.revisions));
         self.read(&engine, Question::Snapshot, move || async move {
             let revision = revisions.fetch_add(1, Ordering::Relaxed);
-            let snapshot = Snapshot::fetch(&asked, revision).await?;
-            let bytes =
-                serde_json::to_vec(&*snapshot.summary).map_err(|_| ReadError::Unwritable)?;
-            Ok(Fetched {
-                value: Arc::new(snapshot).wrap(),
-                bytes: bytes.into(),
-            })
+            Snapshot::fetch(&asked, revision).await?.fetched()
         })
         .await
     }
@@ -322,7 +357,46 @@ impl PlanService {
         })
     }
 
+    /// An answer from the cache, from what replicas share, or from the engine.
     async fn read<T, F, Fut>(
+        &self,
+        engine: &Engine,
+        what: Question,
+        fetch: F,
+    ) -> Result<Live<T>, ReadError>
+    where
+        T: Travels,
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Fetched<PlanValue>, ReadError>> + Send + 'static,
+    {
+        let Some(shared) = &self.shared else {
+            return self.read_own(engine, what, fetch).await;
+        };
+        let key = PlanKey {
+            engine: engine.name.clone(),
+            what,
+        };
+        let (windows, ahead) = (self.policy.windows(&key), self.policy.ahead(&key));
+        let (through, asked, codec) = (shared.clone(), key.clone(), self.codec::<T>());
+        let fetch = move || async move {
+            // What is about to be refreshed is of no use from elsewhere.
+            let wanted = Windows {
+                fresh: windows.fresh.min(ahead),
+                ..windows
+            };
+            through.fetch(asked.shared(), wanted, codec, fetch).await
+        };
+        let cached = if shared.in_touch() {
+            let read = self.cache.get_or_fetch_ahead(&key, windows, ahead, fetch);
+            read.await?
+        } else {
+            self.cache.fetch(&key, windows, fetch).await?
+        };
+        answered(engine, &key, &cached)
+    }
+
+    /// An answer from the cache or the engine, which no other replica shares.
+    async fn read_own<T, F, Fut>(
         &self,
         engine: &Engine,
         what: Question,
@@ -340,12 +414,26 @@ impl PlanService {
         let windows = self.policy.windows(&key);
         let ahead = self.policy.ahead(&key);
         let read = self.cache.get_or_fetch_ahead(&key, windows, ahead, fetch);
-        let cached = read.await?;
-        if cached.freshness() == Freshness::Stale && cached.refresh_failed() {
-            tracing::debug!(engine.name = %engine.name, key = %key, "served stale after a failure");
-        }
-        live(&engine.name, &cached)
+        answered(engine, &key, &read.await?)
     }
+
+    fn codec<T>(&self) -> PlanCodec<T> {
+        PlanCodec {
+            revisions: Arc::clone(&self.revisions),
+            answer: PhantomData,
+        }
+    }
+}
+
+fn answered<T: Answer>(
+    engine: &Engine,
+    key: &PlanKey,
+    cached: &Cached<PlanValue>,
+) -> Result<Live<T>, ReadError> {
+    if cached.freshness() == Freshness::Stale && cached.refresh_failed() {
+        tracing::debug!(engine.name = %engine.name, key = %key, "served stale after a failure");
+    }
+    live(&engine.name, cached)
 }
 
 fn find_workstation<'a>(list: &'a WorkstationList, name: &str) -> Option<&'a Workstation> {

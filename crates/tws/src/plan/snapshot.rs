@@ -224,6 +224,11 @@ impl Snapshot {
         roots.filter_map(|(&at, _)| job(at)).collect()
     }
 
+    /// The snapshot with its number.
+    pub(super) fn numbered(self, revision: u64) -> Self {
+        Self { revision, ..self }
+    }
+
     /// Reads the whole plan.
     pub(super) async fn fetch(engine: &Engine, revision: u64) -> Result<Self, ReadError> {
         let (jobs, streams, workstations) =
@@ -231,11 +236,7 @@ impl Snapshot {
                 Ok(engine.plan.workstations().await?)
             },)?;
         // A plan may be large, and its graph must not hold up the answers of others.
-        off_the_workers(move || Self {
-            revision,
-            ..Self::of(jobs, streams, workstations)
-        })
-        .await
+        off_the_workers(move || Self::of(jobs, streams, workstations).numbered(revision)).await
     }
 }
 

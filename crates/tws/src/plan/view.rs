@@ -1,7 +1,7 @@
 //! The shapes of the answers. They serialise to the bodies of the HTTP interface, without `meta`.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use super::Meta;
@@ -55,7 +55,7 @@ pub enum EngineState {
 }
 
 /// A page of jobs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobPage {
     /// The jobs, in the order asked for.
     pub items: Vec<Arc<Job>>,
@@ -66,7 +66,7 @@ pub struct JobPage {
 }
 
 /// A job, and why it does not run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobView {
     /// The job with its runs and dependencies.
     pub job: Arc<Job>,
@@ -91,7 +91,7 @@ pub struct LogRequest {
 }
 
 /// Some lines of a run's log, without secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogView {
     /// The job.
     pub job_id: JobId,
@@ -117,7 +117,7 @@ pub struct LogView {
 }
 
 /// A page of streams.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamPage {
     /// The streams, in the engine's order.
     pub items: Vec<JobStream>,
@@ -128,28 +128,28 @@ pub struct StreamPage {
 }
 
 /// Every workstation of the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkstationList {
     /// The workstations, in the engine's order.
     pub items: Vec<Workstation>,
 }
 
 /// One stream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamView {
     /// The stream.
     pub stream: JobStream,
 }
 
 /// Every resource of the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResourceList {
     /// The resources, in the engine's order.
     pub items: Vec<Resource>,
 }
 
 /// The prompts of the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PromptList {
     /// The prompts: those that wait for an answer first, else in the engine's order; at most 500.
     pub items: Vec<Prompt>,
@@ -162,7 +162,7 @@ pub struct PromptList {
 }
 
 /// A page of defined streams.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamDefinitionPage {
     /// The definitions, in the engine's order.
     pub items: Vec<StreamDefinition>,
@@ -173,7 +173,7 @@ pub struct StreamDefinitionPage {
 }
 
 /// A page of defined jobs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobDefinitionPage {
     /// The definitions, in the engine's order.
     pub items: Vec<JobDefinition>,

@@ -31,12 +31,13 @@ impl PlanService {
 
     async fn health(&self, engine: &Arc<Engine>) -> EngineHealth {
         let (probed, clock) = (Arc::clone(engine), Arc::clone(&self.clock));
-        let read = self.read::<EngineHealth, _, _>(engine, Question::Health, move || async move {
-            let info = tokio::time::timeout(PROBE_TIMEOUT, probed.plan.engine_info())
-                .await
-                .unwrap_or(Err(GatewayError::TimedOut(PROBE_TIMEOUT)));
-            fetched(health_of(&probed, clock.now(), info))
-        });
+        let read =
+            self.read_own::<EngineHealth, _, _>(engine, Question::Health, move || async move {
+                let info = tokio::time::timeout(PROBE_TIMEOUT, probed.plan.engine_info())
+                    .await
+                    .unwrap_or(Err(GatewayError::TimedOut(PROBE_TIMEOUT)));
+                fetched(health_of(&probed, clock.now(), info))
+            });
         match read.await {
             Ok(live) => EngineHealth {
                 breaker: engine.monitor.breaker(),
