@@ -7,5 +7,10 @@
 
 mod contract;
 mod faults;
+mod faults_of_sharing;
+mod lease;
+mod proxy;
+mod replica;
 mod server;
+mod sharing;
 mod tls;

@@ -97,6 +97,11 @@ impl OwnRedis {
         own
     }
 
+    /// Its port on the loopback.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     async fn until_it_answers(&self) {
         let client = Client::open(self.url.as_str()).unwrap();
         let answers = async {

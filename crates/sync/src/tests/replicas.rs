@@ -96,9 +96,12 @@ impl World {
         assert!(!shared.in_touch(), "nobody listens yet");
         let (listens, cache, end) = (shared.clone(), rig.cache.clone(), self.end.clone());
         drop(rig.tracker.spawn(async move {
-            let forget = |scope: Option<&str>| match scope {
-                Some(_) => drop(cache.invalidate(&key("A"))),
-                None => drop(cache.clear()),
+            let forget = |scope: Option<&str>| {
+                if scope.is_some() {
+                    cache.invalidate(&key("A"));
+                } else {
+                    cache.clear();
+                }
             };
             listens.run(forget, end).await;
         }));
