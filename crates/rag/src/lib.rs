@@ -64,7 +64,8 @@ pub use ports::{
     MockDocumentRepository, MockEmbedder, MockTextExtractor, MockVectorRepository, MockVectorSearch,
 };
 pub use search::{
-    Explanation, Fusion, Glossary, GlossaryError, Range, Scores, SearchHit, Strategy,
+    ExactVectorSearch, Explanation, Fusion, Glossary, GlossaryError, Range, Scores, SearchHit,
+    Strategy,
 };
 pub use service::{
     KnowledgeConfig, KnowledgeError, KnowledgeParts, KnowledgeService, KnowledgeStats, NewUpload,

@@ -5,6 +5,7 @@
 //! stands in a document is found by itself.
 
 mod analysis;
+mod dense;
 mod engine;
 mod fuse;
 mod glossary;
@@ -16,6 +17,7 @@ mod rows;
 mod score;
 mod snippet;
 
+pub use dense::ExactVectorSearch;
 pub use engine::Strategy;
 pub(crate) use engine::{Question, conclude, propose};
 pub use fuse::Fusion;

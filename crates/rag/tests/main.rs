@@ -9,6 +9,7 @@ mod golden;
 mod init;
 #[cfg(test)]
 mod knowledge;
+#[cfg(test)]
 mod retrieval;
 #[cfg(test)]
 mod support;
