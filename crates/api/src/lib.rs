@@ -26,3 +26,4 @@ pub mod ws;
 
 pub use admin::users::UserDto;
 pub use auth::api_keys::ApiKeyDto;
+pub use rag::{DocumentDto, HitDto};

@@ -30,7 +30,7 @@ pub(crate) struct UploadAnswer {
 
 /// A document.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct DocumentDto {
+pub struct DocumentDto {
     /// The document's id.
     pub(crate) id: Uuid,
     /// The uploaded file's name.
@@ -111,7 +111,7 @@ pub(crate) struct SearchAnswer {
 
 /// One hit.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct HitDto {
+pub struct HitDto {
     /// The document.
     pub(crate) document_id: Uuid,
     /// The uploaded file's name.

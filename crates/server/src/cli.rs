@@ -3,10 +3,12 @@
 //! 7 conflict, 8 needs confirmation.
 
 mod accounts;
+mod kb;
 mod key;
 mod output;
 mod password;
 mod probe;
+mod reader;
 mod settings;
 mod store;
 mod user;
@@ -20,6 +22,7 @@ use clap::{Args, Parser, Subcommand};
 use resync_kernel::error_chain;
 use resync_tws::model::EngineName;
 
+use self::kb::KbArgs;
 use self::key::KeyArgs;
 use self::output::{CONFIGURATION, FAILURE, NOT_FOUND, OK};
 use self::probe::{HealthcheckArgs, healthcheck};
@@ -55,6 +58,8 @@ enum Command {
     User(UserArgs),
     /// API keys of accounts: make, list and end them, beside a running server.
     Key(KeyArgs),
+    /// The knowledge base: add, list, show, remove and search documents, beside a running server.
+    Kb(KbArgs),
     /// Copy a store in SQLite into a file, beside a running server.
     Backup(BackupArgs),
     /// The audit log.
@@ -108,6 +113,9 @@ struct CheckArgs {
 /// Runs the command of the arguments.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Some(code) = reader::run_if_asked() {
+        return code;
+    }
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -138,6 +146,7 @@ async fn run(cli: Cli) -> ExitCode {
         Command::Check(args) => check(cli.config, &args).await,
         Command::User(args) => user::run(cli.config, args).await,
         Command::Key(args) => key::run(cli.config, args).await,
+        Command::Kb(args) => kb::run(cli.config, args).await,
         Command::Backup(args) => store::back_up(cli.config, args).await,
         Command::Audit(command) => store::audit(cli.config, command).await,
         Command::Config(ConfigCommand::Show { json }) => show(cli.config, json),

@@ -9,6 +9,7 @@ mod auth;
 mod edge;
 mod engines;
 mod keeping;
+mod knowledge;
 mod metrics;
 mod oidc;
 mod plan;
@@ -19,6 +20,7 @@ mod store;
 pub use accounts::{Accounts, for_accounts};
 pub(crate) use auth::setup_notice;
 pub use keeping::{BackupError, Keeping, for_keeping};
+pub use knowledge::{Knowledge, for_knowledge};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -161,7 +163,8 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         tracker: &tracker,
     })
     .await?;
-    let knowledge = knowledge(&config.rag, &stores, &clock, &ids, &tracker).await?;
+    let knowledge = knowledge(&config.rag, &stores, &clock, &ids, &tracker);
+    loaded(&knowledge).await?;
     let chat = chat(&plan, &knowledge, &stores, &clock, &ids);
     let hasher = auth::hasher(config, counts.hash_wait.clone())?;
     let mut ports = auth::ports(auth::Parts {
@@ -264,15 +267,15 @@ fn chat(
     })
 }
 
-/// The documents, loaded.
-async fn knowledge(
+/// The documents, which are loaded before they are needed.
+fn knowledge(
     config: &RagConfig,
     stores: &Stores,
     clock: &Arc<dyn Clock>,
     ids: &Arc<dyn IdGenerator>,
     tracker: &TaskTracker,
-) -> Result<KnowledgeService, StartError> {
-    let knowledge = KnowledgeService::new(KnowledgeParts {
+) -> KnowledgeService {
+    KnowledgeService::new(KnowledgeParts {
         documents: stores.documents.clone(),
         clock: clock.clone(),
         ids: ids.clone(),
@@ -282,12 +285,12 @@ async fn knowledge(
             chunk_chars: config.chunk_chars,
             ..KnowledgeConfig::default()
         },
-    });
-    knowledge
-        .load()
-        .await
-        .map_err(|error| StartError::failed("the documents cannot be loaded", error))?;
-    Ok(knowledge)
+    })
+}
+
+async fn loaded(knowledge: &KnowledgeService) -> Result<(), StartError> {
+    let loaded = knowledge.load().await;
+    loaded.map_err(|error| StartError::failed("the documents cannot be loaded", error))
 }
 
 /// What `resync check` works with: the store and the engines, and nothing that runs beside.

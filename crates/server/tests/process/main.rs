@@ -12,5 +12,6 @@ mod backup;
 mod command;
 mod end;
 mod first_start;
+mod kb;
 mod probe;
 mod server;
