@@ -20,6 +20,12 @@ const ENGLISH: [&str; 24] = [
     "the", "this", "to", "was", "what", "when", "where", "which", "who", "why", "with",
 ];
 
+/// The same of Portuguese and Spanish, which the vocabulary happens to hold.
+const FOREIGN: [&str; 25] = [
+    "ao", "com", "como", "da", "das", "de", "del", "dos", "el", "em", "en", "foi", "la", "los",
+    "na", "nos", "o", "os", "para", "por", "quais", "qual", "que", "quem", "um",
+];
+
 pub(crate) struct WordPiece<'a> {
     /// Pieces that begin a word.
     first: HashMap<&'a str, u32>,
@@ -99,9 +105,12 @@ impl<'a> WordPiece<'a> {
         let (mut known, mut all) = (0, 0);
         for word in words {
             let word = word.to_lowercase();
-            let weight = if ENGLISH.contains(&&*word) { 2 } else { 1 };
+            let (english, foreign) = (ENGLISH.contains(&&*word), FOREIGN.contains(&&*word));
+            let weight = if english || foreign { 2 } else { 1 };
             all += weight;
-            known += weight * usize::from(self.first.contains_key(&*word));
+            if !foreign && self.first.contains_key(&*word) {
+                known += weight;
+            }
         }
         (all > 0).then(|| math::count(all - known) / math::count(all))
     }
