@@ -158,7 +158,7 @@ pub(crate) fn conclude(
             scores: Scores::default(),
         });
     }
-    order(&mut candidates, concepts, question.strategy.fusion);
+    order(&mut candidates, question.strategy.fusion);
     let best = without_repeats(state, candidates, question.k);
     let answerable = is_answerable(&best, &scorer);
     let hits = best.iter().filter_map(|candidate| {

@@ -1,18 +1,15 @@
 //! One order out of what words say and what meaning says.
 //!
 //! The weight of either depends on the question. A name of a job or a message that a chunk has whole
-//! is decided by words. Words that the index knows, and chunks that have most of them, speak for
-//! words; a question in the other language or in other words speaks for meaning, and then chunks that
-//! share a word by chance must not push out those that share the sense.
+//! is decided by words. The more of the question's weight a chunk has, translations counted, the more
+//! words count; where no chunk has much of it, those that share a word by chance must not push out
+//! those that share the sense.
 //!
 //! Invariants: the order is total (equal sums by document, then ordinal) and depends on the inputs
 //! alone; without neighbours by meaning it is the order by words.
 
-use std::collections::HashMap;
-
 use crate::search::hit::Scores;
 use crate::search::index::Place;
-use crate::search::plan::Concept;
 use crate::search::score::Match;
 
 /// How the two orders become one.
@@ -25,16 +22,15 @@ pub enum Fusion {
     ReciprocalRanks,
 }
 
-/// The least and the greatest weight of words beside meaning, and that of a question with a name.
-const LEAST: f32 = 0.25;
+/// The weight of words beside meaning when no chunk has a word of the question, and when one has all.
+const LEAST: f32 = 0.15;
 const MOST: f32 = 0.65;
+/// The weight of words when a chunk has the name (of a job, of a message) that is asked for.
 const NAMED: f32 = 0.9;
 /// The share of reciprocal ranks in a score; they keep a good second of both above the first of one.
 const BY_RANK: f32 = 0.35;
 /// The constant of reciprocal ranks.
 const RANK_OFFSET: f32 = 10.0;
-/// What the better one of the chunks before and after adds.
-const NEIGHBOUR: f32 = 0.08;
 /// What a name of the question adds to a chunk that has it whole.
 const HAS_NAME: f32 = 0.25;
 
@@ -48,7 +44,7 @@ pub(crate) struct Candidate {
 }
 
 /// Sets the scores of `candidates` and puts the best first.
-pub(crate) fn order(candidates: &mut [Candidate], concepts: &[Concept], fusion: Fusion) {
+pub(crate) fn order(candidates: &mut [Candidate], fusion: Fusion) {
     rank(
         candidates,
         |candidate| Some(candidate.matched.score).filter(|score| *score > 0.0),
@@ -59,7 +55,7 @@ pub(crate) fn order(candidates: &mut [Candidate], concepts: &[Concept], fusion: 
         |candidate| candidate.cosine,
         |scores, rank| scores.dense_rank = Some(rank),
     );
-    let weight = lexical_weight(candidates, concepts);
+    let weight = lexical_weight(candidates);
     let best = greatest(candidates.iter().map(|c| c.matched.score));
     let cosines = || candidates.iter().filter_map(|c| c.cosine);
     let (near, far) = (greatest(cosines()), cosines().fold(f32::INFINITY, f32::min));
@@ -78,12 +74,14 @@ pub(crate) fn order(candidates: &mut [Candidate], concepts: &[Concept], fusion: 
                 let value = weight * by_words + (1.0 - weight) * by_meaning;
                 let ranks = weight * reciprocal(scores.lexical_rank, RANK_OFFSET)
                     + (1.0 - weight) * reciprocal(scores.dense_rank, RANK_OFFSET);
-                (1.0 - BY_RANK) * value + BY_RANK * ranks
+                scores.boost = if candidate.matched.names {
+                    HAS_NAME
+                } else {
+                    0.0
+                };
+                (1.0 - BY_RANK) * value + BY_RANK * ranks + scores.boost
             }
         };
-    }
-    if fusion == Fusion::Weighted {
-        boost(candidates);
     }
     for candidate in candidates.iter_mut() {
         let scores = &mut candidate.scores;
@@ -103,34 +101,8 @@ pub(crate) fn order(candidates: &mut [Candidate], concepts: &[Concept], fusion: 
     });
 }
 
-/// A chunk beside good ones is better, and one that has the name that was asked for.
-fn boost(candidates: &mut [Candidate]) {
-    let totals: HashMap<Place, f32> = candidates
-        .iter()
-        .map(|candidate| (candidate.place, candidate.scores.total))
-        .collect();
-    let total = |document, ordinal: Option<u32>| {
-        ordinal
-            .and_then(|ordinal| totals.get(&Place { document, ordinal }))
-            .copied()
-            .unwrap_or(0.0)
-    };
-    for candidate in candidates.iter_mut() {
-        let Place { document, ordinal } = candidate.place;
-        let beside =
-            total(document, ordinal.checked_sub(1)).max(total(document, ordinal.checked_add(1)));
-        let named = if candidate.matched.names {
-            HAS_NAME
-        } else {
-            0.0
-        };
-        candidate.scores.boost = NEIGHBOUR * beside + named;
-        candidate.scores.total += candidate.scores.boost;
-    }
-}
-
 /// How much words count against meaning for this question.
-fn lexical_weight(candidates: &[Candidate], concepts: &[Concept]) -> f32 {
+fn lexical_weight(candidates: &[Candidate]) -> f32 {
     if candidates
         .iter()
         .all(|candidate| candidate.cosine.is_none())
@@ -140,12 +112,10 @@ fn lexical_weight(candidates: &[Candidate], concepts: &[Concept]) -> f32 {
     if candidates.iter().any(|candidate| candidate.matched.names) {
         return NAMED;
     }
-    // The share of the question's words that the index has as they are written, and the share of
-    // their weight that the best chunk has.
-    let present = concepts.iter().filter(|concept| concept.present).count();
-    let known = part(present, concepts.len());
+    // The share of the question's weight that the best chunk has, translations counted: words that
+    // the index cannot match at all should not speak.
     let covered = greatest(candidates.iter().map(|c| c.matched.coverage));
-    LEAST + (MOST - LEAST) * (0.4 * known + 0.6 * covered)
+    LEAST + (MOST - LEAST) * covered
 }
 
 fn rank(
@@ -188,11 +158,6 @@ fn greatest(values: impl Iterator<Item = f32>) -> f32 {
     values.fold(0.0, f32::max)
 }
 
-fn part(of: usize, all: usize) -> f32 {
-    let float = |n: usize| f32::from(u16::try_from(n).unwrap_or(u16::MAX));
-    float(of) / float(all.max(1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,15 +181,8 @@ mod tests {
         }
     }
 
-    fn ordered(mut candidates: Vec<Candidate>, present: bool) -> Vec<u128> {
-        let concept = Concept {
-            surface: "x".to_owned(),
-            ways: Vec::new(),
-            technical: false,
-            present,
-            everyday: false,
-        };
-        order(&mut candidates, &[concept], Fusion::Weighted);
+    fn ordered(mut candidates: Vec<Candidate>) -> Vec<u128> {
+        order(&mut candidates, Fusion::Weighted);
         candidates
             .iter()
             .map(|c| c.place.document.0.as_u128())
@@ -238,7 +196,7 @@ mod tests {
             candidate(2, 4.0, None, false),
             candidate(1, 1.0, None, false),
         ];
-        assert_eq!(ordered(candidates, true), [2, 1, 3]);
+        assert_eq!(ordered(candidates), [2, 1, 3]);
     }
 
     #[test]
@@ -248,7 +206,7 @@ mod tests {
             candidate(2, 5.0, Some(0.3), true),
             candidate(3, 1.0, Some(0.2), false),
         ];
-        assert_eq!(ordered(candidates, true)[0], 2);
+        assert_eq!(ordered(candidates)[0], 2);
     }
 
     /// What plain reciprocal ranks lose: a question in the other language.
@@ -259,7 +217,7 @@ mod tests {
             candidate(2, 1.0, Some(0.31), false),
         ];
         candidates.extend((10..20).map(|n| candidate(n, 0.0, Some(0.3), false)));
-        assert_eq!(ordered(candidates, false)[0], 1);
+        assert_eq!(ordered(candidates)[0], 1);
     }
 
     #[test]
@@ -270,6 +228,6 @@ mod tests {
             candidate(3, 0.0, Some(0.8), false),
             candidate(4, 0.0, Some(0.1), false),
         ];
-        assert_eq!(ordered(candidates, true)[0], 2);
+        assert_eq!(ordered(candidates)[0], 2);
     }
 }

@@ -29,7 +29,7 @@ pub struct Scores {
     pub dense_rank: Option<u32>,
     /// The share of the words in the sum, 0 to 1; the meaning has the rest.
     pub lexical_weight: f32,
-    /// What neighbouring chunks and a name of the question add.
+    /// What a name of the question adds.
     pub boost: f32,
     /// The sum that hits are ordered by; the same as the hit's score.
     pub total: f32,

@@ -15,12 +15,14 @@ use crate::search::score::{Match, Scorer};
 
 /// Hits that are looked at to decide whether there is an answer.
 const JUDGED_HITS: usize = 5;
-/// The share of the question's weight that the best document must have.
+/// The share of the question's weight that the best document must have. Calibrated on the tuned halves
+/// of the golden sets: below it more questions without an answer pass than questions with one are
+/// saved.
 const ENOUGH: f32 = 0.45;
 /// The share that is enough when a hit is near in meaning.
-const ENOUGH_WITH_SENSE: f32 = 0.2;
+const ENOUGH_WITH_SENSE: f32 = 0.38;
 /// The cosine from which on a hit is near in meaning.
-const NEAR: f32 = 0.6;
+const NEAR: f32 = 0.28;
 
 pub(super) fn explanation(concepts: &[Concept], matched: &Match) -> Explanation {
     let (mut has, mut missing) = (Vec::new(), Vec::new());
