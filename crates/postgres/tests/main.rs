@@ -14,4 +14,7 @@ mod database;
 #[cfg(feature = "tws")]
 mod tws;
 
+mod faults;
+mod own;
 mod server;
+mod tls;
