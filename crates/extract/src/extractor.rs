@@ -56,7 +56,9 @@ impl WorkerCommand {
         self
     }
 
-    /// With a variable of the environment, which has no other.
+    /// With a variable of the environment, which has no other. An allocator that reserves address space
+    /// at its start may be told so to take less: a worker that has more than 256 MiB before it begins
+    /// refuses to run, as its limit would not hold.
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));

@@ -3,8 +3,7 @@
 //! Invariants:
 //! - Blocks are set apart by a blank line; only a heading, a fence or a table that was written as such
 //!   looks like one at the start of a line.
-//! - A table of many rows is written as several with the same heading, so that each row stands near the
-//!   names of its columns wherever the text is cut.
+//! - A table whose columns have names too long for a line is written as records, each with the names.
 //! - The text never grows beyond the limit: whoever writes more is told to stop.
 
 use crate::refusal::Refusal;
@@ -14,8 +13,6 @@ pub(crate) const MAX_TEXT_BYTES: usize = 32 * 1024 * 1024;
 
 /// A longer heading is a paragraph.
 const MAX_HEADING_CHARS: usize = 300;
-/// A table's part of about this many characters, below the target of a chunk.
-const TABLE_CHARS: usize = 900;
 /// Columns whose names take more than this are written as records, one list a row.
 const MAX_TABLE_HEAD_CHARS: usize = 360;
 /// The deepest indentation of a list.
@@ -133,9 +130,9 @@ impl Markdown {
         };
         let mut head = head.clone();
         head.resize(rows.map(Vec::len).max().unwrap_or(0), String::new());
-        let mut table = self.begin_table(&head)?;
+        let table = self.begin_table(&head)?;
         for row in body {
-            self.table_row(&mut table, row)?;
+            self.table_row(&table, row)?;
         }
         Ok(())
     }
@@ -145,24 +142,22 @@ impl Markdown {
         let names: Vec<String> = head.iter().map(|cell| cell_text(cell)).collect();
         let chars: usize = names.iter().map(|name| name.chars().count() + 3).sum();
         let table = Table {
-            head: row_text(&names, names.len()),
-            rule: format!("|{}", "---|".repeat(names.len())),
             records: names.len() < 2 || chars > MAX_TABLE_HEAD_CHARS,
             names,
-            written: 0,
         };
-        if table.records {
-            if table.names.len() < 2 {
-                self.paragraph(&head.join(" "))?;
-            }
-        } else {
-            self.head_of(&table)?;
+        if !table.records {
+            let columns = table.names.len();
+            self.begin(Last::Block);
+            self.push(&row_text(&table.names, columns))?;
+            self.push(&format!("\n|{}", "---|".repeat(columns)))?;
+        } else if table.names.len() < 2 {
+            self.paragraph(&head.join(" "))?;
         }
         Ok(table)
     }
 
     /// The next row of a table; blank rows are left out.
-    pub(crate) fn table_row(&mut self, table: &mut Table, row: &[String]) -> Result<(), Refusal> {
+    pub(crate) fn table_row(&mut self, table: &Table, row: &[String]) -> Result<(), Refusal> {
         if row.iter().all(|cell| cell.trim().is_empty()) {
             return Ok(());
         }
@@ -176,25 +171,8 @@ impl Markdown {
         if let (Some(last), false) = (cells.last_mut(), beyond.is_empty()) {
             *last = one_line(&format!("{last} {}", beyond.join(" ")));
         }
-        let text = row_text(&cells, columns);
-        let chars = text.chars().count() + 1;
-        if table.written > 0 && table.written + chars > TABLE_CHARS {
-            table.written = 0;
-            self.head_of(table)?;
-        }
-        if table.written == 0 {
-            table.written = 2 * (table.head.chars().count() + 1);
-        }
-        table.written += chars;
         self.push("\n")?;
-        self.push(&text)
-    }
-
-    fn head_of(&mut self, table: &Table) -> Result<(), Refusal> {
-        self.begin(Last::Block);
-        self.push(&table.head)?;
-        self.push("\n")?;
-        self.push(&table.rule)
+        self.push(&row_text(&cells, columns))
     }
 
     /// A row as a list of its columns, where a line would be too long to be read.
@@ -260,10 +238,7 @@ impl Markdown {
 #[derive(Debug)]
 pub(crate) struct Table {
     names: Vec<String>,
-    head: String,
-    rule: String,
     records: bool,
-    written: usize,
 }
 
 fn pair(name: &str, cell: &str) -> String {
@@ -367,25 +342,6 @@ mod tests {
         let mut md = Markdown::default();
         md.code("", "a\n````\nb").unwrap();
         assert_eq!(md.finish(), "`````\na\n````\nb\n`````\n");
-    }
-
-    #[test]
-    fn each_part_of_a_long_table_names_its_columns() {
-        let mut rows = vec![strings(&["job", "owner"])];
-        rows.extend((0..100).map(|n| strings(&[&format!("JOB{n}"), "operations team"])));
-        let mut md = Markdown::default();
-        md.table(&rows).unwrap();
-        let text = md.finish();
-        let parts: Vec<&str> = text.split("\n\n").collect();
-        assert!(parts.len() > 2);
-        for part in &parts {
-            assert!(
-                part.starts_with("| job | owner |\n|---|---|\n| JOB"),
-                "{part}"
-            );
-            assert!(part.chars().count() <= TABLE_CHARS + 40);
-        }
-        assert_eq!(text.matches("| JOB").count(), 100);
     }
 
     #[test]

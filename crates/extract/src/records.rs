@@ -85,7 +85,7 @@ pub(crate) fn read(text: &str) -> Result<Read, Refusal> {
             )));
         }
         let row: Vec<String> = record.iter().map(str::to_owned).collect();
-        match &mut table {
+        match &table {
             None => table = Some(md.begin_table(&row)?),
             Some(table) => md.table_row(table, &row)?,
         }

@@ -122,6 +122,10 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn limit() -> io::Result<()> {
+    if address_space().is_some_and(|bytes| bytes > MAX_MEMORY / 2) {
+        // What was reserved before the limit is beyond it; see `WorkerCommand::env`.
+        return Err(io::Error::other("too much address space is taken already"));
+    }
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     let hard = |resource, most: u64| {
@@ -144,6 +148,16 @@ fn limit() -> io::Result<()> {
     setrlimit(Resource::Cpu, cpu)?;
     setpriority_process(None, NICE)?;
     Ok(())
+}
+
+/// The address space that this process has, in bytes, where the system tells.
+fn address_space() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmSize:"))?;
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+    kib.checked_mul(1024)
 }
 
 fn answer(kind: Kind) -> io::Result<()> {

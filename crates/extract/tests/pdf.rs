@@ -14,6 +14,7 @@ async fn headings_paragraphs_lists_tables_and_code_come_out() {
     let first = page(
         1,
         &[
+            body(795, "Disk full . . . . . . . . . . . . . . . . . . . 1"),
             show("F2", 20, 60, 780, "Recovery"),
             show("F2", 14, 60, 750, "Disk full"),
             body(

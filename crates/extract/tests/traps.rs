@@ -101,7 +101,11 @@ async fn deep_documents_are_read_or_refused() {
         "plain words\n"
     );
     let page = format!("<!doctype html>{}", deep("<div><h2>", "</h2></div>", 5_000));
-    assert!(extract("a.html", page).await.is_ok());
+    // Each element looks through those that are open: on a slow machine that may take too long.
+    match extract("a.html", page).await {
+        Ok(read) => assert!(read.text.ends_with("x\n")),
+        Err(error) => assert!(matches!(error, ExtractError::Unreadable { .. }), "{error:?}"),
+    }
     assert!(
         reason("a.json", deep("[", "]", 10_000))
             .await

@@ -1,10 +1,10 @@
 //! From the lines of pages to headings, paragraphs, lists, tables and code.
 //!
-//! - What is repeated at the edge of many pages, and page numbers, are left out.
+//! - What is repeated at the edge of many pages, page numbers, and tables of contents are left out.
 //! - A heading is set in larger type than the text, or is the bold number of a message.
 //! - A word that was cut at the end of a line is joined again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use regex::Regex;
 
@@ -26,11 +26,30 @@ const PITCH: f32 = 1.75;
 pub(super) struct Page {
     size: Size,
     lines: Vec<Line>,
+    /// Where the second line from the top stands, and the second from the bottom.
+    high: f32,
+    low: f32,
 }
 
 impl Page {
     pub(super) fn new(size: Size, lines: Vec<Line>) -> Self {
-        Self { size, lines }
+        let mut heights: Vec<f32> = lines.iter().map(|line| line.y).collect();
+        heights.sort_by(f32::total_cmp);
+        heights.dedup_by(|a, b| (*a - *b).abs() < 1.0);
+        let low = heights.get(1).or(heights.last()).copied().unwrap_or(0.0);
+        let high = heights
+            .iter()
+            .rev()
+            .nth(1)
+            .or(heights.first())
+            .copied()
+            .unwrap_or(0.0);
+        Self {
+            size,
+            lines,
+            high,
+            low,
+        }
     }
 
     /// Visible characters.
@@ -41,7 +60,8 @@ impl Page {
 
     fn is_at_edge(&self, line: &Line) -> bool {
         let edge = self.size.height * EDGE;
-        line.y < edge || line.y > self.size.height - edge
+        (line.y < edge && line.y <= self.low)
+            || (line.y > self.size.height - edge && line.y >= self.high)
     }
 }
 
@@ -53,8 +73,9 @@ pub(super) fn write(pages: &[Page], md: &mut Markdown) -> Result<(), Refusal> {
         let (marks, repeated) = (&marks, &repeated);
         page.lines.iter().filter(move |line| {
             let text = line.text();
-            !page.is_at_edge(line)
-                || !(repeated.contains_key(&masked(&text)) || marks.is_page_number(text.trim()))
+            let at_edge = page.is_at_edge(line)
+                && (repeated.contains(&masked(&text)) || marks.is_page_number(text.trim()));
+            !(at_edge || marks.is_of_contents(&text))
         })
     });
     let lines: Vec<&Line> = lines.collect();
@@ -83,27 +104,32 @@ pub(super) fn write(pages: &[Page], md: &mut Markdown) -> Result<(), Refusal> {
 
 /// Numbers do not tell two headers apart.
 fn masked(text: &str) -> String {
-    let mut masked = String::new();
-    for c in text.trim().chars() {
-        if !c.is_ascii_digit() {
-            masked.push(c);
-        } else if !masked.ends_with('#') {
-            masked.push('#');
-        }
-    }
-    masked
+    let is_number = |word: &str| {
+        let digits = word
+            .chars()
+            .all(|c| c.is_ascii_digit() || ".,()-".contains(c));
+        digits || (!word.is_empty() && word.chars().all(|c| "ivxlc".contains(c)))
+    };
+    let words = text.split_whitespace();
+    let words: Vec<&str> = words
+        .map(|word| if is_number(word) { "#" } else { word })
+        .collect();
+    words.join(" ")
 }
 
-/// The lines at the edges that stand on at least three pages and on a third of them.
-fn repeated(pages: &[Page]) -> HashMap<String, usize> {
+/// The lines at the edges that stand on several pages: with a page number twice, else on a third of them.
+fn repeated(pages: &[Page]) -> HashSet<String> {
     let mut counts: HashMap<String, usize> = HashMap::new();
     for page in pages {
         for line in page.lines.iter().filter(|line| page.is_at_edge(line)) {
             *counts.entry(masked(&line.text())).or_default() += 1;
         }
     }
-    counts.retain(|_, count| *count >= 3 && *count * 3 >= pages.len());
-    counts
+    counts.retain(|text, count| {
+        let numbered = text.starts_with("# ") || text.ends_with(" #");
+        (numbered && *count >= 2) || (*count >= 3 && *count * 3 >= pages.len())
+    });
+    counts.into_keys().collect()
 }
 
 /// What is known by its form.
@@ -111,6 +137,7 @@ struct Marks {
     page: Option<Regex>,
     item: Option<Regex>,
     message: Option<Regex>,
+    contents: Option<Regex>,
 }
 
 impl Default for Marks {
@@ -121,6 +148,7 @@ impl Default for Marks {
             item: Regex::new(r"^([•◦▪●■□–—·*\u{f0b7}\u{f0a7}-]|\d{1,3}[.)]|[a-z][.)])\s+(\S.*)$")
                 .ok(),
             message: Regex::new(r"^[A-Z]{3,6}[A-Z0-9]{0,4}\d{3,5}[EIWS]\b").ok(),
+            contents: Regex::new(r"(([.:·…_]\s?){5,}|…{2,})\s*(\d{1,4}|[ivxlc]{1,7})\s*$").ok(),
         }
     }
 }
@@ -128,6 +156,13 @@ impl Default for Marks {
 impl Marks {
     fn is_page_number(&self, text: &str) -> bool {
         self.page.as_ref().is_some_and(|page| page.is_match(text))
+    }
+
+    /// An entry of a table of contents: dots that lead to the number of a page.
+    fn is_of_contents(&self, text: &str) -> bool {
+        self.contents
+            .as_ref()
+            .is_some_and(|contents| contents.is_match(text))
     }
 
     /// The marker and the text of an item of a list.

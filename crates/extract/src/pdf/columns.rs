@@ -6,7 +6,7 @@
 use super::content::Run;
 
 /// Gaps in a line, in parts of the font's size: a blank, and one between cells or columns.
-const BLANK: f32 = 0.15;
+const BLANK: f32 = 0.12;
 const GAP: f32 = 1.4;
 /// A column of text has at least as many lines, with as many characters on average.
 const COLUMN_LINES: usize = 4;

@@ -19,7 +19,7 @@ const MAX_RUNS: usize = 200_000;
 /// Saved states of one page.
 const MAX_SAVED: usize = 512;
 /// A shift inside a string that is a blank, and one that is a gap, in parts of the font's size.
-const BLANK: f32 = 0.18;
+const BLANK: f32 = 0.12;
 const GAP: f32 = 1.0;
 
 /// A piece of text on a page, from the lower left corner, in points.
