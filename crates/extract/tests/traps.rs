@@ -104,7 +104,10 @@ async fn deep_documents_are_read_or_refused() {
     // Each element looks through those that are open: on a slow machine that may take too long.
     match extract("a.html", page).await {
         Ok(read) => assert!(read.text.ends_with("x\n")),
-        Err(error) => assert!(matches!(error, ExtractError::Unreadable { .. }), "{error:?}"),
+        Err(error) => assert!(
+            matches!(error, ExtractError::Unreadable { .. }),
+            "{error:?}"
+        ),
     }
     assert!(
         reason("a.json", deep("[", "]", 10_000))
