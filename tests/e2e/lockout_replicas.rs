@@ -19,6 +19,8 @@ fn on_redis(config: &mut Config) {
     config.redis.url = Some(url.into());
     // The machine runs other tests; a late answer is not what is looked at here.
     config.redis.timeout_ms = 10_000;
+    // Each test is a process of its own, and an installation of its own.
+    config.redis.prefix = format!("test-lockout-{}", std::process::id());
 }
 
 async fn replica(adjust: fn(&mut Config)) -> Resync {

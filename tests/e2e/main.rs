@@ -24,6 +24,7 @@ mod log_lines;
 mod oidc;
 mod plan;
 mod privacy;
+mod replicas;
 mod secrets_shown;
 mod services;
 mod session;

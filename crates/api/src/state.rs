@@ -12,6 +12,7 @@ use resync_auth::{
 use resync_chat::ChatService;
 use resync_kernel::{BoxError, Clock, IdGenerator, SecretString};
 use resync_rag::KnowledgeService;
+use resync_sync::AnswerStore;
 use resync_tws::{
     ActionService, AttentionService, AuditService, EngineAdminService, HistoryService, PlanService,
 };
@@ -23,7 +24,6 @@ use crate::edge::cookies::CookieStyle;
 use crate::edge::limit::RateGate;
 use crate::edge::origin::Origins;
 use crate::metrics::Metrics;
-use crate::tws::idempotency::Answers;
 use crate::ws::Sockets;
 
 /// Everything a handler may use. Cheap to clone: all clones are the same one (P0-04).
@@ -72,7 +72,7 @@ pub struct Parts {
     /// Writes to the plan.
     pub actions: ActionService,
     /// What was answered under an `Idempotency-Key`.
-    pub answers: Answers,
+    pub answers: Arc<dyn AnswerStore>,
     /// Runs that were seen to have ended.
     pub history: HistoryService,
     /// What is late, stuck or runs too long.

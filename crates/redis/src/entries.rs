@@ -5,7 +5,8 @@
 //! 2. Ages are by Redis's clock alone; no replica's clock has a say.
 //! 3. A lease is the right to write. After Redis lost what it knew, no lease of before counts, so nothing
 //!    that was made void before can be written.
-//! 4. An invalidation is tried also while Redis counts as away: it is the one call that must not be missed.
+//! 4. A Redis that is full takes invalidations, too: then every entry is void.
+//! 5. An invalidation is tried also while Redis counts as away: it is the one call that must not be missed.
 //!
 //! All keys lie in one slot of a cluster, since the prefix carries a hash tag.
 
@@ -57,6 +58,10 @@ impl RedisEntries {
         format!("{}:lease:{}", self.prefix, key.name)
     }
 
+    fn since_key(&self) -> String {
+        format!("{}:since", self.prefix)
+    }
+
     fn scope_key(&self, scope: &str) -> String {
         format!("{}:at:{scope}", self.prefix)
     }
@@ -64,7 +69,8 @@ impl RedisEntries {
     fn call<'a>(&self, script: &'a Script, key: &SharedKey) -> ScriptInvocation<'a> {
         let mut call = script.prepare_invoke();
         call.key(format!("{}:entry:{}", self.prefix, key.name))
-            .key(self.lease_key(key));
+            .key(self.lease_key(key))
+            .key(self.since_key());
         for scope in &key.scopes {
             call.key(self.scope_key(scope));
         }
@@ -88,7 +94,8 @@ impl SharedEntries for RedisEntries {
         let mut call = self.call(&LOOK, key);
         call.arg(&token)
             .arg(millis(lease))
-            .arg(millis(younger_than));
+            .arg(millis(younger_than))
+            .arg(millis(GENERATION_LIVES));
         let found: (u8, Vec<u8>, u64) = self.redis.run(&call).await.map_err(unavailable)?;
         Ok(match found {
             (1, bytes, age) => Look::Found {
@@ -128,6 +135,7 @@ impl SharedEntries for RedisEntries {
         let mut call = VOID.prepare_invoke();
         call.key(self.scope_key(scope))
             .key(format!("{}:at", self.prefix))
+            .key(self.since_key())
             .arg(millis(GENERATION_LIVES))
             .arg(self.bus.channel())
             .arg(self.bus.message(INVALIDATED, scope));

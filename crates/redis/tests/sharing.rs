@@ -247,7 +247,7 @@ async fn every_key_has_a_time_to_live() {
         .await
         .unwrap();
     let keys: Vec<String> = ask(&server.url, cmd("KEYS").arg(format!("{}:*", server.prefix))).await;
-    assert_eq!(keys.len(), 7, "{keys:?}");
+    assert_eq!(keys.len(), 8, "{keys:?}");
     for key in keys {
         let lives: i64 = ask(&server.url, cmd("PTTL").arg(&key)).await;
         assert!(lives > 0, "{key}: {lives}");

@@ -282,6 +282,8 @@ pub struct RedisConfig {
     pub ca_file: Option<PathBuf>,
     /// Milliseconds for one call.
     pub timeout_ms: u64,
+    /// What every key begins with: installations that share a Redis need different ones.
+    pub prefix: String,
 }
 
 impl Default for RedisConfig {
@@ -290,6 +292,7 @@ impl Default for RedisConfig {
             url: None,
             ca_file: None,
             timeout_ms: 100,
+            prefix: "resync".to_owned(),
         }
     }
 }

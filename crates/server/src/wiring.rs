@@ -29,7 +29,6 @@ use resync_api::edge::Edge;
 use resync_api::routes::router;
 use resync_api::serve::tls::{LOOK_EVERY, Tls};
 use resync_api::state::{App, Parts};
-use resync_api::tws::idempotency::{self, Answers};
 use resync_api::ws::Sockets;
 use resync_auth::UserService;
 use resync_chat::{ChatConfig, ChatParts, ChatService};
@@ -145,6 +144,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     let audit_log = counts.audit(stores.audit.clone());
     let audit = AuditService::new(audit_log.clone(), clock.clone(), ids.clone());
     complete_audit(config, &stores, &audit, &tracker, &background).await?;
+    let shared = redis::share(config, &tracker, &background)?;
     let plan::Services {
         plan,
         actions,
@@ -161,6 +161,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         clock: &clock,
         ids: &ids,
         tracker: &tracker,
+        shared: shared.as_ref().map(|shared| shared.cache.clone()),
     })
     .await?;
     let knowledge = knowledge(&config.rag, &stores, &clock, &ids, &tracker);
@@ -177,7 +178,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         tracker: tracker.clone(),
         until: background.clone(),
     });
-    let redis = redis::share(config, &mut ports, &background)?;
+    redis::count_together(shared.as_ref(), config, &mut ports);
     let accounts = auth::accounts(config, &keys, &ports, &stores).await?;
 
     let sockets = Sockets::default();
@@ -186,7 +187,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         hasher: &hasher,
         plan: &plan,
         sockets: &sockets,
-        redis: redis.as_ref(),
+        redis: shared.as_ref().map(|shared| &shared.redis),
     });
     let tls = edge::tls(config)?;
     let app = App::new(Parts {
@@ -199,7 +200,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         csrf: accounts.csrf,
         plan: plan.clone(),
         actions,
-        answers: Answers::new(clock.clone(), idempotency::KEEP, idempotency::MOST),
+        answers: redis::answers(shared.as_ref(), &clock, longest_action(config)),
         history,
         attention,
         engines: engine_admin,
@@ -207,9 +208,9 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         chat,
         knowledge,
         store: Arc::new(store::Probe(stores.database.clone())),
-        redis: redis.as_ref().map(redis::probe),
+        redis: shared.as_ref().map(redis::Shared::probe),
         edge: edge::settings(config),
-        limits: edge::limits(&config.limits, &clock, &metrics),
+        limits: edge::limits(&config.limits, &clock, &metrics, shared.as_ref()),
         metrics,
         sockets,
         clock,
@@ -217,7 +218,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         tracker: tracker.clone(),
         shutdown: shutdown.clone(),
     });
-    beside(&app, &plan, tls.as_ref(), &tracker, &background);
+    beside(&app, tls.as_ref(), shared.as_ref(), &tracker, &background);
     let edge = router(&app, resync_web::router());
     Ok(Built {
         app,
@@ -234,16 +235,30 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
 /// What is done unasked, until the end.
 fn beside(
     app: &App,
-    plan: &PlanService,
     tls: Option<&Tls>,
+    shared: Option<&redis::Shared>,
     tracker: &TaskTracker,
     until: &CancellationToken,
 ) {
-    let (plan, maintained) = (plan.clone(), until.clone());
+    let (plan, maintained) = (app.plan.clone(), until.clone());
     tracker.spawn(async move { plan.run_maintenance(maintained).await });
-    let (history, observed) = (app.history.clone(), until.clone());
-    tracker.spawn(async move { history.run(OBSERVE_EVERY, observed).await });
-    tracker.spawn(auth::sweep_sessions(app.clone(), until.clone()));
+    // One replica's work is enough.
+    let history = app.history.clone();
+    let observe = move |end| {
+        let history = history.clone();
+        async move { history.run(OBSERVE_EVERY, end).await }
+    };
+    let leases = shared.map(|shared| Arc::clone(&shared.leases));
+    let end = until.clone();
+    tracker.spawn(redis::by_one(
+        leases.clone(),
+        "history",
+        end.clone(),
+        observe,
+    ));
+    let app = app.clone();
+    let sweep = move |end| auth::sweep_sessions(app.clone(), end);
+    tracker.spawn(redis::by_one(leases, "sessions", end, sweep));
     if let Some(tls) = tls.cloned() {
         tracker.spawn(tls.watch(LOOK_EVERY, until.clone()));
     }
@@ -323,6 +338,7 @@ pub(crate) async fn for_check(config: &Config) -> Result<ForCheck, StartError> {
         clock: &clock,
         ids: &ids,
         tracker: &TaskTracker::new(),
+        shared: None,
     })
     .await?;
     Ok(ForCheck {

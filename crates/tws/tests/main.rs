@@ -13,3 +13,4 @@ mod fixture;
 mod ledger;
 mod lists;
 mod reading;
+mod replicas;

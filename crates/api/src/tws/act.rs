@@ -146,7 +146,7 @@ async fn acted_once(
     let digest = fingerprint(&acting.address, body);
     let work = two_steps(app, &acting, kind, target, query, parse_json(body)?);
     let user = acting.principal.user_id;
-    once(&app.answers, user, &acting.headers, digest, work).await
+    once(&*app.answers, user, &acting.headers, digest, work).await
 }
 
 fn unknown_action() -> Problem {

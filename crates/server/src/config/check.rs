@@ -70,6 +70,14 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
             "must be sqlite://PATH or postgres://user:password@host:5432/database",
         ));
     }
+    let prefix = &config.redis.prefix;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+    if prefix.is_empty() || prefix.len() > 40 || !prefix.chars().all(plain) {
+        return Err(ConfigError::new(
+            "redis.prefix",
+            "must be 1 to 40 letters, digits, '-', '_', '.' or ':'",
+        ));
+    }
     Ok(())
 }
 

@@ -71,6 +71,7 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("redis.url", Kind::Secret),
     ("redis.ca_file", Kind::Text),
     ("redis.timeout_ms", Kind::Number),
+    ("redis.prefix", Kind::Text),
     ("tws.url", Kind::Text),
     ("tws.username", Kind::Text),
     ("tws.password", Kind::Secret),

@@ -11,10 +11,11 @@ use resync_api::edge::origin::{Origins, origin_of};
 use resync_api::metrics::Metrics;
 use resync_api::serve::tls::{Tls, TlsFiles};
 use resync_api::state::{EdgeSettings, WsSettings};
-use resync_auth::{InProcessRateLimiter, RateLimits};
+use resync_auth::RateLimits;
 use resync_kernel::Clock;
 
-use super::StartError;
+use super::redis::Shared;
+use super::{StartError, redis};
 use crate::config::{Config, LimitsConfig, ServerConfig};
 
 /// How often an open WebSocket's session is looked at again.
@@ -96,7 +97,12 @@ fn proxies(server: &ServerConfig) -> Proxies {
 }
 
 /// The limits, and who counts.
-pub(super) fn limits(config: &LimitsConfig, clock: &Arc<dyn Clock>, metrics: &Metrics) -> RateGate {
+pub(super) fn limits(
+    config: &LimitsConfig,
+    clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
+    shared: Option<&Shared>,
+) -> RateGate {
     // The configuration allows no zero.
     let limit = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
     let limits = RateLimits {
@@ -106,7 +112,7 @@ pub(super) fn limits(config: &LimitsConfig, clock: &Arc<dyn Clock>, metrics: &Me
         actions: limit(config.actions),
         uploads: limit(config.uploads),
     };
-    let limiter = Arc::new(InProcessRateLimiter::new(&limits, clock));
+    let limiter = redis::limiter(shared, limits, clock);
     RateGate::new(limiter, limits, metrics.clone())
 }
 

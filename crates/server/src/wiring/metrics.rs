@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use resync_api::metrics::{Metrics, Reading, Seconds};
 use resync_api::ws::Sockets;
 use resync_auth::BcryptPool;
-use resync_redis::{RedisClient, RedisStatus};
+use resync_redis::{Fallback, RedisClient, RedisStatus};
 use resync_tws::model::{Breaker, BreakerState, CallCounts};
 use resync_tws::ports::{AuditEntry, AuditError, AuditLog, SealedRow};
 use resync_tws::{CacheStats, Engine, PlanService};
@@ -107,19 +107,52 @@ pub(super) fn metrics(read: &Read<'_>) -> Metrics {
     readings.extend(cache(read.plan));
     readings.extend(engines(read.plan));
     if let Some(redis) = read.redis {
-        let (up, outages) = (redis.clone(), redis.clone());
-        readings.push(Reading::gauge(
-            "redis_up",
-            "Whether Redis answers; while it does not, attempts are counted in process",
-            move || u64::from(up.status() == RedisStatus::Ok),
-        ));
-        readings.push(Reading::counter(
-            "redis_outages",
-            "How often Redis went away",
-            move || outages.outages(),
-        ));
+        readings.extend(shared(redis, read.plan));
     }
     Metrics::new(readings)
+}
+
+/// What replicas share.
+fn shared(redis: &RedisClient, plan: &PlanService) -> [Reading; 4] {
+    let (up, outages, fallbacks) = (redis.clone(), redis.clone(), redis.clone());
+    let (passed_by, stats) = (plan.clone(), plan.clone());
+    [
+        Reading::gauge(
+            "redis_up",
+            "Whether Redis answers; while it does not, each process goes on by itself",
+            move || u64::from(up.status() == RedisStatus::Ok),
+        ),
+        Reading::counter("redis_outages", "How often Redis went away", move || {
+            outages.outages()
+        }),
+        Reading::counters(
+            "redis_fallbacks",
+            "What this process did by itself, since Redis was away",
+            "kind",
+            move || {
+                let kinds = Fallback::ALL.map(|kind| (kind.as_str(), fallbacks.fallbacks(kind)));
+                let mut counts = named(kinds);
+                let passed_by = passed_by.shared_stats().unwrap_or_default().passed_by;
+                counts.push(("cache".to_owned(), passed_by));
+                counts
+            },
+        ),
+        Reading::counters(
+            "shared_cache",
+            "Reads of entries that replicas share, and what was written and could not be told",
+            "kind",
+            move || {
+                let stats = stats.shared_stats().unwrap_or_default();
+                named([
+                    ("hit", stats.hits),
+                    ("miss", stats.misses),
+                    ("waited", stats.waited),
+                    ("written", stats.written),
+                    ("untold", stats.untold),
+                ])
+            },
+        ),
+    ]
 }
 
 fn cache(plan: &PlanService) -> [Reading; 3] {

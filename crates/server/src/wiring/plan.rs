@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use resync_auth::AuthKeys;
 use resync_kernel::{Clock, IdGenerator};
+use resync_sync::SharedCache;
 use resync_tws::ports::AuditLog;
 use resync_tws::{
     ActionParts, ActionService, AttentionParts, AttentionService, AuditService, CacheLimits,
@@ -28,6 +29,8 @@ pub(super) struct Parts<'a> {
     pub(super) clock: &'a Arc<dyn Clock>,
     pub(super) ids: &'a Arc<dyn IdGenerator>,
     pub(super) tracker: &'a TaskTracker,
+    /// Entries that replicas share, where there are several.
+    pub(super) shared: Option<SharedCache>,
 }
 
 /// The services of the plan.
@@ -51,6 +54,7 @@ pub(super) async fn services(parts: Parts<'_>) -> Result<Services, StartError> {
         clock,
         ids,
         tracker,
+        shared,
     } = parts;
     let configured = engines::configured(&config.tws, demo.as_ref())?;
     let plan = PlanService::new(PlanParts {
@@ -63,6 +67,10 @@ pub(super) async fn services(parts: Parts<'_>) -> Result<Services, StartError> {
             max_bytes: config.cache.max_bytes,
         },
     });
+    let plan = match shared {
+        Some(shared) => plan.sharing(shared),
+        None => plan,
+    };
     let actions = ActionService::new(ActionParts {
         plan: plan.clone(),
         proposals: stores.proposals.clone(),
