@@ -193,7 +193,8 @@ async fn cold(effects: Vec<(Effect, Data)>) {
         resync
             .app
             .plan
-            .invalidate(&resync_tws::PlanScope::default());
+            .invalidate(&resync_tws::PlanScope::default())
+            .await;
         resync.engine.add_fault(Rule::new(effect.clone())).await;
         let addresses = addresses(&job, &stream, &workstation);
         assert!(addresses.len() > 15, "{addresses:?}");

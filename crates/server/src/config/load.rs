@@ -312,6 +312,7 @@ mod tests {
                 ("server.listen", _) => "127.0.0.1:9",
                 ("log.format", _) => "json",
                 ("database.url", _) => "sqlite://x.db",
+                ("redis.prefix", _) => "resync-test",
                 ("auth.bcrypt_cost", _) => "10",
                 ("server.proxy_addresses", _) => "10.0.0.9,10.1.0.0/16",
                 ("server.public_url" | "server.allowed_origins" | "tws.url", _) => {
