@@ -6,7 +6,7 @@ use axum::extract::{FromRequest, Multipart, Path, Request, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use resync_kernel::Limit;
-use resync_rag::{Document, DocumentId, NewUpload, SearchHit, SearchQuery, Span};
+use resync_rag::{Document, DocumentFilter, DocumentId, NewUpload, SearchHit, SearchQuery, Span};
 use resync_tws::ports::AuditAction;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -264,6 +264,8 @@ pub(crate) async fn upload(
         bytes,
         collection,
         tags,
+        path: None,
+        language: None,
         by: principal.user_id,
     };
     let document = app.knowledge.upload(upload).await?;
@@ -308,7 +310,10 @@ pub(crate) async fn list(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<DocumentPage>, Problem> {
     let limit: Limit = page.limit()?;
-    let page = app.knowledge.list(limit, page.cursor.as_deref()).await?;
+    let page = app
+        .knowledge
+        .list(&DocumentFilter::default(), limit, page.cursor.as_deref())
+        .await?;
     Ok(Json(DocumentPage {
         items: page.items.into_iter().map(DocumentDto::from).collect(),
         next_cursor: page.next.map(|cursor| cursor.as_str().to_owned()),

@@ -12,7 +12,7 @@ use resync_chat::{
 use resync_kernel::{CountingIds, ManualClock, UserId};
 use resync_memory::chat::InMemoryConversationStore;
 use resync_memory::rag::InMemoryDocumentRepository;
-use resync_rag::{KnowledgeConfig, KnowledgeParts, KnowledgeService, NewUpload};
+use resync_rag::{KnowledgeConfig, KnowledgeParts, KnowledgeService, NewUpload, PlainText};
 use resync_tws::model::{
     Command, EngineInfo, EngineName, Job, JobId, JobQuery, JobStream, Justification, LineRange,
     LogText, Neighbour, NeighbourDirection, RunId, Slice, Workstation,
@@ -234,21 +234,19 @@ pub(crate) fn ask(message: &str, session_id: Option<SessionId>) -> Ask {
 }
 
 async fn knowledge(clock: &Arc<ManualClock>, documents: &[(&str, &str)]) -> KnowledgeService {
+    let store = Arc::new(InMemoryDocumentRepository::default());
     let knowledge = KnowledgeService::new(KnowledgeParts {
-        documents: Arc::new(InMemoryDocumentRepository::default()),
+        documents: store.clone(),
+        vectors: store,
+        extractor: Arc::new(PlainText),
+        embedder: None,
         clock: clock.clone(),
         ids: Arc::new(CountingIds::default()),
         tasks: TaskTracker::new(),
         config: KnowledgeConfig::default(),
     });
     for (name, text) in documents {
-        let upload = NewUpload {
-            file_name: (*name).to_owned(),
-            bytes: text.as_bytes().to_vec(),
-            collection: None,
-            tags: Vec::new(),
-            by: user(1),
-        };
+        let upload = NewUpload::new(*name, *text, user(1));
         let document = knowledge.upload(upload).await.unwrap();
         knowledge.settled(document.id).await;
     }

@@ -148,6 +148,7 @@ fn plain(kind: Kind, text: String) -> Extracted {
         media,
         title,
         format: kind.name(),
+        encoding: None,
     }
 }
 

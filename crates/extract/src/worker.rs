@@ -98,6 +98,7 @@ impl Head {
                     media,
                     title,
                     format,
+                    encoding: None,
                 }))
             }
         }

@@ -143,18 +143,22 @@ impl Packer<'_> {
         let Some(text) = self.text.get(first.start.bytes..last.end.bytes) else {
             return;
         };
+        let heading_path = path.titles();
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let span = Span {
+            start_char: count(first.start.chars),
+            end_char: count(last.end.chars),
+            start_line: count(first.start.line),
+            end_line: count(last.end.line),
+        };
         self.chunks.push(Chunk {
             document: self.document,
             ordinal: u32::try_from(self.chunks.len()).unwrap_or(u32::MAX),
-            heading_path: path.titles(),
+            context: heading_path.join("\n"),
+            heading_path,
             text: text.to_owned(),
-            span: Span {
-                start_char: count(first.start.chars),
-                end_char: count(last.end.chars),
-                start_line: count(first.start.line),
-                end_line: count(last.end.line),
-            },
+            span,
+            section: span,
         });
     }
 }

@@ -3,37 +3,35 @@
 //! Invariants:
 //! - A hit's text is the stored text's slice at its span, so a citation can always be shown.
 //! - One retrieval path: [`KnowledgeService::search`], BM25 over an index in memory that is built
-//!   from the [`DocumentRepository`] once, on [`KnowledgeService::load`] or at first use.
+//!   from the [`DocumentRepository`] once, on [`KnowledgeService::load`] or at first use, and follows
+//!   its feed of changes from there.
 //! - A question in Portuguese finds an English document and the other way round, through a glossary
-//!   of operations words; there is no embedder yet, so the stage `vectors` is passed over.
+//!   of operations words.
 //! - Bounded: bytes of an upload, chunks of the index, uploads under way, length of a query, hits.
 //! - No domain crate knows HTTP; file names are labels and name no file of ours.
 //!
 //! ```
 //! use std::sync::Arc;
-//! use resync_kernel::{CountingIds, ManualClock, UserId};
+//! use resync_kernel::{ManualClock, SystemIds, UserId};
 //! use resync_memory::rag::InMemoryDocumentRepository;
-//! use resync_rag::{KnowledgeConfig, KnowledgeParts, KnowledgeService, NewUpload, SearchQuery};
+//! use resync_rag::{KnowledgeConfig, KnowledgeParts, KnowledgeService, NewUpload, PlainText, SearchQuery};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = Arc::new(InMemoryDocumentRepository::default());
 //! let knowledge = KnowledgeService::new(KnowledgeParts {
-//!     documents: Arc::new(InMemoryDocumentRepository::default()),
+//!     documents: store.clone(),
+//!     vectors: store,
+//!     extractor: Arc::new(PlainText),
+//!     embedder: None,
 //!     clock: Arc::new(ManualClock::default()),
-//!     ids: Arc::new(CountingIds::default()),
+//!     ids: Arc::new(SystemIds),
 //!     tasks: tokio_util::task::TaskTracker::new(),
 //!     config: KnowledgeConfig::default(),
 //! });
 //! let text = "# Disk full\n\nWhen /var/tmp is full, remove files older than 7 days, then rerun.\n";
-//! let document = knowledge
-//!     .upload(NewUpload {
-//!         file_name: "disk.md".into(),
-//!         bytes: text.as_bytes().to_vec(),
-//!         collection: None,
-//!         tags: vec![],
-//!         by: UserId(uuid::Uuid::nil()),
-//!     })
-//!     .await?;
+//! let by = UserId(uuid::Uuid::nil());
+//! let document = knowledge.upload(NewUpload::new("disk.md", text, by)).await?;
 //! knowledge.settled(document.id).await;
 //! let found = knowledge.search(SearchQuery::new("disco cheio")).await?;
 //! assert!(found.answerable);
@@ -44,6 +42,7 @@
 mod chunk;
 pub mod eval;
 mod model;
+mod plain;
 mod ports;
 mod search;
 mod service;
@@ -53,11 +52,13 @@ pub mod text;
 pub mod contract;
 
 pub use chunk::{TooManyChunks, chunk, title};
-pub use model::{Chunk, Document, DocumentId, Media, Span, Stage};
+pub use model::{Chunk, Document, DocumentId, Language, Media, Span, Stage, WorkerId};
+pub use plain::PlainText;
 pub use ports::{
-    DocumentCounts, DocumentRepository, DocumentRepositoryError, Embedder, EmbedderError,
-    EmbeddingKind, EmbeddingModel, ExtractError, Extracted, Inserted, NearestQuery, Neighbour,
-    TextExtractor, VectorCount, VectorRepository, VectorSearch, Walk,
+    Change, ChangeKind, DocumentCounts, DocumentFilter, DocumentRepository,
+    DocumentRepositoryError, Embedder, EmbedderError, EmbeddingKind, EmbeddingModel, ExtractError,
+    Extracted, Inserted, NearestQuery, Neighbour, ReadText, StageName, TextExtractor, VectorCount,
+    VectorRepository, VectorSearch,
 };
 #[cfg(any(test, feature = "mocks"))]
 pub use ports::{
@@ -69,5 +70,5 @@ pub use search::{
 };
 pub use service::{
     KnowledgeConfig, KnowledgeError, KnowledgeParts, KnowledgeService, KnowledgeStats, NewUpload,
-    SearchError, SearchQuery, SearchResults, UploadError,
+    Progress, SearchError, SearchQuery, SearchResults, UploadError,
 };

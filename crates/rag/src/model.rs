@@ -72,17 +72,18 @@ impl Media {
 
 /// How far a document has come.
 ///
-/// The order is `received`, `text`, `chunks`, `vectors`, `ready`. The `vectors` stage is passed
-/// over at present: retrieval is lexical and there is no embedder yet.
+/// The order is `received`, `text`, `chunks`, `vectors`, `ready`. A stage is set when what it names
+/// is stored, so a process that dies leaves a stage from which another one can go on. `vectors` is
+/// set with the first vectors and passed over without an embedder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stage {
-    /// The text is stored; nothing else has happened.
+    /// The uploaded file is stored.
     Received,
-    /// The text is being cut into chunks.
+    /// The text is stored, and the file no longer.
     Text,
     /// The chunks are stored.
     Chunks,
-    /// The vectors are stored. Not reached without an embedder.
+    /// Some or all vectors are stored.
     Vectors,
     /// Searchable.
     Ready,
@@ -139,29 +140,80 @@ impl Stage {
     }
 }
 
+/// The language of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Language {
+    /// English.
+    En,
+    /// Portuguese.
+    Pt,
+}
+
+impl Language {
+    /// The word that stores keep and callers give: `en` or `pt`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Pt => "pt",
+        }
+    }
+
+    /// Reads [`Language::as_str`] back.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "en" => Some(Self::En),
+            "pt" => Some(Self::Pt),
+            _ => None,
+        }
+    }
+}
+
+/// Names a process that works on documents; a new one at each start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(pub Uuid);
+
 /// A document of the knowledge base, without its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    /// Its id.
+    /// Its id. A new version of a document is a document with an id of its own.
     pub id: DocumentId,
     /// The uploaded file's name as a label: no path, no control characters, 1 to 255 characters.
     pub source: String,
-    /// The first top heading, or the file name without its extension.
+    /// Where the file comes from, for example `runbooks/disk.md`, as a label: it opens no file of
+    /// ours. With the collection it names what the versions are versions of.
+    pub path: Option<String>,
+    /// The file's own title, its first top heading, or the file name without its extension.
     pub title: String,
     /// The collection it was uploaded to, if one was named.
     pub collection: Option<String>,
     /// Labels given at upload, in order, each once.
     pub tags: Vec<String>,
-    /// SHA-256 of the uploaded bytes, in lower-case hex; at most one document has it.
+    /// The language, if it was named.
+    pub language: Option<Language>,
+    /// Which version at its path it is, from 1; always 1 without a path.
+    pub version: u32,
+    /// SHA-256 of the uploaded bytes, in lower-case hex.
     pub bytes_sha256: String,
-    /// How the text is read.
+    /// Size of the uploaded file.
+    pub bytes: u64,
+    /// What kind of file it was, for people; known from the stage `text` on.
+    pub format: Option<String>,
+    /// The character encoding that the file was read with, where it is a text file.
+    pub encoding: Option<String>,
+    /// How the text is read; [`Media::Text`] before the stage `text`.
     pub media: Media,
-    /// Unicode code points of the stored text.
+    /// Unicode code points of the stored text, 0 before the stage `text`.
     pub chars: u64,
     /// Number of stored chunks, 0 before the stage `chunks`.
     pub chunks: u32,
+    /// Number of stored vectors of the model that was last used; at most `chunks`.
+    pub vectors: u32,
     /// How far it has come.
     pub stage: Stage,
+    /// Why it waits for another try, when it does.
+    pub waiting: Option<String>,
     /// When it was uploaded.
     pub created_at: DateTime<Utc>,
     /// Who uploaded it.
@@ -211,6 +263,12 @@ pub struct Chunk {
     pub text: String,
     /// Where it stands.
     pub span: Span,
+    /// What a reader needs to know before the text and the text does not say: the headings above it,
+    /// one a line, and the head of a table whose rows it continues. Searched and embedded with the
+    /// text, never shown as part of it.
+    pub context: String,
+    /// The whole section that the chunk is part of, for a reader who wants more; it holds `span`.
+    pub section: Span,
 }
 
 #[cfg(test)]

@@ -2,30 +2,42 @@
 //!
 //! Invariants:
 //! - A task that the tracker knows does the work after an upload; dropping the caller stops nothing.
-//! - The index is loaded once: see [`load`].
-//! - A deleted document never comes back: the repository is changed first, the index after it, and
-//!   every change of the index is made under one lock.
+//! - The index is loaded once, see [`load`], and changes by following the store's feed alone, see
+//!   [`follow`]: what another process did is done to it as what this one did.
+//! - One process works on a document at a time, see [`process`].
 
+mod embed;
+mod follow;
 mod load;
 mod process;
+mod read;
+mod run;
 mod search;
+mod steps;
 mod upload;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use resync_kernel::{BoxError, Clock, Cursor, CursorError, IdGenerator, Limit, Page};
+use resync_kernel::{BoxError, Clock, CursorError, IdGenerator};
 use resync_sync::OnceInit;
 use thiserror::Error;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use embed::Progress;
+pub use read::KnowledgeStats;
 pub use search::{SearchError, SearchQuery, SearchResults};
 pub use upload::{NewUpload, UploadError};
 
-use crate::model::{Document, DocumentId};
-use crate::ports::{DocumentRepository, DocumentRepositoryError};
+use crate::model::{DocumentId, WorkerId};
+use crate::ports::{
+    DocumentRepository, DocumentRepositoryError, Embedder, TextExtractor, VectorRepository,
+};
 use crate::search::{Glossary, Index, IndexWriter};
 
 /// Bounds of the knowledge base.
@@ -37,8 +49,10 @@ pub struct KnowledgeConfig {
     pub chunk_chars: usize,
     /// Most chunks that the index holds (200,000); a document that would exceed it fails.
     pub max_chunks: usize,
-    /// Most uploads under way (64); one more is refused as [`UploadError::Busy`].
+    /// Most uploads under way in this process (64); one more is refused as [`UploadError::Busy`].
     pub max_pending: usize,
+    /// How often [`KnowledgeService::run`] asks what other processes did (1 s).
+    pub poll: Duration,
 }
 
 impl Default for KnowledgeConfig {
@@ -48,6 +62,7 @@ impl Default for KnowledgeConfig {
             chunk_chars: 1200,
             max_chunks: 200_000,
             max_pending: 64,
+            poll: Duration::from_secs(1),
         }
     }
 }
@@ -57,6 +72,12 @@ impl Default for KnowledgeConfig {
 pub struct KnowledgeParts {
     /// The store.
     pub documents: Arc<dyn DocumentRepository>,
+    /// The store of vectors; the same rows as `documents`.
+    pub vectors: Arc<dyn VectorRepository>,
+    /// Reads the text out of uploaded files; [`PlainText`](crate::PlainText) reads Markdown and text.
+    pub extractor: Arc<dyn TextExtractor>,
+    /// Makes vectors, if there is a model.
+    pub embedder: Option<Arc<dyn Embedder>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// New ids.
@@ -92,23 +113,6 @@ impl From<DocumentRepositoryError> for KnowledgeError {
     }
 }
 
-/// The knowledge base in numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct KnowledgeStats {
-    /// All documents.
-    pub documents: u64,
-    /// Searchable ones.
-    pub ready: u64,
-    /// Those given up.
-    pub failed: u64,
-    /// Stored chunks.
-    pub chunks: u64,
-    /// Code points of all stored texts.
-    pub chars: u64,
-    /// Chunks in this process's index; 0 before it is loaded.
-    pub indexed_chunks: u64,
-}
-
 /// Uploads, reads and searches documents. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]
 pub struct KnowledgeService {
@@ -119,18 +123,40 @@ struct Inner {
     parts: KnowledgeParts,
     index: Index,
     glossary: Glossary,
+    /// By this name the process claims documents.
+    worker: WorkerId,
     /// Guards every change of the index. A lock of tokio, as a load holds it across awaits.
     writer: Arc<tokio::sync::Mutex<IndexWriter>>,
+    /// The number of the last change that is in the committed index. Written under the lock above.
+    followed: AtomicU64,
     /// Set once the index has been built from the store.
     loaded: OnceInit<(), Arc<KnowledgeError>>,
-    /// The documents that tasks of this process work on. A plain lock: only set operations.
-    in_flight: Mutex<HashSet<DocumentId>>,
-    /// Bumped whenever a document leaves `in_flight`, for [`KnowledgeService::settled`].
+    /// What tasks of this process work on. A plain lock: only map operations.
+    work: Mutex<Work>,
+    /// Bumped whenever a document leaves the work, for [`KnowledgeService::settled`].
     settled: watch::Sender<u64>,
-    /// How many documents are parsed at the same time.
-    parsers: Semaphore,
+    /// Wakes [`KnowledgeService::run`] before its time.
+    nudged: Notify,
+    /// How many documents are processed at the same time.
+    workers: Semaphore,
     /// How many searches run at the same time, so that they cannot take every blocking thread.
     searchers: Arc<Semaphore>,
+}
+
+#[derive(Default)]
+struct Work {
+    /// The documents under way, each with what stops it.
+    flights: HashMap<DocumentId, CancellationToken>,
+    /// How often in a row, and why last, documents could not get on. Bounded: an entry goes when its
+    /// document gets on or is gone, and there are no more than unfinished documents.
+    troubles: HashMap<DocumentId, Trouble>,
+    /// How far the making of new vectors for ready documents is.
+    reembedding: Option<Progress>,
+}
+
+struct Trouble {
+    times: u32,
+    why: String,
 }
 
 impl fmt::Debug for Inner {
@@ -142,103 +168,28 @@ impl fmt::Debug for Inner {
 }
 
 impl KnowledgeService {
-    /// A service over `parts`; starts nothing and reads nothing.
+    /// A service over `parts`; starts nothing and reads nothing. A server also runs
+    /// [`KnowledgeService::run`]; without it, what other processes do is seen by the next change here.
     #[must_use]
     pub fn new(parts: KnowledgeParts) -> Self {
         let index = Index::new();
         let writer = Arc::new(tokio::sync::Mutex::new(index.writer()));
         Self {
             inner: Arc::new(Inner {
+                worker: WorkerId(parts.ids.next()),
                 parts,
                 index,
                 glossary: Glossary::built_in(),
                 writer,
+                followed: AtomicU64::new(0),
                 loaded: OnceInit::new(),
-                in_flight: Mutex::default(),
+                work: Mutex::default(),
                 settled: watch::Sender::new(0),
-                parsers: Semaphore::new(2),
+                nudged: Notify::new(),
+                workers: Semaphore::new(2),
                 searchers: Arc::new(Semaphore::new(8)),
             }),
         }
-    }
-
-    /// A page of documents, newest first.
-    ///
-    /// # Errors
-    /// [`KnowledgeError::Cursor`] for a cursor of another list.
-    pub async fn list(
-        &self,
-        limit: Limit,
-        cursor: Option<&str>,
-    ) -> Result<Page<Document>, KnowledgeError> {
-        let before = cursor.map(Cursor::decode::<DocumentId>).transpose()?;
-        let mut items = self.documents().newest(before, limit.get() + 1).await?;
-        let size = usize::try_from(limit.get()).unwrap_or(usize::MAX);
-        let more = items.len() > size;
-        items.truncate(size);
-        let next = match items.last() {
-            Some(last) if more => Some(Cursor::encode(&last.id)?),
-            _ => None,
-        };
-        Ok(Page { items, next })
-    }
-
-    /// The document, or `None`; its stage tells how far an upload has come.
-    ///
-    /// # Errors
-    /// [`KnowledgeError::Unavailable`].
-    pub async fn get(&self, id: DocumentId) -> Result<Option<Document>, KnowledgeError> {
-        Ok(self.documents().get(id).await?)
-    }
-
-    /// The stored text, which spans of hits refer to, or `None`.
-    ///
-    /// # Errors
-    /// [`KnowledgeError::Unavailable`].
-    pub async fn document_text(&self, id: DocumentId) -> Result<Option<String>, KnowledgeError> {
-        Ok(self.documents().text(id).await?)
-    }
-
-    /// Removes the document, its text and its chunks; `false` when there is no such document.
-    ///
-    /// Cancel safe: dropped after the store has changed, the index still loses the document, as
-    /// that part runs in a task of its own.
-    ///
-    /// # Errors
-    /// [`KnowledgeError::Unavailable`]; the document is then still there, or gone from the store
-    /// and hidden from search at the latest at the next start.
-    #[tracing::instrument(name = "rag.delete", skip_all, fields(document.id = %id))]
-    pub async fn delete(&self, id: DocumentId) -> Result<bool, KnowledgeError> {
-        let service = self.clone();
-        let deletion = async move {
-            let found = service.documents().delete(id).await?;
-            if found {
-                service.write_index(move |writer| writer.remove(id)).await?;
-            }
-            Ok::<_, KnowledgeError>(found)
-        };
-        self.inner
-            .parts
-            .tasks
-            .spawn(deletion)
-            .await
-            .map_err(|error| KnowledgeError::Unavailable(Box::new(error)))?
-    }
-
-    /// The numbers.
-    ///
-    /// # Errors
-    /// [`KnowledgeError::Unavailable`].
-    pub async fn stats(&self) -> Result<KnowledgeStats, KnowledgeError> {
-        let counts = self.documents().counts().await?;
-        Ok(KnowledgeStats {
-            documents: counts.documents,
-            ready: counts.ready,
-            failed: counts.failed,
-            chunks: counts.chunks,
-            chars: counts.chars,
-            indexed_chunks: self.inner.index.chunks(),
-        })
     }
 
     /// Waits until no task of this process works on the document any more.
@@ -246,7 +197,7 @@ impl KnowledgeService {
     /// Cancel safe: nothing is lost when dropped.
     pub async fn settled(&self, id: DocumentId) {
         let mut changes = self.inner.settled.subscribe();
-        while self.is_in_flight(id) {
+        while self.work().flights.contains_key(&id) {
             if changes.changed().await.is_err() {
                 return;
             }
@@ -257,15 +208,18 @@ impl KnowledgeService {
         self.inner.parts.documents.as_ref()
     }
 
-    /// Runs a change of the index off the async workers, alone.
-    async fn write_index<T: Send + 'static>(
-        &self,
-        change: impl FnOnce(&mut IndexWriter) -> Result<T, crate::search::IndexError> + Send + 'static,
-    ) -> Result<T, KnowledgeError> {
-        let mut writer = Arc::clone(&self.inner.writer).lock_owned().await;
-        tokio::task::spawn_blocking(move || change(&mut writer))
-            .await
-            .map_err(|error| KnowledgeError::Unavailable(Box::new(error)))?
-            .map_err(|error| KnowledgeError::Unavailable(Box::new(error)))
+    fn vectors(&self) -> &dyn VectorRepository {
+        self.inner.parts.vectors.as_ref()
     }
+
+    fn work(&self) -> std::sync::MutexGuard<'_, Work> {
+        self.inner
+            .work
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> KnowledgeError {
+    KnowledgeError::Unavailable(Box::new(error))
 }

@@ -1,5 +1,11 @@
-//! The repository in memory obeys the port's laws.
+//! The repository in memory obeys the ports' laws.
 
 use resync_memory::rag::InMemoryDocumentRepository;
 
-resync_rag::document_repository_contract!(((), InMemoryDocumentRepository::default()));
+mod documents {
+    resync_rag::document_repository_contract!(((), super::InMemoryDocumentRepository::default()));
+}
+
+mod vectors {
+    resync_rag::vector_repository_contract!(((), super::InMemoryDocumentRepository::default()));
+}

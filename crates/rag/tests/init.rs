@@ -12,7 +12,7 @@ use crate::support::{Switched, service, taken_in, upload};
 async fn store() -> Arc<Switched> {
     let store = Arc::new(Switched::default());
     let document = taken_in(
-        &service(Arc::clone(&store) as _),
+        &service(Arc::clone(&store)),
         upload(
             "deadlock.md",
             "# Deadlock\n\nRerun FIN_GL_POST after ORA-00060.\n",
@@ -28,7 +28,7 @@ async fn store() -> Arc<Switched> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn rag_init_once_under_100_tasks() {
     let store = store().await;
-    let knowledge = service(Arc::clone(&store) as _);
+    let knowledge = service(Arc::clone(&store));
     let mut tasks = JoinSet::new();
     for _ in 0..100 {
         let knowledge = knowledge.clone();
@@ -47,7 +47,7 @@ async fn rag_init_once_under_100_tasks() {
 #[tokio::test]
 async fn rag_init_retries_after_error() {
     let store = store().await;
-    let knowledge = service(Arc::clone(&store) as _);
+    let knowledge = service(Arc::clone(&store));
     store.broken.store(true, Ordering::SeqCst);
     assert!(knowledge.load().await.is_err());
     assert!(
@@ -69,7 +69,7 @@ async fn rag_init_retries_after_error() {
 #[tokio::test]
 async fn rag_init_survives_cancelled_first_caller() {
     let store = store().await;
-    let knowledge = service(Arc::clone(&store) as _);
+    let knowledge = service(Arc::clone(&store));
     store
         .gate
         .forget_permits(tokio::sync::Semaphore::MAX_PERMITS);
@@ -98,7 +98,7 @@ async fn rag_init_survives_cancelled_first_caller() {
 #[tokio::test]
 async fn a_cancelled_build_leaves_no_double_chunks() {
     let store = store().await;
-    let knowledge = service(Arc::clone(&store) as _);
+    let knowledge = service(Arc::clone(&store));
     // One permit: the first page is read and added, the second page is waited for.
     store
         .gate

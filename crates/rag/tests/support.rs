@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use resync_kernel::{ManualClock, SystemIds, UserId};
 use resync_memory::rag::InMemoryDocumentRepository;
 use resync_rag::{
-    Chunk, Document, DocumentCounts, DocumentId, DocumentRepository, DocumentRepositoryError,
-    Inserted, KnowledgeConfig, KnowledgeParts, KnowledgeService, NewUpload, Stage, Walk,
+    Change, Chunk, Document, DocumentCounts, DocumentFilter, DocumentId, DocumentRepository,
+    DocumentRepositoryError, EmbeddingModel, Inserted, KnowledgeConfig, KnowledgeParts,
+    KnowledgeService, NewUpload, PlainText, ReadText, VectorCount, VectorRepository, WorkerId,
 };
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -19,7 +21,7 @@ pub(crate) struct Switched {
     pub(crate) inner: InMemoryDocumentRepository,
     /// How many walks over ready documents have begun.
     pub(crate) loads: AtomicU32,
-    /// Whether walks and stage changes fail.
+    /// Whether walks, claims and changes of stage fail.
     pub(crate) broken: AtomicBool,
     /// A walk takes one permit; close to none to stop it.
     pub(crate) gate: Semaphore,
@@ -29,6 +31,8 @@ pub(crate) struct Switched {
     pub(crate) inserting: AtomicU32,
     /// Reading a text takes one permit.
     pub(crate) texts: Semaphore,
+    /// How often a document was to be published.
+    pub(crate) published: AtomicU32,
 }
 
 impl Default for Switched {
@@ -41,6 +45,7 @@ impl Default for Switched {
             inserts: Semaphore::new(Semaphore::MAX_PERMITS),
             inserting: AtomicU32::new(0),
             texts: Semaphore::new(Semaphore::MAX_PERMITS),
+            published: AtomicU32::new(0),
         }
     }
 }
@@ -59,28 +64,82 @@ impl DocumentRepository for Switched {
     async fn insert(
         &self,
         document: &Document,
-        text: &str,
+        file: &[u8],
     ) -> Result<Inserted, DocumentRepositoryError> {
         self.inserting.fetch_add(1, Ordering::SeqCst);
         self.inserts.acquire().await.unwrap().forget();
-        self.inner.insert(document, text).await
+        self.inner.insert(document, file).await
     }
 
-    async fn set_stage(
+    async fn claim(
         &self,
         id: DocumentId,
-        stage: &Stage,
+        worker: WorkerId,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
     ) -> Result<bool, DocumentRepositoryError> {
         self.check()?;
-        self.inner.set_stage(id, stage).await
+        self.inner.claim(id, worker, now, until).await
+    }
+
+    async fn defer(
+        &self,
+        id: DocumentId,
+        worker: WorkerId,
+        until: DateTime<Utc>,
+        waiting: Option<String>,
+    ) -> Result<bool, DocumentRepositoryError> {
+        self.check()?;
+        self.inner.defer(id, worker, until, waiting).await
+    }
+
+    async fn claimable(
+        &self,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<DocumentId>, DocumentRepositoryError> {
+        self.inner.claimable(now, limit).await
+    }
+
+    async fn file(&self, id: DocumentId) -> Result<Option<Vec<u8>>, DocumentRepositoryError> {
+        self.inner.file(id).await
+    }
+
+    async fn put_text(
+        &self,
+        id: DocumentId,
+        worker: WorkerId,
+        text: &ReadText,
+    ) -> Result<bool, DocumentRepositoryError> {
+        self.check()?;
+        self.inner.put_text(id, worker, text).await
     }
 
     async fn put_chunks(
         &self,
         id: DocumentId,
+        worker: WorkerId,
         chunks: &[Chunk],
     ) -> Result<bool, DocumentRepositoryError> {
-        self.inner.put_chunks(id, chunks).await
+        self.inner.put_chunks(id, worker, chunks).await
+    }
+
+    async fn publish(
+        &self,
+        id: DocumentId,
+        worker: WorkerId,
+    ) -> Result<Option<Vec<DocumentId>>, DocumentRepositoryError> {
+        self.published.fetch_add(1, Ordering::SeqCst);
+        self.inner.publish(id, worker).await
+    }
+
+    async fn fail(
+        &self,
+        id: DocumentId,
+        worker: WorkerId,
+        reason: &str,
+    ) -> Result<bool, DocumentRepositoryError> {
+        self.inner.fail(id, worker, reason).await
     }
 
     async fn get(&self, id: DocumentId) -> Result<Option<Document>, DocumentRepositoryError> {
@@ -98,28 +157,44 @@ impl DocumentRepository for Switched {
 
     async fn newest(
         &self,
+        filter: &DocumentFilter,
         before: Option<DocumentId>,
         limit: u32,
     ) -> Result<Vec<Document>, DocumentRepositoryError> {
-        self.inner.newest(before, limit).await
+        self.inner.newest(filter, before, limit).await
     }
 
-    async fn oldest(
+    async fn ready(
         &self,
-        walk: Walk,
         after: Option<DocumentId>,
         limit: u32,
     ) -> Result<Vec<Document>, DocumentRepositoryError> {
-        if walk == Walk::Ready && after.is_none() {
+        if after.is_none() {
             self.loads.fetch_add(1, Ordering::SeqCst);
         }
         self.gate.acquire().await.unwrap().forget();
         self.check()?;
-        self.inner.oldest(walk, after, limit).await
+        self.inner.ready(after, limit).await
     }
 
     async fn delete(&self, id: DocumentId) -> Result<bool, DocumentRepositoryError> {
         self.inner.delete(id).await
+    }
+
+    async fn changes(
+        &self,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Change>, DocumentRepositoryError> {
+        self.inner.changes(after, limit).await
+    }
+
+    async fn last_change(&self) -> Result<u64, DocumentRepositoryError> {
+        self.inner.last_change().await
+    }
+
+    async fn trim_changes(&self, seq: u64) -> Result<(), DocumentRepositoryError> {
+        self.inner.trim_changes(seq).await
     }
 
     async fn counts(&self) -> Result<DocumentCounts, DocumentRepositoryError> {
@@ -127,34 +202,75 @@ impl DocumentRepository for Switched {
     }
 }
 
-/// A service on `documents`, with small bounds where given.
-pub(crate) fn service_with(
-    documents: Arc<dyn DocumentRepository>,
-    config: KnowledgeConfig,
-) -> KnowledgeService {
-    KnowledgeService::new(KnowledgeParts {
-        documents,
-        clock: Arc::new(ManualClock::default()),
+#[async_trait]
+impl VectorRepository for Switched {
+    async fn put_vectors(
+        &self,
+        id: DocumentId,
+        worker: WorkerId,
+        model: &EmbeddingModel,
+        first: u32,
+        vectors: &[Vec<f32>],
+    ) -> Result<bool, DocumentRepositoryError> {
+        self.inner
+            .put_vectors(id, worker, model, first, vectors)
+            .await
+    }
+
+    async fn embedded(
+        &self,
+        id: DocumentId,
+        model: &EmbeddingModel,
+    ) -> Result<u32, DocumentRepositoryError> {
+        self.inner.embedded(id, model).await
+    }
+
+    async fn vectors(
+        &self,
+        id: DocumentId,
+        model: &EmbeddingModel,
+    ) -> Result<Option<Vec<Vec<f32>>>, DocumentRepositoryError> {
+        self.inner.vectors(id, model).await
+    }
+
+    async fn models(&self) -> Result<Vec<VectorCount>, DocumentRepositoryError> {
+        self.inner.models().await
+    }
+}
+
+/// What a service on `store` is made of, without a model.
+pub(crate) fn parts<S>(store: Arc<S>, clock: Arc<ManualClock>) -> KnowledgeParts
+where
+    S: DocumentRepository + VectorRepository + 'static,
+{
+    KnowledgeParts {
+        documents: store.clone(),
+        vectors: store,
+        extractor: Arc::new(PlainText),
+        embedder: None,
+        clock,
         ids: Arc::new(SystemIds),
         tasks: TaskTracker::new(),
+        config: KnowledgeConfig::default(),
+    }
+}
+
+/// A service on `documents`, with small bounds where given.
+pub(crate) fn service_with(store: Arc<Switched>, config: KnowledgeConfig) -> KnowledgeService {
+    KnowledgeService::new(KnowledgeParts {
         config,
+        ..parts(store, Arc::default())
     })
 }
 
 /// A service on `documents` with the usual bounds.
-pub(crate) fn service(documents: Arc<dyn DocumentRepository>) -> KnowledgeService {
-    service_with(documents, KnowledgeConfig::default())
+pub(crate) fn service(store: Arc<Switched>) -> KnowledgeService {
+    service_with(store, KnowledgeConfig::default())
 }
 
 /// An upload of `text` as `file_name`.
 pub(crate) fn upload(file_name: &str, text: impl Into<Vec<u8>>) -> NewUpload {
-    NewUpload {
-        file_name: file_name.to_owned(),
-        bytes: text.into(),
-        collection: None,
-        tags: Vec::new(),
-        by: UserId(Uuid::from_u128(7)),
-    }
+    NewUpload::new(file_name, text, UserId(Uuid::from_u128(7)))
 }
 
 /// Uploads and waits for the end of the processing.

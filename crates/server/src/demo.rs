@@ -203,6 +203,8 @@ async fn load_runbooks(knowledge: &KnowledgeService) -> Result<(), BoxError> {
                 bytes: text.as_bytes().to_vec(),
                 collection: Some("runbooks".to_owned()),
                 tags: vec!["demo".to_owned()],
+                path: Some((*name).to_owned()),
+                language: None,
                 by: resync_kernel::UserId(uuid::Uuid::nil()),
             })
             .await?;

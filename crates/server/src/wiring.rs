@@ -33,7 +33,7 @@ use resync_api::ws::Sockets;
 use resync_auth::UserService;
 use resync_chat::{ChatConfig, ChatParts, ChatService};
 use resync_kernel::{BoxError, Clock, IdGenerator, SecretString, SystemClock, SystemIds};
-use resync_rag::{KnowledgeConfig, KnowledgeParts, KnowledgeService};
+use resync_rag::{KnowledgeConfig, KnowledgeParts, KnowledgeService, PlainText};
 use resync_tws::ports::AuditError;
 use resync_tws::{AuditService, PlanService};
 use thiserror::Error;
@@ -292,6 +292,9 @@ fn knowledge(
 ) -> KnowledgeService {
     KnowledgeService::new(KnowledgeParts {
         documents: stores.documents.clone(),
+        vectors: stores.vectors.clone(),
+        extractor: Arc::new(PlainText),
+        embedder: None,
         clock: clock.clone(),
         ids: ids.clone(),
         tasks: tracker.clone(),

@@ -81,6 +81,21 @@ impl SqliteError {
     }
 }
 
+/// `SQLITE_FULL`: the disk or the file's own limit.
+#[cfg(feature = "rag")]
+const FULL: &str = "13";
+
+#[cfg(feature = "rag")]
+impl SqliteError {
+    /// Whether a statement failed because there is no room left.
+    pub(crate) fn is_full(&self) -> bool {
+        match self {
+            Self::Query(sqlx::Error::Database(error)) => error.code().as_deref() == Some(FULL),
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Debug for SqliteDatabase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteDatabase")

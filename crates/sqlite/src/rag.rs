@@ -2,25 +2,32 @@
 //!
 //! Invariants:
 //! - Ids are 16-byte blobs, times milliseconds since 1970, lists of words JSON.
-//! - What must be atomic is one transaction: bytes that are there already against an insertion,
-//!   and the chunks of a document against its stage.
+//! - What must be atomic is one transaction: bytes that are there already against an insertion, a
+//!   claim against what its worker writes, a new version against the old one, each against its entry
+//!   in the feed.
 //! - A column that does not parse names its table, column and row.
 
+mod feed;
+mod lists;
+mod rows;
+mod stages;
+mod vectors;
+mod versions;
+
 use async_trait::async_trait;
-use resync_kernel::UserId;
+use chrono::{DateTime, Utc};
 use resync_rag::{
-    Chunk, Document, DocumentCounts, DocumentId, DocumentRepository, DocumentRepositoryError,
-    Inserted, Media, Span, Stage, Walk,
+    Change, Chunk, Document, DocumentCounts, DocumentFilter, DocumentId, DocumentRepository,
+    DocumentRepositoryError, Inserted, ReadText, WorkerId,
 };
-use sqlx::SqliteConnection;
-use sqlx::types::Json;
-use uuid::Uuid;
 
 use crate::failed::Failed;
-use crate::row::{RowName, signed};
+use crate::row::RowName;
 use crate::{SqliteDatabase, SqliteError};
+use rows::{ChunkRow, DocumentRow};
 
-/// Documents in the tables `documents`, `document_texts` and `chunks`.
+/// Documents in the tables `documents`, `document_files`, `document_texts`, `document_changes`, `chunks`
+/// and `chunk_vectors`.
 #[derive(Debug, Clone)]
 pub struct SqliteDocumentRepository {
     database: SqliteDatabase,
@@ -40,6 +47,7 @@ impl From<SqliteError> for DocumentRepositoryError {
             SqliteError::Column {
                 table, column, id, ..
             } => Self::Corrupt { table, column, id },
+            other if other.is_full() => Self::Full(other.into()),
             other => Self::Unavailable(other.into()),
         }
     }
@@ -49,215 +57,149 @@ fn unavailable(error: sqlx::Error) -> DocumentRepositoryError {
     SqliteError::from(error).into()
 }
 
-#[derive(sqlx::FromRow)]
-struct DocumentRow {
-    id: Uuid,
-    source: String,
-    title: String,
-    collection: Option<String>,
-    tags: String,
-    bytes_sha256: String,
-    media: String,
-    chars: i64,
-    chunks: i64,
-    stage: String,
-    reason: Option<String>,
-    created_at_ms: i64,
-    created_by: Uuid,
-}
-
-impl TryFrom<DocumentRow> for Document {
-    type Error = DocumentRepositoryError;
-
-    fn try_from(row: DocumentRow) -> Result<Self, DocumentRepositoryError> {
-        let name = RowName {
-            table: "documents",
-            id: &row.id,
-        };
-        let media = Media::parse(&row.media).ok_or_else(|| name.broken("media", "no such kind"));
-        let stage = Stage::parse(&row.stage, row.reason.as_deref());
-        Ok(Self {
-            id: DocumentId(row.id),
-            source: row.source,
-            title: row.title,
-            collection: row.collection,
-            tags: name.json("tags", &row.tags)?,
-            bytes_sha256: row.bytes_sha256,
-            media: media?,
-            chars: name.number("chars", row.chars)?,
-            chunks: name.number("chunks", row.chunks)?,
-            stage: stage.ok_or_else(|| name.broken("stage", "no such stage"))?,
-            created_at: name.time("created_at_ms", row.created_at_ms)?,
-            created_by: UserId(row.created_by),
-        })
-    }
-}
-
-#[derive(sqlx::FromRow)]
-struct ChunkRow {
-    document_id: Uuid,
-    ordinal: i64,
-    heading_path: String,
-    text: String,
-    start_char: i64,
-    end_char: i64,
-    start_line: i64,
-    end_line: i64,
-}
-
-impl TryFrom<ChunkRow> for Chunk {
-    type Error = DocumentRepositoryError;
-
-    fn try_from(row: ChunkRow) -> Result<Self, DocumentRepositoryError> {
-        let id = format_args!("{}/{}", row.document_id, row.ordinal);
-        let name = RowName {
-            table: "chunks",
-            id: &id,
-        };
-        Ok(Self {
-            document: DocumentId(row.document_id),
-            ordinal: name.number("ordinal", row.ordinal)?,
-            heading_path: name.json("heading_path", &row.heading_path)?,
-            span: Span {
-                start_char: name.number("start_char", row.start_char)?,
-                end_char: name.number("end_char", row.end_char)?,
-                start_line: name.number("start_line", row.start_line)?,
-                end_line: name.number("end_line", row.end_line)?,
-            },
-            text: row.text,
-        })
-    }
-}
-
-async fn insert(
-    connection: &mut SqliteConnection,
-    document: &Document,
-    text: &str,
-) -> Result<Inserted, Failed<DocumentRepositoryError>> {
-    let known: Option<DocumentRow> =
-        sqlx::query_as("SELECT * FROM documents WHERE bytes_sha256 = ?")
-            .bind(&document.bytes_sha256)
-            .fetch_optional(&mut *connection)
-            .await?;
-    if let Some(row) = known {
-        return Ok(Inserted::Existing(Box::new(
-            row.try_into().map_err(Failed)?,
-        )));
-    }
-    sqlx::query(
-        "INSERT INTO documents (id, source, title, collection, tags, bytes_sha256, media, chars,
-             chunks, stage, reason, created_at_ms, created_by)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(document.id.0)
-    .bind(&document.source)
-    .bind(&document.title)
-    .bind(&document.collection)
-    .bind(Json(&document.tags))
-    .bind(&document.bytes_sha256)
-    .bind(document.media.as_str())
-    .bind(signed(document.chars))
-    .bind(document.chunks)
-    .bind(document.stage.as_str())
-    .bind(document.stage.reason())
-    .bind(document.created_at.timestamp_millis())
-    .bind(document.created_by.0)
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query("INSERT INTO document_texts (document_id, text) VALUES (?, ?)")
-        .bind(document.id.0)
-        .bind(text)
-        .execute(connection)
-        .await?;
-    Ok(Inserted::New)
-}
-
-async fn set_stage(
-    connection: &mut SqliteConnection,
-    id: DocumentId,
-    stage: &Stage,
-) -> Result<bool, Failed<DocumentRepositoryError>> {
-    let done = sqlx::query("UPDATE documents SET stage = ?, reason = ? WHERE id = ?")
-        .bind(stage.as_str())
-        .bind(stage.reason())
-        .bind(id.0)
-        .execute(connection)
-        .await?;
-    Ok(done.rows_affected() > 0)
-}
-
-async fn put_chunks(
-    connection: &mut SqliteConnection,
-    id: DocumentId,
-    chunks: &[Chunk],
-) -> Result<bool, Failed<DocumentRepositoryError>> {
-    if !set_stage(connection, id, &Stage::Chunks).await? {
-        return Ok(false);
-    }
-    sqlx::query("UPDATE documents SET chunks = ? WHERE id = ?")
-        .bind(signed(u64::try_from(chunks.len()).unwrap_or(u64::MAX)))
-        .bind(id.0)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query("DELETE FROM chunks WHERE document_id = ?")
-        .bind(id.0)
-        .execute(&mut *connection)
-        .await?;
-    for chunk in chunks {
-        sqlx::query(
-            "INSERT INTO chunks (document_id, ordinal, heading_path, text, start_char, end_char,
-                 start_line, end_line)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(id.0)
-        .bind(chunk.ordinal)
-        .bind(Json(&chunk.heading_path))
-        .bind(&chunk.text)
-        .bind(signed(chunk.span.start_char))
-        .bind(signed(chunk.span.end_char))
-        .bind(signed(chunk.span.start_line))
-        .bind(signed(chunk.span.end_line))
-        .execute(&mut *connection)
-        .await?;
-    }
-    Ok(true)
-}
+/// What a statement of this store fails with.
+type Fails = Failed<DocumentRepositoryError>;
 
 #[async_trait]
 impl DocumentRepository for SqliteDocumentRepository {
     async fn insert(
         &self,
         document: &Document,
-        text: &str,
+        file: &[u8],
     ) -> Result<Inserted, DocumentRepositoryError> {
-        let (document, text) = (document.clone(), text.to_owned());
+        let (document, file) = (document.clone(), file.to_vec());
         let work = self
             .database
-            .write(move |tx| Box::pin(async move { insert(tx, &document, &text).await }));
+            .write(move |tx| Box::pin(async move { versions::insert(tx, &document, file).await }));
         work.await.map_err(Failed::port)
     }
 
-    async fn set_stage(
+    async fn claim(
         &self,
         id: DocumentId,
-        stage: &Stage,
+        worker: WorkerId,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
     ) -> Result<bool, DocumentRepositoryError> {
-        let stage = stage.clone();
-        let work = self
-            .database
-            .write(move |tx| Box::pin(async move { set_stage(tx, id, &stage).await }));
+        let work = self.database.write(move |tx| {
+            Box::pin(async move {
+                let done = sqlx::query(
+                    "UPDATE documents SET claimed_by = ?1, claimed_until_ms = ?2
+                     WHERE id = ?3 AND stage <> 'failed' AND (claimed_by = ?1
+                         OR claimed_until_ms IS NULL OR claimed_until_ms <= ?4)",
+                )
+                .bind(worker.0)
+                .bind(until.timestamp_millis())
+                .bind(id.0)
+                .bind(now.timestamp_millis())
+                .execute(tx)
+                .await?;
+                Ok::<_, Fails>(done.rows_affected() > 0)
+            })
+        });
+        work.await.map_err(Failed::port)
+    }
+
+    async fn defer(
+        &self,
+        id: DocumentId,
+        worker: WorkerId,
+        until: DateTime<Utc>,
+        waiting: Option<String>,
+    ) -> Result<bool, DocumentRepositoryError> {
+        let work = self.database.write(move |tx| {
+            Box::pin(async move {
+                let done = sqlx::query(
+                    "UPDATE documents
+                     SET claimed_by = NULL, claimed_until_ms = ?, waiting = ?
+                     WHERE id = ? AND claimed_by = ?",
+                )
+                .bind(until.timestamp_millis())
+                .bind(waiting)
+                .bind(id.0)
+                .bind(worker.0)
+                .execute(tx)
+                .await?;
+                Ok::<_, Fails>(done.rows_affected() > 0)
+            })
+        });
+        work.await.map_err(Failed::port)
+    }
+
+    async fn claimable(
+        &self,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<DocumentId>, DocumentRepositoryError> {
+        let ids: Vec<uuid::Uuid> = sqlx::query_scalar(
+            "SELECT id FROM documents
+             WHERE stage IN ('received', 'text', 'chunks', 'vectors')
+                 AND (claimed_until_ms IS NULL OR claimed_until_ms <= ?)
+             ORDER BY id LIMIT ?",
+        )
+        .bind(now.timestamp_millis())
+        .bind(limit)
+        .fetch_all(self.database.reader())
+        .await
+        .map_err(unavailable)?;
+        Ok(ids.into_iter().map(DocumentId).collect())
+    }
+
+    async fn file(&self, id: DocumentId) -> Result<Option<Vec<u8>>, DocumentRepositoryError> {
+        sqlx::query_scalar("SELECT file FROM document_files WHERE document_id = ?")
+            .bind(id.0)
+            .fetch_optional(self.database.reader())
+            .await
+            .map_err(unavailable)
+    }
+
+    async fn put_text(
+        &self,
+        id: DocumentId,
+        worker: WorkerId,
+        text: &ReadText,
+    ) -> Result<bool, DocumentRepositoryError> {
+        let text = text.clone();
+        let work = self.database.write(move |tx| {
+            Box::pin(async move { stages::put_text(tx, id, worker, &text).await })
+        });
         work.await.map_err(Failed::port)
     }
 
     async fn put_chunks(
         &self,
         id: DocumentId,
+        worker: WorkerId,
         chunks: &[Chunk],
     ) -> Result<bool, DocumentRepositoryError> {
         let chunks = chunks.to_vec();
+        let work = self.database.write(move |tx| {
+            Box::pin(async move { stages::put_chunks(tx, id, worker, &chunks).await })
+        });
+        work.await.map_err(Failed::port)
+    }
+
+    async fn publish(
+        &self,
+        id: DocumentId,
+        worker: WorkerId,
+    ) -> Result<Option<Vec<DocumentId>>, DocumentRepositoryError> {
         let work = self
             .database
-            .write(move |tx| Box::pin(async move { put_chunks(tx, id, &chunks).await }));
+            .write(move |tx| Box::pin(async move { versions::publish(tx, id, worker).await }));
+        work.await.map_err(Failed::port)
+    }
+
+    async fn fail(
+        &self,
+        id: DocumentId,
+        worker: WorkerId,
+        reason: &str,
+    ) -> Result<bool, DocumentRepositoryError> {
+        let reason = reason.to_owned();
+        let work = self
+            .database
+            .write(move |tx| Box::pin(async move { stages::fail(tx, id, worker, &reason).await }));
         work.await.map_err(Failed::port)
     }
 
@@ -290,13 +232,25 @@ impl DocumentRepository for SqliteDocumentRepository {
 
     async fn newest(
         &self,
+        filter: &DocumentFilter,
         before: Option<DocumentId>,
         limit: u32,
     ) -> Result<Vec<Document>, DocumentRepositoryError> {
+        let rows = lists::newest(self.database.reader(), filter, before, limit).await;
+        let rows = rows.map_err(unavailable)?;
+        rows.into_iter().map(Document::try_from).collect()
+    }
+
+    async fn ready(
+        &self,
+        after: Option<DocumentId>,
+        limit: u32,
+    ) -> Result<Vec<Document>, DocumentRepositoryError> {
         let rows: Vec<DocumentRow> = sqlx::query_as(
-            "SELECT * FROM documents WHERE ?1 IS NULL OR id < ?1 ORDER BY id DESC LIMIT ?2",
+            "SELECT * FROM documents
+             WHERE stage = 'ready' AND (?1 IS NULL OR id > ?1) ORDER BY id LIMIT ?2",
         )
-        .bind(before.map(|id| id.0))
+        .bind(after.map(|id| id.0))
         .bind(limit)
         .fetch_all(self.database.reader())
         .await
@@ -304,42 +258,29 @@ impl DocumentRepository for SqliteDocumentRepository {
         rows.into_iter().map(Document::try_from).collect()
     }
 
-    async fn oldest(
-        &self,
-        walk: Walk,
-        after: Option<DocumentId>,
-        limit: u32,
-    ) -> Result<Vec<Document>, DocumentRepositoryError> {
-        let query = match walk {
-            Walk::Ready => {
-                "SELECT * FROM documents
-                 WHERE stage = 'ready' AND (?1 IS NULL OR id > ?1) ORDER BY id LIMIT ?2"
-            }
-            Walk::Unfinished => {
-                "SELECT * FROM documents
-                 WHERE stage IN ('received', 'text', 'chunks', 'vectors')
-                     AND (?1 IS NULL OR id > ?1) ORDER BY id LIMIT ?2"
-            }
-        };
-        let rows: Vec<DocumentRow> = sqlx::query_as(query)
-            .bind(after.map(|id| id.0))
-            .bind(limit)
-            .fetch_all(self.database.reader())
-            .await
-            .map_err(unavailable)?;
-        rows.into_iter().map(Document::try_from).collect()
+    async fn delete(&self, id: DocumentId) -> Result<bool, DocumentRepositoryError> {
+        let work = self
+            .database
+            .write(move |tx| Box::pin(async move { versions::delete(tx, id).await }));
+        work.await.map_err(Failed::port)
     }
 
-    async fn delete(&self, id: DocumentId) -> Result<bool, DocumentRepositoryError> {
-        let work = self.database.write(move |tx| {
-            Box::pin(async move {
-                let done = sqlx::query("DELETE FROM documents WHERE id = ?")
-                    .bind(id.0)
-                    .execute(tx)
-                    .await?;
-                Ok::<_, Failed<DocumentRepositoryError>>(done.rows_affected() > 0)
-            })
-        });
+    async fn changes(
+        &self,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Change>, DocumentRepositoryError> {
+        feed::changes(self.database.reader(), after, limit).await
+    }
+
+    async fn last_change(&self) -> Result<u64, DocumentRepositoryError> {
+        feed::last(self.database.reader()).await
+    }
+
+    async fn trim_changes(&self, seq: u64) -> Result<(), DocumentRepositoryError> {
+        let work = self
+            .database
+            .write(move |tx| Box::pin(async move { feed::trim(tx, seq).await }));
         work.await.map_err(Failed::port)
     }
 

@@ -1,4 +1,6 @@
-use resync_rag::contract::{chunks, document};
+//! Documents and vectors in a file of SQLite.
+
+use resync_rag::contract::{chunked, chunks, claimed, document, published, worker};
 use resync_rag::{DocumentRepository, DocumentRepositoryError, Stage};
 use resync_sqlite::SqliteDatabase;
 use resync_sqlite::rag::SqliteDocumentRepository;
@@ -8,6 +10,7 @@ use tempfile::TempDir;
 /// The laws on a file of its own, which goes with the guard.
 mod laws {
     resync_rag::document_repository_contract!(super::repository().await);
+    resync_rag::vector_repository_contract!(super::repository().await);
 }
 
 async fn repository() -> (TempDir, SqliteDocumentRepository) {
@@ -25,22 +28,14 @@ async fn open(folder: &TempDir) -> SqliteDocumentRepository {
 async fn documents_survive_a_reopen() {
     let (folder, repository) = repository().await;
     let document = document(1);
-    repository.insert(&document, "texto").await.unwrap();
-    repository
-        .put_chunks(document.id, &chunks(document.id, &["um"]))
-        .await
-        .unwrap();
-    repository
-        .set_stage(document.id, &Stage::Ready)
-        .await
-        .unwrap();
+    published(&repository, &document).await.unwrap();
     let before = repository.get(document.id).await.unwrap();
     drop(repository);
     let reopened = open(&folder).await;
     assert_eq!(reopened.get(document.id).await.unwrap(), before);
     assert_eq!(
         reopened.chunks(document.id).await.unwrap(),
-        chunks(document.id, &["um"])
+        chunks(document.id, &["um", "dois"])
     );
 }
 
@@ -49,24 +44,19 @@ async fn documents_survive_a_reopen() {
 async fn a_failed_replacement_of_chunks_changes_nothing() {
     let (_folder, repository) = repository().await;
     let document = document(1);
-    repository.insert(&document, "texto").await.unwrap();
+    chunked(&repository, &document).await.unwrap();
     let old = chunks(document.id, &["um", "dois"]);
-    repository.put_chunks(document.id, &old).await.unwrap();
-    repository
-        .set_stage(document.id, &Stage::Ready)
-        .await
-        .unwrap();
     let mut broken = chunks(document.id, &["a", "b"]);
     broken[1].ordinal = 0;
     let error = repository
-        .put_chunks(document.id, &broken)
+        .put_chunks(document.id, worker(1), &broken)
         .await
         .unwrap_err();
     assert!(matches!(error, DocumentRepositoryError::Unavailable(_)));
     assert_eq!(repository.chunks(document.id).await.unwrap(), old);
     assert_eq!(
         repository.get(document.id).await.unwrap().unwrap().stage,
-        Stage::Ready
+        Stage::Chunks
     );
 }
 
@@ -74,7 +64,7 @@ async fn a_failed_replacement_of_chunks_changes_nothing() {
 async fn a_column_that_does_not_parse_is_named() {
     let (folder, repository) = repository().await;
     let document = document(1);
-    repository.insert(&document, "texto").await.unwrap();
+    claimed(&repository, &document).await.unwrap();
     let url = format!("sqlite://{}", folder.path().join("resync.db").display());
     let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
     sqlx::query("UPDATE documents SET tags = '{}'")

@@ -371,16 +371,13 @@ impl From<UploadError> for Problem {
                 "The body is larger than this address takes",
             )
             .detail(detail),
-            UploadError::NotText { .. } | UploadError::Empty => Self::invalid("/file", detail),
-            UploadError::UnsupportedType { .. } => Self::new(
+            UploadError::Unreadable { .. } | UploadError::Empty => Self::invalid("/file", detail),
+            UploadError::Unsupported { .. } => Self::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported-media-type",
                 "This kind of file cannot be read",
             )
-            .error(
-                "/file".to_owned(),
-                "send a .md, .markdown, .txt or .text file".to_owned(),
-            ),
+            .error("/file".to_owned(), detail),
             UploadError::InvalidField { field } => Self::invalid(format!("/{field}"), detail),
             UploadError::Busy => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -388,6 +385,11 @@ impl From<UploadError> for Problem {
                 "Too many uploads are under way",
             )
             .retry_after(std::time::Duration::from_secs(5)),
+            UploadError::NoRoom(_) => Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "no-room",
+                "The store has no room left for it",
+            ),
             UploadError::Unavailable(source) => Self::unavailable(source),
         }
     }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{DocumentRepositoryError, EmbeddingModel};
-use crate::model::DocumentId;
+use crate::model::{DocumentId, WorkerId};
 
 /// How many chunks have vectors of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,30 +14,41 @@ pub struct VectorCount {
     pub vectors: u64,
 }
 
-/// Keeps the vectors of documents' chunks. They go away with their document and when its chunks are
-/// replaced.
+/// Keeps the vectors of documents' chunks, at most one for each chunk. They go away with their
+/// document and when its chunks are replaced.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait VectorRepository: Send + Sync {
-    /// Puts `vectors`, one for each chunk of the document by ordinal, in place of all that it has,
-    /// and sets the stage `vectors` unless the document is ready; all or nothing. `false` when there
-    /// is no such document or its number of chunks is another one: both mean that it was changed
-    /// meanwhile.
+    /// Stores `vectors` for the chunks from ordinal `first` on, in place of what these have from
+    /// other models, and sets the stage `vectors` unless the document is ready; all or nothing.
+    /// Batches come in order, so that work can go on where it ended: `false`, and nothing is changed,
+    /// unless `worker` has claimed the document, `first` is the number of vectors of `model` that it
+    /// has ([`VectorRepository::embedded`]), and each vector has its chunk.
     async fn put_vectors(
         &self,
         id: DocumentId,
+        worker: WorkerId,
         model: &EmbeddingModel,
+        first: u32,
         vectors: &[Vec<f32>],
     ) -> Result<bool, DocumentRepositoryError>;
 
-    /// The document's vectors of `model` by ordinal; `None` when it has none of that model.
+    /// How many of the document's chunks have vectors of `model`: those of the first ordinals.
+    async fn embedded(
+        &self,
+        id: DocumentId,
+        model: &EmbeddingModel,
+    ) -> Result<u32, DocumentRepositoryError>;
+
+    /// The document's vectors of `model` by ordinal; `None` unless each of its chunks has one and
+    /// there is at least one.
     async fn vectors(
         &self,
         id: DocumentId,
         model: &EmbeddingModel,
     ) -> Result<Option<Vec<Vec<f32>>>, DocumentRepositoryError>;
 
-    /// The models that stored vectors come from, by id.
+    /// The models that stored vectors come from, by id, then dimensions.
     async fn models(&self) -> Result<Vec<VectorCount>, DocumentRepositoryError>;
 }
 

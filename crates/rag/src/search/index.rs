@@ -14,8 +14,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tantivy::collector::TopDocs;
 use tantivy::indexer::NoMergePolicy;
 use tantivy::query::{
-    BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, FuzzyTermQuery, Occur, Query,
-    TermQuery,
+    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, FuzzyTermQuery,
+    Occur, Query, TermQuery,
 };
 use tantivy::schema::{
     FAST, Field, IndexRecordOption, STRING, Schema, TextFieldIndexing, TextOptions,
@@ -329,26 +329,28 @@ impl IndexWriter {
         Ok(())
     }
 
-    /// Adds one document and commits.
-    pub(crate) fn replace(
-        &mut self,
-        document: &Document,
-        chunks: &[Chunk],
-    ) -> Result<(), IndexError> {
-        self.begin()?;
-        self.add(document, chunks)?;
-        self.commit()
+    /// Removes one document, without a commit.
+    pub(crate) fn delete(&mut self, id: DocumentId) -> Result<(), IndexError> {
+        self.dirty = true;
+        self.entries.remove(&id);
+        let field = self.index.fields.document;
+        let term = Term::from_field_text(field, &id.to_string());
+        self.open()?.0.delete_term(term);
+        Ok(())
+    }
+
+    /// Removes all documents, without a commit.
+    pub(crate) fn clear(&mut self) -> Result<(), IndexError> {
+        self.dirty = true;
+        self.entries.clear();
+        self.open()?.0.delete_query(Box::new(AllQuery))?;
+        Ok(())
     }
 
     /// Removes one document and commits.
     pub(crate) fn remove(&mut self, id: DocumentId) -> Result<(), IndexError> {
         self.begin()?;
-        self.dirty = true;
-        self.entries.remove(&id);
-        let field = self.index.fields.document;
-        self.open()?
-            .0
-            .delete_term(Term::from_field_text(field, &id.to_string()));
+        self.delete(id)?;
         self.commit()
     }
 

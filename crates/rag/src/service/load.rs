@@ -10,8 +10,9 @@
 
 use std::sync::Arc;
 
-use super::{KnowledgeError, KnowledgeService};
-use crate::ports::Walk;
+use super::follow::change;
+use super::{KnowledgeError, KnowledgeService, unavailable};
+use crate::search::IndexWriter;
 
 /// Documents read at a time.
 const PAGE: u32 = 100;
@@ -31,48 +32,39 @@ impl KnowledgeService {
         loaded.copied().map_err(unavailable)
     }
 
-    #[tracing::instrument(name = "rag.load", skip_all)]
     async fn build(&self) -> Result<(), KnowledgeError> {
-        let documents = Arc::clone(&self.inner.parts.documents);
-        let mut writer = Arc::clone(&self.inner.writer).lock_owned().await;
-        writer.begin().map_err(unavailable)?;
+        self.rebuild().await?;
+        let service = self.clone();
+        self.inner.parts.tasks.spawn(async move {
+            if let Err(error) = service.sweep().await {
+                tracing::error!(error = %error, "unfinished documents could not be taken up");
+            }
+        });
+        Ok(())
+    }
+
+    /// Builds the index anew; searches see the old one until the new one is whole.
+    #[tracing::instrument(name = "rag.load", skip_all)]
+    pub(super) async fn rebuild(&self) -> Result<(), KnowledgeError> {
+        let mut held = self.writer().await;
+        // What changes while the documents are read is read again by following the feed from here.
+        let seq = self.documents().last_change().await?;
+        held = change(held, IndexWriter::begin).await?;
+        held = change(held, IndexWriter::clear).await?;
         let mut after = None;
         loop {
-            let page = documents.oldest(Walk::Ready, after, PAGE).await?;
+            let page = self.documents().ready(after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.id);
             for document in page {
-                let chunks = documents.chunks(document.id).await?;
-                let adding = tokio::task::spawn_blocking(move || {
-                    let added = writer.add(&document, &chunks);
-                    (writer, added)
-                });
-                let (back, added) = adding.await.map_err(unavailable)?;
-                writer = back;
-                added.map_err(unavailable)?;
+                held = self.put(held, document.id).await?;
             }
         }
-        tokio::task::spawn_blocking(move || writer.commit())
-            .await
-            .map_err(unavailable)?
-            .map_err(unavailable)?;
-        let mut unfinished = Vec::new();
-        let mut after = None;
-        loop {
-            let page = documents.oldest(Walk::Unfinished, after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.id);
-            unfinished.extend(page.iter().map(|document| document.id));
-        }
-        self.resume_in_background(unfinished);
+        self.commit(held, seq).await?;
         tracing::info!(
             chunks = self.inner.index.chunks(),
             "the knowledge index is loaded"
         );
         Ok(())
     }
-}
-
-fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> KnowledgeError {
-    KnowledgeError::Unavailable(Box::new(error))
 }

@@ -1,8 +1,9 @@
-//! Taking a file in: checked, parsed and stored.
+//! Taking a file in: checked at the door and stored.
 //!
 //! Invariants:
 //! - Nothing is stored of what is refused.
-//! - The same bytes are one document, however often and at once they come.
+//! - What is accepted is stored before the answer, file and all.
+//! - The same bytes at the same place are one document, however often and at once they come.
 
 use chrono::SubsecRound;
 use resync_kernel::{BoxError, UserId};
@@ -12,10 +13,9 @@ use tracing::Instrument;
 
 use super::KnowledgeService;
 use super::process::Flight;
-use crate::chunk::title;
-use crate::model::{Document, DocumentId, Media, Stage};
-use crate::ports::{DocumentRepositoryError, Inserted};
-use crate::text::{NotText, extension, label, normalise, visible};
+use crate::model::{Document, DocumentId, Language, Media, Stage};
+use crate::ports::{DocumentRepositoryError, ExtractError, Inserted};
+use crate::text::{MAX_PATH_CHARS, label, path_label, visible};
 
 /// Most tags of a document.
 const MAX_TAGS: usize = 20;
@@ -33,8 +33,29 @@ pub struct NewUpload {
     pub collection: Option<String>,
     /// At most 20 labels of 1 to 64 characters.
     pub tags: Vec<String>,
+    /// Where it comes from, at most 1024 characters. Other bytes at the same collection and path are
+    /// its next version.
+    pub path: Option<String>,
+    /// Its language, if known.
+    pub language: Option<Language>,
     /// Who uploads it.
     pub by: UserId,
+}
+
+impl NewUpload {
+    /// A file with nothing said about it.
+    #[must_use]
+    pub fn new(file_name: impl Into<String>, bytes: impl Into<Vec<u8>>, by: UserId) -> Self {
+        Self {
+            file_name: file_name.into(),
+            bytes: bytes.into(),
+            collection: None,
+            tags: Vec::new(),
+            path: None,
+            language: None,
+            by,
+        }
+    }
 }
 
 impl std::fmt::Debug for NewUpload {
@@ -55,46 +76,58 @@ pub enum UploadError {
         /// The greatest size.
         max_bytes: usize,
     },
-    /// Not UTF-8, or with NUL.
-    #[error("the file is not UTF-8 text: byte {offset} does not belong there")]
-    NotText {
-        /// The first such byte, from 0.
-        offset: usize,
-    },
     /// Nothing but blanks.
     #[error("the file is empty")]
     Empty,
-    /// Neither Markdown nor plain text by its name.
-    #[error("files of type {extension:?} are not supported; use md, markdown, txt or text")]
-    UnsupportedType {
-        /// The name's extension in lower case, empty when it has none.
-        extension: String,
+    /// Of a kind that is not read.
+    #[error("files of this kind are not supported: {kind}")]
+    Unsupported {
+        /// What it looks like.
+        kind: String,
     },
-    /// A tag or the collection is empty or too long, or there are too many tags.
-    #[error("{field} must have 1 to 64 visible characters, at most 20 tags")]
+    /// Broken, as a first look at it tells.
+    #[error("{reason}")]
+    Unreadable {
+        /// Why, for the person who uploads it.
+        reason: String,
+    },
+    /// A tag, the collection or the path is empty or too long, or there are too many tags.
+    #[error(
+        "{field} must have 1 to 64 visible characters, at most 20 tags, a path at most {MAX_PATH_CHARS}"
+    )]
     InvalidField {
-        /// `collection` or `tags`.
+        /// `collection`, `tags` or `path`.
         field: &'static str,
     },
     /// As many uploads are under way as are allowed; try again soon.
     #[error("too many uploads are being processed")]
     Busy,
+    /// The store has no room left; nothing is stored.
+    #[error("the knowledge base has no room left")]
+    NoRoom(#[source] BoxError),
     /// The store failed; nothing is known to be stored.
     #[error("the knowledge base is unavailable")]
     Unavailable(#[source] BoxError),
 }
 
-impl From<NotText> for UploadError {
-    fn from(error: NotText) -> Self {
-        Self::NotText {
-            offset: error.offset,
+impl From<ExtractError> for UploadError {
+    fn from(error: ExtractError) -> Self {
+        match error {
+            ExtractError::Unsupported { kind } => Self::Unsupported { kind },
+            ExtractError::Unreadable { reason } => Self::Unreadable { reason },
+            ExtractError::Unavailable(source) => Self::Unavailable(source),
         }
     }
 }
 
 impl From<DocumentRepositoryError> for UploadError {
     fn from(error: DocumentRepositoryError) -> Self {
-        Self::Unavailable(Box::new(error))
+        match error {
+            DocumentRepositoryError::Full(_) => Self::NoRoom(Box::new(error)),
+            DocumentRepositoryError::Unavailable(_) | DocumentRepositoryError::Corrupt { .. } => {
+                Self::Unavailable(Box::new(error))
+            }
+        }
     }
 }
 
@@ -106,10 +139,16 @@ fn tag(text: &str, field: &'static str) -> Result<String, UploadError> {
     Ok(kept)
 }
 
+fn is_blank(bytes: &[u8]) -> bool {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    text.iter().all(u8::is_ascii_whitespace)
+}
+
 impl KnowledgeService {
     /// Checks and stores the file, and starts its processing. The answer's stage is `received`
     /// for new bytes; for bytes that are there already it is that document as it stands, and a
-    /// failed one is tried again.
+    /// failed one is tried again. Other bytes at a path that is known are processed beside what is
+    /// there, and take its place when they are ready.
     ///
     /// Cancel safe: what was accepted is stored and processed in tasks of its own, though the
     /// caller is gone.
@@ -118,22 +157,17 @@ impl KnowledgeService {
     /// [`UploadError`].
     #[tracing::instrument(name = "rag.upload", skip_all, fields(upload.bytes = upload.bytes.len()))]
     pub async fn upload(&self, upload: NewUpload) -> Result<Document, UploadError> {
-        let config = self.inner.parts.config;
-        if upload.bytes.len() > config.max_upload_bytes {
-            return Err(UploadError::TooLarge {
-                max_bytes: config.max_upload_bytes,
-            });
+        let max_bytes = self.inner.parts.config.max_upload_bytes;
+        if upload.bytes.len() > max_bytes {
+            return Err(UploadError::TooLarge { max_bytes });
         }
         let source = label(&upload.file_name);
-        let extension = extension(&source);
-        let Some(media) = Media::of_extension(&extension) else {
-            return Err(UploadError::UnsupportedType { extension });
-        };
-        let collection = upload
-            .collection
-            .as_deref()
-            .map(|c| tag(c, "collection"))
-            .transpose()?;
+        self.inner.parts.extractor.check(&source, &upload.bytes)?;
+        if is_blank(&upload.bytes) {
+            return Err(UploadError::Empty);
+        }
+        let collection = upload.collection.as_deref();
+        let collection = collection.map(|c| tag(c, "collection")).transpose()?;
         if upload.tags.len() > MAX_TAGS {
             return Err(UploadError::InvalidField { field: "tags" });
         }
@@ -144,108 +178,83 @@ impl KnowledgeService {
                 tags.push(kept);
             }
         }
+        let path = upload
+            .path
+            .as_deref()
+            .map(|path| path_label(path).ok_or(UploadError::InvalidField { field: "path" }));
         let flight = self.reserve(DocumentId(self.inner.parts.ids.next()))?;
-        let service = self.clone();
-        let about = About {
+        let document = Document {
+            id: flight.id,
+            title: stem(&source),
             source,
+            path: path.transpose()?,
             collection,
             tags,
-            media,
-            by: upload.by,
+            language: upload.language,
+            version: 1,
+            bytes_sha256: String::new(),
+            bytes: u64::try_from(upload.bytes.len()).unwrap_or(u64::MAX),
+            format: None,
+            encoding: None,
+            media: Media::Text,
+            chars: 0,
+            chunks: 0,
+            vectors: 0,
+            stage: Stage::Received,
+            waiting: None,
+            // Stores keep milliseconds, and the answer is what a later `get` reads.
+            created_at: self.inner.parts.clock.now().trunc_subsecs(3),
+            created_by: upload.by,
         };
+        let service = self.clone();
         let span = tracing::Span::current();
-        let storing = async move { service.store(flight, upload.bytes, about).await };
+        let storing = async move { service.store(flight, document, upload.bytes).await };
         let stored = self.inner.parts.tasks.spawn(storing.instrument(span)).await;
         stored.map_err(|error| UploadError::Unavailable(Box::new(error)))?
     }
 
-    /// Parses and stores the file, and starts its processing.
+    /// Stores the file, and starts its processing.
     async fn store(
         &self,
         flight: Flight,
+        document: Document,
         bytes: Vec<u8>,
-        about: About,
     ) -> Result<Document, UploadError> {
-        let (media, span) = (about.media, tracing::Span::current());
-        let parsed = tokio::task::spawn_blocking(move || span.in_scope(|| parse(bytes, media)))
+        let hashing = move || (hex::encode(Sha256::digest(&bytes)), bytes);
+        let (bytes_sha256, bytes) = tokio::task::spawn_blocking(hashing)
             .await
-            .map_err(|error| UploadError::Unavailable(Box::new(error)))??;
+            .map_err(|error| UploadError::Unavailable(Box::new(error)))?;
         let document = Document {
-            id: flight.id,
-            title: parsed.title.unwrap_or_else(|| stem(&about.source)),
-            source: about.source,
-            collection: about.collection,
-            tags: about.tags,
-            bytes_sha256: parsed.bytes_sha256,
-            media,
-            chars: parsed.chars,
-            chunks: 0,
-            stage: Stage::Received,
-            // Stores keep milliseconds, and the answer is what a later `get` reads.
-            created_at: self.inner.parts.clock.now().trunc_subsecs(3),
-            created_by: about.by,
+            bytes_sha256,
+            ..document
         };
-        match self.documents().insert(&document, &parsed.text).await? {
-            Inserted::New => {
+        match self.documents().insert(&document, &bytes).await? {
+            Inserted::New { version } => {
                 self.process_in_background(flight);
-                Ok(document)
+                Ok(Document {
+                    version,
+                    ..document
+                })
+            }
+            // One that no place is left for here is taken up by whoever has one.
+            Inserted::Restarted(known) => {
+                drop(flight);
+                if let Ok(flight) = self.reserve(known.id) {
+                    self.process_in_background(flight);
+                }
+                Ok(*known)
             }
             Inserted::Existing(known) => {
                 drop(flight);
-                self.try_again(*known).await
+                if !known.stage.is_final()
+                    && let Ok(flight) = self.reserve(known.id)
+                {
+                    self.process_in_background(flight);
+                }
+                Ok(*known)
             }
         }
     }
-
-    /// A document that failed, or that a failing store left behind, starts anew; any other is
-    /// answered as it stands.
-    async fn try_again(&self, known: Document) -> Result<Document, UploadError> {
-        if known.stage == Stage::Ready {
-            return Ok(known);
-        }
-        let Ok(flight) = self.reserve(known.id) else {
-            return Ok(known);
-        };
-        self.documents()
-            .set_stage(known.id, &Stage::Received)
-            .await?;
-        self.process_in_background(flight);
-        Ok(Document {
-            stage: Stage::Received,
-            ..known
-        })
-    }
-}
-
-/// What the caller says of an upload, checked.
-struct About {
-    source: String,
-    collection: Option<String>,
-    tags: Vec<String>,
-    media: Media,
-    by: UserId,
-}
-
-/// What an upload's bytes say.
-struct Parsed {
-    text: String,
-    title: Option<String>,
-    chars: u64,
-    bytes_sha256: String,
-}
-
-fn parse(bytes: Vec<u8>, media: Media) -> Result<Parsed, UploadError> {
-    let bytes_sha256 = hex::encode(Sha256::digest(&bytes));
-    let text = normalise(bytes)?;
-    if text.trim().is_empty() {
-        return Err(UploadError::Empty);
-    }
-    Ok(Parsed {
-        title: title(&text, media),
-        chars: u64::try_from(text.chars().count()).unwrap_or(u64::MAX),
-        bytes_sha256,
-        text,
-    })
 }
 
 fn stem(label: &str) -> String {

@@ -14,7 +14,7 @@ use resync_auth::{
 };
 use resync_chat::ConversationStore;
 use resync_kernel::{BoxError, Clock, ExposeSecret};
-use resync_rag::DocumentRepository;
+use resync_rag::{DocumentRepository, VectorRepository};
 use resync_sqlite::SqliteDatabase;
 use resync_sqlite::auth::{
     SqliteApiKeyRepository, SqliteIdentityStore, SqliteSessionFeed, SqliteSessionStore,
@@ -49,6 +49,7 @@ pub(super) struct Stores {
     pub(super) thresholds: Arc<dyn ThresholdRepository>,
     pub(super) conversations: Arc<dyn ConversationStore>,
     pub(super) documents: Arc<dyn DocumentRepository>,
+    pub(super) vectors: Arc<dyn VectorRepository>,
     pub(super) database: Database,
 }
 
@@ -79,6 +80,7 @@ impl Stores {
             thresholds: Arc::new(SqliteThresholdRepository::new(db())),
             conversations: Arc::new(SqliteConversationStore::new(db())),
             documents: Arc::new(SqliteDocumentRepository::new(db())),
+            vectors: Arc::new(SqliteDocumentRepository::new(db())),
             database: Database::Sqlite(db()),
         }
     }

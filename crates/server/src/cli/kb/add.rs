@@ -230,6 +230,8 @@ impl Adding<'_> {
             bytes,
             collection: self.args.collection.clone(),
             tags: self.args.tags.clone(),
+            path: Some(label.to_owned()),
+            language: None,
             by: UserId(uuid::Uuid::nil()),
         };
         loop {

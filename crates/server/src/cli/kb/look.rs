@@ -3,7 +3,7 @@
 use clap::{ArgGroup, Args};
 use resync_api::{DocumentDto, HitDto};
 use resync_kernel::{Limit, error_chain};
-use resync_rag::{Document, DocumentId, SearchError, SearchHit, SearchQuery};
+use resync_rag::{Document, DocumentFilter, DocumentId, SearchError, SearchHit, SearchQuery};
 use resync_tws::ports::AuditAction;
 use serde_json::json;
 
@@ -74,7 +74,11 @@ async fn all(
     loop {
         let page = knowledge
             .service
-            .list(Limit::default(), cursor.as_deref())
+            .list(
+                &DocumentFilter::default(),
+                Limit::default(),
+                cursor.as_deref(),
+            )
             .await?;
         found.extend(page.items.into_iter().filter(&wanted));
         let Some(next) = page.next else {
