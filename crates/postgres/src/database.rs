@@ -32,6 +32,8 @@ use crate::error::sqlstate;
 use crate::{PgConfig, PgError};
 
 pub use schema::PgSchema;
+#[cfg(feature = "rag")]
+pub(crate) use schema::parts;
 
 /// The oldest major version that will do.
 const LEAST_VERSION: u32 = 14;
@@ -183,7 +185,7 @@ impl PgDatabase {
         }
     }
 
-    async fn statement<T>(
+    pub(crate) async fn statement<T>(
         &self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, PgError> {

@@ -13,7 +13,7 @@ mod database;
 mod error;
 #[cfg(any(feature = "auth", feature = "chat", feature = "rag", feature = "tws"))]
 mod failed;
-#[cfg(any(feature = "auth", feature = "tws"))]
+#[cfg(any(feature = "auth", feature = "rag", feature = "tws"))]
 mod lock;
 mod notices;
 #[cfg(any(feature = "auth", feature = "chat", feature = "rag", feature = "tws"))]
@@ -28,5 +28,7 @@ pub use notices::*;
 pub mod auth;
 #[cfg(feature = "chat")]
 pub mod chat;
+#[cfg(feature = "rag")]
+pub mod rag;
 #[cfg(feature = "tws")]
 pub mod tws;

@@ -6,7 +6,7 @@
 use sqlx::PgConnection;
 
 /// What is locked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Lock {
     /// Who is an administrator.
     #[cfg(feature = "auth")]
@@ -20,30 +20,33 @@ pub(crate) enum Lock {
     /// The end of the audit.
     #[cfg(feature = "tws")]
     Audit,
+    /// The versions of a document at a place: a collection with a path, or with a digest.
+    #[cfg(feature = "rag")]
+    Place(String),
 }
 
 impl Lock {
     /// Takes the lock for the rest of the transaction of `connection`, or waits for it.
     pub(crate) async fn take(self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let (sql, owner) = match self {
-            // 1 is that of the migrations.
+        // 1 is that of the migrations, 5 that of a new embedding model.
+        let query = match self {
             #[cfg(feature = "auth")]
-            Self::Admins => ("SELECT pg_advisory_xact_lock(1919251321, 2)", None),
-            #[cfg(feature = "auth")]
-            Self::Identities => ("SELECT pg_advisory_xact_lock(1919251321, 4)", None),
+            Self::Admins => sqlx::query("SELECT pg_advisory_xact_lock(1919251321, 2)"),
             #[cfg(feature = "tws")]
-            Self::Audit => ("SELECT pg_advisory_xact_lock(1919251321, 3)", None),
-            // Two users may share a lock and wait for each other; nothing else comes of it.
+            Self::Audit => sqlx::query("SELECT pg_advisory_xact_lock(1919251321, 3)"),
             #[cfg(feature = "auth")]
-            Self::ApiKeys(owner) => (
-                "SELECT pg_advisory_xact_lock(1919251322, hashtext($1::text))",
-                Some(owner),
-            ),
+            Self::Identities => sqlx::query("SELECT pg_advisory_xact_lock(1919251321, 4)"),
+            // Two of the following may share a lock and wait for each other; nothing else comes of it.
+            #[cfg(feature = "auth")]
+            Self::ApiKeys(owner) => {
+                sqlx::query("SELECT pg_advisory_xact_lock(1919251322, hashtext($1::text))")
+                    .bind(owner)
+            }
+            #[cfg(feature = "rag")]
+            Self::Place(place) => {
+                sqlx::query("SELECT pg_advisory_xact_lock(1919251323, hashtext($1))").bind(place)
+            }
         };
-        let mut query = sqlx::query(sql);
-        if let Some(owner) = owner {
-            query = query.bind(owner);
-        }
         query.execute(connection).await?;
         Ok(())
     }

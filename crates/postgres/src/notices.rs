@@ -44,7 +44,7 @@ pub enum PgChannel {
     Auth,
     /// `resync_engines`: an engine was added, changed or removed.
     Engines,
-    /// `resync_documents`: a document was added, changed or removed.
+    /// `resync_documents`: the feed of documents has something new: one got ready, or is gone.
     Documents,
 }
 

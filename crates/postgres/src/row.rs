@@ -47,7 +47,7 @@ impl RowName<'_> {
         T::try_from(stored).map_err(|error| self.broken(column, error))
     }
 
-    #[cfg(any(feature = "chat", feature = "tws"))]
+    #[cfg(any(feature = "chat", feature = "rag", feature = "tws"))]
     pub(crate) fn json<T: serde::de::DeserializeOwned>(
         self,
         column: &'static str,

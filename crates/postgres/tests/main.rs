@@ -11,6 +11,8 @@ mod auth;
 mod chat;
 #[cfg(all(feature = "auth", feature = "tws"))]
 mod database;
+#[cfg(feature = "rag")]
+mod rag;
 #[cfg(feature = "tws")]
 mod tws;
 

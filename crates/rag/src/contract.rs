@@ -4,14 +4,17 @@
 //! ```text
 //! resync_rag::document_repository_contract!(repository().await);
 //! resync_rag::vector_repository_contract!(repository().await);
+//! resync_rag::vector_search_contract!(search().await);
 //! ```
 //! The expression gives a guard, which lives as long as the test, and an empty repository; for the
-//! laws of vectors it implements both ports over the same rows.
+//! laws of vectors it implements both ports over the same rows. That of the search gives a third: what
+//! finds the repository's vectors ([`VectorSearch`](crate::VectorSearch)).
 
 mod changes;
 mod claims;
 mod documents;
 mod make;
+mod search;
 mod vectors;
 mod versions;
 
@@ -19,6 +22,7 @@ pub use changes::*;
 pub use claims::*;
 pub use documents::*;
 pub use make::*;
+pub use search::*;
 pub use vectors::*;
 pub use versions::*;
 
@@ -82,5 +86,32 @@ macro_rules! vector_repository_contract {
             vectors_go_with_their_chunks_and_documents
             models_are_counted
         }
+    };
+}
+
+/// Gives an adapter one named test for each law of the search of vectors.
+#[macro_export]
+macro_rules! vector_search_contract {
+    ($make:expr) => {
+        $crate::vector_search_contract! { @laws $make;
+            the_nearest_come_first_and_equal_ones_by_their_place
+            only_ready_documents_are_found
+            a_collection_is_searched_alone
+            a_question_meets_vectors_of_its_own_model
+            a_question_of_other_dimensions_is_refused
+            zeros_have_no_neighbour
+            recall_at_ten_is_high
+        }
+    };
+    (@laws $make:expr; $($law:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $law() {
+                let (_guard, repository, search) = $make;
+                if let Err(error) = $crate::contract::$law(&repository, &search).await {
+                    panic!("{error}: {error:?}");
+                }
+            }
+        )*
     };
 }

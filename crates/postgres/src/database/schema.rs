@@ -207,7 +207,7 @@ async fn vectors(connection: &mut PgConnection) -> Result<(), PgError> {
 }
 
 /// Major and minor number of a version; what is no number counts as zero.
-pub(super) fn parts(version: &str) -> [u32; 2] {
+pub(crate) fn parts(version: &str) -> [u32; 2] {
     let mut numbers = version.split('.').map(|part| part.parse().unwrap_or(0));
     [(); 2].map(|()| numbers.next().unwrap_or(0))
 }
