@@ -2,7 +2,8 @@
 //!
 //! Invariant: the text holds no NUL and no byte order mark, and `\n` is its only line end.
 
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use resync_rag::text::Decoded;
 
 use crate::refusal::Refusal;
 
@@ -11,48 +12,68 @@ const LOOK: usize = 8192;
 
 /// The text of `bytes`.
 ///
-/// A byte order mark decides; else UTF-8 where it holds, a declaration of HTML or XML, and Windows-1252,
-/// which holds Latin-1. What has bytes of no text is refused as binary.
-pub(crate) fn decode(bytes: Vec<u8>) -> Result<String, Refusal> {
-    let text = match Encoding::for_bom(&bytes) {
+/// A byte order mark decides; else UTF-8 where it holds, a declaration of HTML or XML, and what the letters
+/// tell, mostly Windows-1252, which holds Latin-1. What has bytes of no text is refused as binary.
+pub(crate) fn decode(bytes: Vec<u8>) -> Result<Decoded, Refusal> {
+    let read = match Encoding::for_bom(&bytes) {
         Some((encoding, _)) => with(encoding, &bytes),
         None => without_mark(bytes)?,
     };
-    if text.contains('\0') {
+    if read.text.contains('\0') {
         return Err(binary());
     }
-    Ok(lines(text))
+    Ok(Decoded {
+        text: lines(read.text),
+        ..read
+    })
 }
 
-fn binary() -> Refusal {
+pub(crate) fn binary() -> Refusal {
     Refusal::unsupported("binary data")
 }
 
-fn with(encoding: &'static Encoding, bytes: &[u8]) -> String {
-    encoding.decode(bytes).0.into_owned()
+/// Whether the first bytes are of no text in any encoding.
+pub(crate) fn is_binary(bytes: &[u8]) -> bool {
+    let head = bytes.get(..LOOK).unwrap_or(bytes);
+    let wide = wide(head).is_some() || Encoding::for_bom(head).is_some();
+    !wide && (head.contains(&0) || has_controls(head))
 }
 
-fn without_mark(bytes: Vec<u8>) -> Result<String, Refusal> {
+fn has_controls(head: &[u8]) -> bool {
+    let control = |byte: &&u8| matches!(**byte, 0..=8 | 11 | 14..=26 | 28..=31 | 127);
+    head.iter().filter(control).count() * 50 > head.len()
+}
+
+fn with(encoding: &'static Encoding, bytes: &[u8]) -> Decoded {
+    Decoded {
+        text: encoding.decode(bytes).0.into_owned(),
+        encoding: encoding.name(),
+    }
+}
+
+fn without_mark(bytes: Vec<u8>) -> Result<Decoded, Refusal> {
     if let Some(encoding) = wide(&bytes) {
         return Ok(with(encoding, &bytes));
     }
-    if bytes.contains(&0) {
+    if bytes.contains(&0) || is_binary(&bytes) {
         return Err(binary());
     }
     let bytes = match String::from_utf8(bytes) {
-        Ok(text) => return Ok(text),
+        Ok(text) => {
+            let encoding = UTF_8.name();
+            return Ok(Decoded { text, encoding });
+        }
         Err(error) => error.into_bytes(),
     };
-    let head = bytes.get(..LOOK).unwrap_or(&bytes);
-    let control = |byte: &u8| matches!(byte, 0..=8 | 11 | 14..=26 | 28..=31 | 127);
-    if head.iter().filter(|byte| control(byte)).count() * 50 > head.len() {
-        return Err(binary());
-    }
     if nearly_utf8(&bytes) {
         return Ok(with(UTF_8, &bytes));
     }
-    let declared = declared(head).filter(|declared| *declared != UTF_8);
-    Ok(with(declared.unwrap_or(WINDOWS_1252), &bytes))
+    let head = bytes.get(..LOOK).unwrap_or(&bytes);
+    match declared(head).filter(|declared| *declared != UTF_8) {
+        Some(declared) => Ok(with(declared, &bytes)),
+        // By the letters that are in it.
+        None => resync_rag::text::decode(bytes).map_err(|_| binary()),
+    }
 }
 
 /// UTF-16 without a byte order mark: of most characters one byte is 0, always the same one.
@@ -141,7 +162,7 @@ mod tests {
             utf16(false, true),
             utf16(false, false),
         ] {
-            assert_eq!(decode(bytes).unwrap(), READ);
+            assert_eq!(decode(bytes).unwrap().text, READ);
         }
     }
 
@@ -149,14 +170,14 @@ mod tests {
     fn a_text_that_was_cut_inside_a_letter_keeps_its_other_letters() {
         let mut bytes = "ação de cópia: não".as_bytes().to_vec();
         bytes.truncate(bytes.len() - 2);
-        assert_eq!(decode(bytes).unwrap(), "ação de cópia: n\u{fffd}");
+        assert_eq!(decode(bytes).unwrap().text, "ação de cópia: n\u{fffd}");
     }
 
     #[test]
     fn a_declared_encoding_is_used() {
         let mut bytes = b"<meta charset=\"iso-8859-5\"><p>".to_vec();
         bytes.extend([0xb1, 0xd0]);
-        assert!(decode(bytes).unwrap().ends_with("\u{411}\u{430}"));
+        assert!(decode(bytes).unwrap().text.ends_with("\u{411}\u{430}"));
     }
 
     #[test]

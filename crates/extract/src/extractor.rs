@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 
-use crate::kind::{Kind, look};
+use crate::kind::{Kind, Looked, check, look};
 use crate::markdown::MAX_TEXT_BYTES;
 use crate::refusal::Refusal;
 use crate::worker::{Head, MAX_CPU_SECONDS, MAX_HEAD, MAX_MEMORY};
@@ -113,17 +113,29 @@ impl FileExtractor {
 
 #[async_trait]
 impl TextExtractor for FileExtractor {
+    fn check(&self, file_name: &str, bytes: &[u8]) -> Result<(), ExtractError> {
+        Ok(check(file_name, bytes)?)
+    }
+
     #[tracing::instrument(name = "extract.read", skip_all, fields(file.bytes = bytes.len()))]
     async fn extract(&self, file_name: &str, bytes: Vec<u8>) -> Result<Extracted, ExtractError> {
         let (name, span) = (file_name.to_owned(), tracing::Span::current());
         let looking = move || span.in_scope(|| look(&name, bytes));
         let looked = tokio::task::spawn_blocking(looking).await;
-        let (kind, bytes) = looked.map_err(unavailable)??;
+        let Looked {
+            kind,
+            bytes,
+            encoding,
+        } = looked.map_err(unavailable)??;
         if kind.is_plain() {
             let text = String::from_utf8(bytes).map_err(unavailable)?;
-            return Ok(plain(kind, text));
+            return Ok(Extracted {
+                encoding,
+                ..plain(kind, text)
+            });
         }
-        self.apart(kind, bytes).await
+        let read = self.apart(kind, bytes).await?;
+        Ok(Extracted { encoding, ..read })
     }
 }
 

@@ -4,7 +4,9 @@
 
 use serde::de::IgnoredAny;
 
-use crate::decode::decode;
+use resync_rag::text::Decoded;
+
+use crate::decode::{binary, decode, is_binary};
 use crate::records;
 use crate::refusal::Refusal;
 
@@ -106,8 +108,42 @@ const OLE: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 /// How far into a file its PDF header may stand, in bytes.
 const PDF_HEADER: usize = 1024;
 
-/// The kind of `bytes`, and the bytes; those of a text come back as UTF-8.
-pub(crate) fn look(name: &str, bytes: Vec<u8>) -> Result<(Kind, Vec<u8>), Refusal> {
+/// What a look at a file gives.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Looked {
+    pub(crate) kind: Kind,
+    /// The file; a text as UTF-8.
+    pub(crate) bytes: Vec<u8>,
+    /// The encoding of a text.
+    pub(crate) encoding: Option<&'static str>,
+}
+
+/// Refuses at the door what [`look`] is sure to refuse, by a few first bytes.
+pub(crate) fn check(name: &str, bytes: &[u8]) -> Result<(), Refusal> {
+    let known = bytes.starts_with(OLE) || by_first_bytes(name, bytes)?.is_some();
+    if known || !is_binary(bytes) {
+        return Ok(());
+    }
+    Err(binary())
+}
+
+/// The kind that the first bytes tell, or `None` for what may be a text.
+fn by_first_bytes(name: &str, bytes: &[u8]) -> Result<Option<Kind>, Refusal> {
+    if let Some((_, kind)) = UNREAD.iter().find(|(first, _)| bytes.starts_with(first)) {
+        return Err(Refusal::unsupported(*kind));
+    }
+    let head = bytes.get(..PDF_HEADER).unwrap_or(bytes);
+    // What stands before the header is no text that happens to speak of PDF.
+    let pdf = head.windows(5).position(|part| part == b"%PDF-");
+    if pdf.is_some_and(|at| at == 0 || extension(name) == "pdf") {
+        return Ok(Some(Kind::Pdf));
+    }
+    let package = bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06");
+    Ok(package.then_some(Kind::Package))
+}
+
+/// The kind of `bytes`, and the bytes.
+pub(crate) fn look(name: &str, bytes: Vec<u8>) -> Result<Looked, Refusal> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Refusal::empty());
     }
@@ -122,24 +158,22 @@ pub(crate) fn look(name: &str, bytes: Vec<u8>) -> Result<(Kind, Vec<u8>), Refusa
             Refusal::unsupported("a document of Office before 2007; save it as DOCX")
         });
     }
-    if let Some((_, kind)) = UNREAD.iter().find(|(first, _)| bytes.starts_with(first)) {
-        return Err(Refusal::unsupported(*kind));
+    if let Some(kind) = by_first_bytes(name, &bytes)? {
+        return Ok(Looked {
+            kind,
+            bytes,
+            encoding: None,
+        });
     }
-    let head = bytes.get(..PDF_HEADER).unwrap_or(&bytes);
-    // What stands before the header is no text that happens to speak of PDF.
-    let pdf = head.windows(5).position(|part| part == b"%PDF-");
-    if pdf.is_some_and(|at| at == 0 || extension(name) == "pdf") {
-        return Ok((Kind::Pdf, bytes));
-    }
-    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
-        return Ok((Kind::Package, bytes));
-    }
-    let text = decode(bytes)?;
+    let Decoded { text, encoding } = decode(bytes)?;
     if text.trim().is_empty() {
         return Err(Refusal::empty());
     }
-    let kind = of_text(name, &text)?;
-    Ok((kind, text.into_bytes()))
+    Ok(Looked {
+        kind: of_text(name, &text)?,
+        bytes: text.into_bytes(),
+        encoding: Some(encoding),
+    })
 }
 
 fn extension(name: &str) -> String {
@@ -233,7 +267,7 @@ mod tests {
     use super::*;
 
     fn kind(name: &str, bytes: &[u8]) -> Result<Kind, Refusal> {
-        look(name, bytes.to_vec()).map(|(kind, _)| kind)
+        look(name, bytes.to_vec()).map(|looked| looked.kind)
     }
 
     #[test]
@@ -261,6 +295,32 @@ mod tests {
         assert_eq!(kind("a.yaml", b"name: x\n"), Ok(Kind::Text));
         assert_eq!(kind("a.htm", b"1 < 2 and 3 > 2"), Ok(Kind::Text));
         assert_eq!(kind("a.html", b"<p>x</p>"), Ok(Kind::Html));
+    }
+
+    #[test]
+    fn what_the_door_refuses_the_reader_refuses_too() {
+        for bytes in [
+            &b"\x89PNG\r\n\x1a\n"[..],
+            b"ab\0cd",
+            b"\x01\0\x02\x03",
+            b"MZ\x90\0",
+        ] {
+            assert!(check("a.md", bytes).is_err() && kind("a.md", bytes).is_err());
+        }
+        let wide: Vec<u8> = "wide text"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        for bytes in [
+            &wide[..],
+            b"\xff\xfea\0",
+            b"%PDF-1.7\n\0",
+            b"PK\x03\x04\0",
+            b"text",
+            OLE,
+        ] {
+            assert_eq!(check("a.pdf", bytes), Ok(()));
+        }
     }
 
     #[test]

@@ -57,6 +57,7 @@ async fn every_encoding_of_a_page_is_read_alike() {
     for bytes in [page.as_bytes().to_vec(), latin1, utf16] {
         let read = extract("a.html", bytes).await.unwrap();
         assert_eq!(read.text, "# Manutenção\n\nnão há ação\n");
+        assert!(read.encoding.is_some());
     }
 }
 

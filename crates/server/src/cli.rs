@@ -34,6 +34,7 @@ use crate::demo::{self, DemoOptions};
 use crate::{lifecycle, logging, wiring};
 
 pub(crate) use self::output::{fail, print};
+pub(crate) use self::reader::reader;
 
 /// Ask HCL Workload Automation questions and act on it safely.
 #[derive(Debug, Parser)]

@@ -12,6 +12,7 @@ mod show;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use resync_extract::WorkerCommand;
 use resync_kernel::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -429,6 +430,10 @@ pub struct RagConfig {
     pub max_upload_bytes: usize,
     /// Characters that a chunk aims at.
     pub chunk_chars: usize,
+    /// How the process is started in which files are read. No key: a command that is this program sets
+    /// it; without, Markdown and text alone are read.
+    #[serde(skip)]
+    pub reader: Option<WorkerCommand>,
 }
 
 impl Default for RagConfig {
@@ -436,6 +441,7 @@ impl Default for RagConfig {
         Self {
             max_upload_bytes: 25 * 1024 * 1024,
             chunk_chars: 1200,
+            reader: None,
         }
     }
 }

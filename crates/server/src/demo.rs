@@ -15,7 +15,7 @@ use resync_kernel::{BoxError, ExposeSecret, SecretString, error_chain, random_to
 use resync_rag::{KnowledgeService, NewUpload};
 use resync_simulator::{Simulator, Speed};
 
-use crate::cli::{fail, print};
+use crate::cli::{fail, print, reader};
 use crate::config::{Config, LogConfig, LogFormat};
 use crate::lifecycle;
 use crate::logging;
@@ -133,6 +133,7 @@ async fn start(options: &DemoOptions) -> Result<ExitCode, BoxError> {
 
     let mut config = Config::default();
     config.server.data_dir = folder.path().to_path_buf();
+    config.rag.reader = reader();
     config.server.shutdown_seconds = 5;
     config.auth.secret_key = Some(random_token(48)?.into());
     let (config, listener) = listen(config, options).await?;

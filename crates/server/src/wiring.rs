@@ -33,7 +33,7 @@ use resync_api::ws::Sockets;
 use resync_auth::UserService;
 use resync_chat::{ChatConfig, ChatParts, ChatService};
 use resync_kernel::{BoxError, Clock, IdGenerator, SecretString, SystemClock, SystemIds};
-use resync_rag::{KnowledgeConfig, KnowledgeParts, KnowledgeService, PlainText};
+use resync_rag::{KnowledgeConfig, KnowledgeParts, KnowledgeService};
 use resync_tws::ports::AuditError;
 use resync_tws::{AuditService, PlanService};
 use thiserror::Error;
@@ -293,7 +293,7 @@ fn knowledge(
     KnowledgeService::new(KnowledgeParts {
         documents: stores.documents.clone(),
         vectors: stores.vectors.clone(),
-        extractor: Arc::new(PlainText),
+        extractor: knowledge::extractor(config.reader.clone()),
         embedder: None,
         clock: clock.clone(),
         ids: ids.clone(),

@@ -51,6 +51,8 @@ enum KbCommand {
     Rm(RemoveArgs),
     /// Sections that answer a question.
     Search(SearchArgs),
+    /// Make vectors for documents that lack those of the present model.
+    Reembed,
     /// Ask the questions of a golden set and measure what is found.
     Eval {
         /// Questions with where their answers stand, a line each, as JSON.
@@ -93,6 +95,7 @@ async fn done(knowledge: &Knowledge, command: KbCommand, json: bool) -> Done {
         KbCommand::Show { id, text } => look::show(knowledge, id, text, json).await,
         KbCommand::Rm(args) => look::remove(knowledge, args, json).await,
         KbCommand::Search(args) => look::search(knowledge, args, json).await,
+        KbCommand::Reembed => measure::reembed(knowledge, json).await,
         KbCommand::Eval { golden, thresholds } => {
             measure::evaluate(knowledge, &golden, thresholds.as_deref(), json).await
         }

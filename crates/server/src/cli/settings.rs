@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::output::{CONFIGURATION, FAILURE, fail, print};
+use super::reader::reader;
 use crate::config::{Loaded, Sources, rows};
 
 /// What to do with the configuration.
@@ -37,7 +38,10 @@ pub(super) fn load(
         environment,
         flags,
     };
-    Loaded::from(&sources).map_err(|error| fail(CONFIGURATION, &error.to_string()))
+    let mut loaded =
+        Loaded::from(&sources).map_err(|error| fail(CONFIGURATION, &error.to_string()))?;
+    loaded.config.rag.reader = reader();
+    Ok(loaded)
 }
 
 /// Prints each value and where it came from.

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
+use resync_extract::{FileExtractor, WorkerCommand};
 use resync_kernel::{Clock, IdGenerator, SystemClock, SystemIds};
-use resync_rag::KnowledgeService;
+use resync_rag::{KnowledgeService, TextExtractor};
 use resync_tws::AuditService;
 use tokio_util::task::TaskTracker;
 
@@ -51,4 +52,9 @@ pub async fn for_knowledge(config: &Config) -> Result<Knowledge, StartError> {
         tracker,
         database: stores.database,
     })
+}
+
+/// Reads uploaded files, in processes that `reader` starts.
+pub(super) fn extractor(reader: Option<WorkerCommand>) -> Arc<dyn TextExtractor> {
+    Arc::new(FileExtractor::new(reader))
 }

@@ -301,3 +301,66 @@ async fn an_interrupt_ends_it_and_says_what_is_left() {
     assert_eq!(ended.status.code(), Some(1), "{said}");
     assert!(said.contains("interrupted: 1 files are not done"), "{said}");
 }
+
+/// B5: a file that needs a parser is read in a process of its own, which limits itself.
+#[tokio::test]
+async fn files_of_all_kinds_are_read_by_this_very_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(
+        folder,
+        "docs/page.html",
+        "<!doctype html><title>Plan</title><p>When the plan is late, call.",
+    );
+    write(folder, "docs/jobs.csv", "job;owner\nPAYROLL;ana\n");
+    write(
+        folder,
+        "docs/api.yaml",
+        "openapi: 3.0.0\ninfo: {title: A}\npaths: {/x: {get: {summary: y}}}\n",
+    );
+    write(folder, "docs/cut.pdf", "%PDF-1.7\n1 0 obj\n");
+    let ran = run(
+        folder,
+        None,
+        &["kb", "add", "docs", "--language", "en", "--json"],
+    )
+    .await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let answer: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let formats: Vec<_> = answer["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["format"].as_str())
+        .collect();
+    assert_eq!(
+        formats,
+        [Some("OpenAPI"), None, Some("CSV"), Some("HTML")],
+        "{ran:?}"
+    );
+    assert!(
+        answer["items"][1]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("cut off or damaged"),
+        "{ran:?}"
+    );
+    // Another text at the same path is its next version.
+    write(folder, "docs/jobs.csv", "job;owner\nPAYROLL;rui\n");
+    std::fs::remove_file(folder.join("docs/cut.pdf")).unwrap();
+    let again = run(folder, None, &["kb", "add", "docs", "--json"])
+        .await
+        .json();
+    assert_eq!(
+        (&again["added"], &again["unchanged"]),
+        (&json!(1), &json!(2))
+    );
+    assert_eq!(again["items"][1]["version"], 2);
+    // Its allocator has too much of the address space by itself: it does not run without limits.
+    let bare = resync(folder)
+        .args(["extract-worker", "html"])
+        .output()
+        .await
+        .unwrap();
+    assert_eq!((bare.status.code(), bare.stdout.len()), (Some(1), 0));
+}

@@ -12,9 +12,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use futures_util::StreamExt as _;
 use resync_kernel::{UserId, error_chain};
-use resync_rag::{Document, NewUpload, Stage, UploadError};
+use resync_rag::{Document, Language, NewUpload, Stage, UploadError};
 use resync_tws::ports::{AuditAction, AuditOutcome};
 use serde::Serialize;
 use serde_json::json;
@@ -45,12 +46,20 @@ pub(super) struct AddArgs {
     /// A label, 1 to 64 characters; repeat it for more.
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
+    /// The language they are written in.
+    #[arg(long, value_parser = language())]
+    language: Option<Language>,
     /// Of folders only files like this, such as `*.md`; repeat it for more.
     #[arg(long = "glob", value_name = "PATTERN")]
     globs: Vec<String>,
     /// What stdin is known as; its extension tells kinds of text apart.
     #[arg(long, value_name = "NAME", default_value = "stdin.txt")]
     stdin_name: String,
+}
+
+fn language() -> impl clap::builder::TypedValueParser<Value = Language> {
+    PossibleValuesParser::new(["en", "pt"])
+        .try_map(|word| Language::parse(&word).ok_or("not a language"))
 }
 
 /// What became of a file.
@@ -65,6 +74,10 @@ struct Outcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     stage: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     chunks: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -77,6 +90,8 @@ impl Outcome {
             what,
             id: Some(document.id.to_string()),
             stage: Some(document.stage.as_str()),
+            version: Some(document.version),
+            format: document.format.clone(),
             chunks: Some(document.chunks),
             reason: document.stage.reason().map(str::to_owned),
         }
@@ -88,6 +103,8 @@ impl Outcome {
             what: "failed",
             id: None,
             stage: None,
+            version: None,
+            format: None,
             chunks: None,
             reason: Some(reason.into()),
         }
@@ -215,25 +232,26 @@ impl Adding<'_> {
                 return Ok(Outcome::failed(label, "it was removed meanwhile"));
             };
             self.stage(label, Some(now.stage.as_str()));
-            match &now.stage {
-                Stage::Ready => return Ok(Outcome::of(label, "added", &now)),
-                Stage::Failed { .. } => return Ok(Outcome::of(label, "failed", &now)),
-                _ => tokio::time::sleep(LOOK_EVERY).await,
+            match (&now.stage, &now.waiting) {
+                (Stage::Ready, _) => return Ok(Outcome::of(label, "added", &now)),
+                (Stage::Failed { .. }, _) => return Ok(Outcome::of(label, "failed", &now)),
+                (_, Some(why)) => {
+                    let mut outcome = Outcome::of(label, "pending", &now);
+                    outcome.reason = Some(why.clone());
+                    return Ok(outcome);
+                }
+                (_, None) => tokio::time::sleep(LOOK_EVERY).await,
             }
         }
     }
 
     /// Stores the file, and waits while as many as are allowed are under way.
     async fn uploaded(&self, label: &str, bytes: Vec<u8>) -> Result<Document, UploadError> {
-        let upload = NewUpload {
-            file_name: label.to_owned(),
-            bytes,
-            collection: self.args.collection.clone(),
-            tags: self.args.tags.clone(),
-            path: Some(label.to_owned()),
-            language: None,
-            by: UserId(uuid::Uuid::nil()),
-        };
+        let mut upload = NewUpload::new(label, bytes, UserId(uuid::Uuid::nil()));
+        upload.collection.clone_from(&self.args.collection);
+        upload.tags.clone_from(&self.args.tags);
+        upload.language = self.args.language;
+        upload.path = Some(label.to_owned());
         loop {
             match self.knowledge.service.upload(upload.clone()).await {
                 Err(UploadError::Busy) => tokio::time::sleep(LOOK_EVERY).await,
@@ -318,13 +336,17 @@ fn report(outcomes: &[Outcome], left: usize, json: bool) -> Done {
             [
                 outcome.what.to_owned(),
                 outcome.path.clone(),
+                dash(outcome.format.clone()),
                 dash(outcome.chunks.map(|chunks| chunks.to_string())),
                 dash(outcome.id.clone()),
                 outcome.reason.clone().unwrap_or_default(),
             ]
         })
         .collect();
-    let rows = table(["outcome", "path", "chunks", "id", "reason"], &rows);
+    let rows = table(
+        ["outcome", "path", "format", "chunks", "id", "reason"],
+        &rows,
+    );
     let sum = format!("{added} added, {unchanged} unchanged, {failed} failed, {pending} pending");
     Ok((code, format!("{rows}\n{sum}")))
 }

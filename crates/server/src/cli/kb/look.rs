@@ -3,7 +3,9 @@
 use clap::{ArgGroup, Args};
 use resync_api::{DocumentDto, HitDto};
 use resync_kernel::{Limit, error_chain};
-use resync_rag::{Document, DocumentFilter, DocumentId, SearchError, SearchHit, SearchQuery};
+use resync_rag::{
+    Document, DocumentFilter, DocumentId, SearchError, SearchHit, SearchQuery, StageName,
+};
 use resync_tws::ports::AuditAction;
 use serde_json::json;
 
@@ -21,6 +23,9 @@ pub(super) struct ListArgs {
     /// Those with this tag.
     #[arg(long)]
     tag: Option<String>,
+    /// Those in this stage: received, text, chunks, vectors, ready or failed.
+    #[arg(long, value_parser = |word: &str| StageName::parse(word).ok_or("no such stage"))]
+    stage: Option<StageName>,
 }
 
 /// Which documents to remove.
@@ -30,7 +35,7 @@ pub(super) struct RemoveArgs {
     /// Their ids.
     #[arg(value_name = "ID")]
     ids: Vec<DocumentId>,
-    /// The documents whose file has this name.
+    /// All versions of the document that was added as this path.
     #[arg(long)]
     path: Option<String>,
     /// Of this collection.
@@ -65,22 +70,15 @@ fn most() -> impl clap::builder::TypedValueParser<Value = usize> {
         .map(usize::from)
 }
 
-async fn all(
-    knowledge: &Knowledge,
-    wanted: impl Fn(&Document) -> bool,
-) -> Result<Vec<Document>, Failure> {
+async fn all(knowledge: &Knowledge, filter: &DocumentFilter) -> Result<Vec<Document>, Failure> {
     let mut found = Vec::new();
     let mut cursor = None;
     loop {
         let page = knowledge
             .service
-            .list(
-                &DocumentFilter::default(),
-                Limit::default(),
-                cursor.as_deref(),
-            )
+            .list(filter, Limit::default(), cursor.as_deref())
             .await?;
-        found.extend(page.items.into_iter().filter(&wanted));
+        found.extend(page.items);
         let Some(next) = page.next else {
             return Ok(found);
         };
@@ -90,13 +88,13 @@ async fn all(
 
 /// `kb ls`.
 pub(super) async fn list(knowledge: &Knowledge, args: ListArgs, json: bool) -> Done {
-    let of = |wanted: &Option<String>, is: &dyn Fn(&String) -> bool| wanted.as_ref().is_none_or(is);
-    let documents = all(knowledge, |document| {
-        of(&args.collection, &|wanted| {
-            document.collection.as_ref() == Some(wanted)
-        }) && of(&args.tag, &|wanted| document.tags.contains(wanted))
-    })
-    .await?;
+    let filter = DocumentFilter {
+        collection: args.collection,
+        tag: args.tag,
+        stage: args.stage,
+        ..DocumentFilter::default()
+    };
+    let documents = all(knowledge, &filter).await?;
     if json {
         let items: Vec<DocumentDto> = documents.into_iter().map(DocumentDto::from).collect();
         return Ok((OK, output::json(&json!({"items": items}))?));
@@ -114,7 +112,7 @@ pub(super) async fn list(knowledge: &Knowledge, args: ListArgs, json: bool) -> D
                 document.collection.unwrap_or_else(|| "-".to_owned()),
                 document.tags.join(","),
                 document.created_at.format("%Y-%m-%d %H:%M:%SZ").to_string(),
-                document.source,
+                document.path.unwrap_or(document.source),
             ]
         })
         .collect();
@@ -125,7 +123,7 @@ pub(super) async fn list(knowledge: &Knowledge, args: ListArgs, json: bool) -> D
         "collection",
         "tags",
         "added",
-        "file",
+        "path",
     ];
     Ok((OK, table(headings, &rows)))
 }
@@ -161,13 +159,34 @@ pub(super) async fn show(knowledge: &Knowledge, id: DocumentId, text: bool, json
     let rows = [
         ("id", document.id.to_string()),
         ("title", document.title),
+        ("path", dash(document.path)),
         ("file", document.source),
+        ("format", dash(document.format)),
         ("collection", dash(document.collection)),
         ("tags", document.tags.join(", ")),
+        (
+            "language",
+            dash(
+                document
+                    .language
+                    .map(|language| language.as_str().to_owned()),
+            ),
+        ),
+        ("version", document.version.to_string()),
         ("stage", document.stage.as_str().to_owned()),
-        ("reason", dash(document.stage.reason().map(str::to_owned))),
+        (
+            "reason",
+            dash(
+                document
+                    .stage
+                    .reason()
+                    .map(str::to_owned)
+                    .or(document.waiting),
+            ),
+        ),
         ("characters", document.chars.to_string()),
         ("chunks", document.chunks.to_string()),
+        ("vectors", document.vectors.to_string()),
         (
             "added",
             document.created_at.format("%Y-%m-%d %H:%M:%SZ").to_string(),
@@ -191,12 +210,12 @@ pub(super) async fn remove(knowledge: &Knowledge, args: RemoveArgs, json: bool) 
         );
     }
     if let Some(path) = &args.path {
-        documents = all(knowledge, |document| {
-            let collection = args.collection.as_ref();
-            document.source == *path
-                && (collection.is_none() || document.collection.as_ref() == collection)
-        })
-        .await?;
+        let filter = DocumentFilter {
+            path: Some(path.clone()),
+            collection: args.collection.clone(),
+            ..DocumentFilter::default()
+        };
+        documents = all(knowledge, &filter).await?;
         if documents.is_empty() {
             return Err(Failure::new(
                 NOT_FOUND,
@@ -206,7 +225,13 @@ pub(super) async fn remove(knowledge: &Knowledge, args: RemoveArgs, json: bool) 
     }
     let names: Vec<String> = documents
         .iter()
-        .map(|document| format!("{} ({})", document.source, document.id))
+        .map(|document| {
+            format!(
+                "{} ({})",
+                document.path.as_ref().unwrap_or(&document.source),
+                document.id
+            )
+        })
         .collect();
     if !args.yes {
         let names = names.join(", ");

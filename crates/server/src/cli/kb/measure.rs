@@ -1,14 +1,57 @@
-//! `resync kb eval`: how well the knowledge base finds.
+//! `resync kb reembed` and `eval`: how well the knowledge base finds, and by which model.
 
 use std::path::Path;
+use std::time::Duration;
 
 use resync_kernel::error_chain;
 use resync_rag::Strategy;
 use resync_rag::eval::{Thresholds, golden};
+use serde_json::json;
 
 use super::Done;
 use crate::cli::output::{self, FAILURE, Failure, NOT_FOUND, OK, USAGE, note};
 use crate::wiring::Knowledge;
+
+/// How often it is looked how far it is.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// `kb reembed`.
+pub(super) async fn reembed(knowledge: &Knowledge, json: bool) -> Done {
+    let Some(model) = knowledge.service.stats().await?.model else {
+        return Err(Failure::new(
+            FAILURE,
+            "there is no embedding model; search goes by words alone",
+        ));
+    };
+    knowledge.service.reembed();
+    let mut said = None;
+    while let Some(progress) = knowledge.service.stats().await?.reembedding {
+        if said != Some(progress.done) {
+            note(&format!(
+                "{} of {} documents",
+                progress.done, progress.total
+            ));
+            said = Some(progress.done);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            _ = tokio::signal::ctrl_c() => {
+                return Err(Failure::new(FAILURE, "interrupted; it goes on from there in the server"));
+            }
+        }
+    }
+    let vectors = knowledge.service.stats().await?.vectors;
+    let of_model = vectors
+        .iter()
+        .find(|count| count.model == model)
+        .map_or(0, |count| count.vectors);
+    let text = if json {
+        output::json(&json!({"model": model.id, "vectors": of_model}))?
+    } else {
+        format!("{of_model} vectors of {}", model.id)
+    };
+    Ok((OK, text))
+}
 
 /// `kb eval`.
 pub(super) async fn evaluate(
