@@ -12,7 +12,9 @@ use resync_chat::{
 use resync_kernel::{CountingIds, ManualClock, UserId};
 use resync_memory::chat::InMemoryConversationStore;
 use resync_memory::rag::InMemoryDocumentRepository;
-use resync_rag::{KnowledgeConfig, KnowledgeParts, KnowledgeService, NewUpload, PlainText};
+use resync_rag::{
+    Glossary, KnowledgeConfig, KnowledgeParts, KnowledgeService, NewUpload, PlainText,
+};
 use resync_tws::model::{
     Command, EngineInfo, EngineName, Job, JobId, JobQuery, JobStream, Justification, LineRange,
     LogText, Neighbour, NeighbourDirection, RunId, Slice, Workstation,
@@ -240,6 +242,8 @@ async fn knowledge(clock: &Arc<ManualClock>, documents: &[(&str, &str)]) -> Know
         vectors: store,
         extractor: Arc::new(PlainText),
         embedder: None,
+        nearest: None,
+        glossary: Glossary::built_in(),
         clock: clock.clone(),
         ids: Arc::new(CountingIds::default()),
         tasks: TaskTracker::new(),

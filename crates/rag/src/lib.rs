@@ -14,7 +14,7 @@
 //! use std::sync::Arc;
 //! use resync_kernel::{ManualClock, SystemIds, UserId};
 //! use resync_memory::rag::InMemoryDocumentRepository;
-//! use resync_rag::{KnowledgeConfig, KnowledgeParts, KnowledgeService, NewUpload, PlainText, SearchQuery};
+//! use resync_rag::{Glossary, KnowledgeConfig, KnowledgeParts, KnowledgeService, NewUpload, PlainText, SearchQuery};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,6 +24,8 @@
 //!     vectors: store,
 //!     extractor: Arc::new(PlainText),
 //!     embedder: None,
+//!     nearest: None,
+//!     glossary: Glossary::built_in(),
 //!     clock: Arc::new(ManualClock::default()),
 //!     ids: Arc::new(SystemIds),
 //!     tasks: tokio_util::task::TaskTracker::new(),

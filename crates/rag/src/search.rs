@@ -19,7 +19,7 @@ mod snippet;
 
 pub use dense::ExactVectorSearch;
 pub use engine::Strategy;
-pub(crate) use engine::{Question, conclude, propose};
+pub(crate) use engine::{DENSE_CANDIDATES, Question, conclude, propose};
 pub use fuse::Fusion;
 pub use glossary::{Glossary, GlossaryError};
 pub use hit::{Explanation, Range, Scores, SearchHit};

@@ -36,9 +36,10 @@ pub use upload::{NewUpload, UploadError};
 
 use crate::model::{DocumentId, WorkerId};
 use crate::ports::{
-    DocumentRepository, DocumentRepositoryError, Embedder, TextExtractor, VectorRepository,
+    DocumentRepository, DocumentRepositoryError, Embedder, EmbeddingModel, TextExtractor,
+    VectorRepository, VectorSearch,
 };
-use crate::search::{Glossary, Index, IndexWriter};
+use crate::search::{ExactVectorSearch, Glossary, Index, IndexWriter};
 
 /// Bounds of the knowledge base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +79,11 @@ pub struct KnowledgeParts {
     pub extractor: Arc<dyn TextExtractor>,
     /// Makes vectors, if there is a model.
     pub embedder: Option<Arc<dyn Embedder>>,
+    /// Finds the nearest of the stored vectors. Without it they are held in this process, and all are
+    /// looked at ([`ExactVectorSearch`]).
+    pub nearest: Option<Arc<dyn VectorSearch>>,
+    /// Words of the same meaning.
+    pub glossary: Glossary,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// New ids.
@@ -122,7 +128,10 @@ pub struct KnowledgeService {
 struct Inner {
     parts: KnowledgeParts,
     index: Index,
-    glossary: Glossary,
+    /// What looks for a question's meaning, if there is a model.
+    nearest: Option<Arc<dyn VectorSearch>>,
+    /// The model whose vectors are held in this process, if any are.
+    scanned: Option<EmbeddingModel>,
     /// By this name the process claims documents.
     worker: WorkerId,
     /// Guards every change of the index. A lock of tokio, as a load holds it across awaits.
@@ -173,13 +182,27 @@ impl KnowledgeService {
     #[must_use]
     pub fn new(parts: KnowledgeParts) -> Self {
         let index = Index::new();
-        let writer = Arc::new(tokio::sync::Mutex::new(index.writer()));
+        let model = parts
+            .embedder
+            .as_ref()
+            .map(|embedder| embedder.model().clone());
+        let scan = model
+            .filter(|_| parts.nearest.is_none())
+            .map(ExactVectorSearch::new);
+        let nearest = match (&parts.nearest, &scan) {
+            (Some(nearest), _) => Some(Arc::clone(nearest)),
+            (None, Some(scan)) => Some(Arc::new(scan.clone()) as Arc<dyn VectorSearch>),
+            (None, None) => None,
+        };
+        let scanned = scan.as_ref().map(|scan| scan.model().clone());
+        let writer = Arc::new(tokio::sync::Mutex::new(index.writer(scan)));
         Self {
             inner: Arc::new(Inner {
                 worker: WorkerId(parts.ids.next()),
                 parts,
                 index,
-                glossary: Glossary::built_in(),
+                nearest,
+                scanned,
                 writer,
                 followed: AtomicU64::new(0),
                 loaded: OnceInit::new(),

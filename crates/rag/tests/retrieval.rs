@@ -7,10 +7,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use resync_embed::{BundledEmbedder, BundledModel};
 use resync_rag::eval::{GoldenQuestion, Report, Thresholds, compare, evaluate, golden};
-use resync_rag::{KnowledgeService, Strategy};
+use resync_rag::{Fusion, KnowledgeParts, KnowledgeService, Strategy};
 
-use crate::support::{Switched, service, taken_in, upload};
+use crate::support::{Switched, parts, service, taken_in, upload};
 
 /// The corpus and the demo's runbooks in `knowledge`.
 async fn fill(knowledge: &KnowledgeService) {
@@ -61,6 +62,66 @@ fn the_golden_set_is_large_and_mixed_enough() {
     assert!(kind("paraphrase") >= 40);
     assert!(kind("no_answer") >= 20);
     assert!(kind("message_id") >= 20);
+}
+
+/// Words and meaning, by the models that ship in the binary.
+#[tokio::test]
+async fn words_and_meaning_find_the_section() {
+    let store = Arc::new(Switched::default());
+    let knowledge = KnowledgeService::new(KnowledgeParts {
+        embedder: Some(Arc::new(BundledEmbedder::new(
+            BundledModel::MultilingualAndEnglish,
+        ))),
+        ..parts(store, Arc::default())
+    });
+    fill(&knowledge).await;
+    let full = Strategy::default();
+    let strategies = [
+        (
+            "words, no glossary",
+            Strategy {
+                glossary: false,
+                dense: false,
+                ..full
+            },
+        ),
+        (
+            "words",
+            Strategy {
+                dense: false,
+                ..full
+            },
+        ),
+        (
+            "meaning",
+            Strategy {
+                lexical: false,
+                ..full
+            },
+        ),
+        (
+            "plain reciprocal ranks",
+            Strategy {
+                fusion: Fusion::ReciprocalRanks,
+                ..full
+            },
+        ),
+        ("all", full),
+    ];
+    for (name, set) in [("tuned", tuned()), ("held", held())] {
+        let mut reports = Vec::new();
+        for (strategy, parts) in strategies {
+            reports.push((strategy, evaluate(&knowledge, &set, parts).await.unwrap()));
+        }
+        let table: Vec<_> = reports
+            .iter()
+            .map(|(name, report)| (*name, report))
+            .collect();
+        println!("{name}\n{}", compare(&table));
+        let (_, report) = reports.last().unwrap();
+        println!("{report}");
+        check(name, report, include_str!("retrieval-all.toml"));
+    }
 }
 
 /// Words alone, as where no model is configured.

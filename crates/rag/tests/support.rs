@@ -9,7 +9,7 @@ use resync_kernel::{ManualClock, SystemIds, UserId};
 use resync_memory::rag::InMemoryDocumentRepository;
 use resync_rag::{
     Change, Chunk, Document, DocumentCounts, DocumentFilter, DocumentId, DocumentRepository,
-    DocumentRepositoryError, EmbeddingModel, Inserted, KnowledgeConfig, KnowledgeParts,
+    DocumentRepositoryError, EmbeddingModel, Glossary, Inserted, KnowledgeConfig, KnowledgeParts,
     KnowledgeService, NewUpload, PlainText, ReadText, VectorCount, VectorRepository, WorkerId,
 };
 use tokio::sync::Semaphore;
@@ -248,6 +248,8 @@ where
         vectors: store,
         extractor: Arc::new(PlainText),
         embedder: None,
+        nearest: None,
+        glossary: Glossary::built_in(),
         clock,
         ids: Arc::new(SystemIds),
         tasks: TaskTracker::new(),

@@ -33,7 +33,7 @@ use resync_api::ws::Sockets;
 use resync_auth::UserService;
 use resync_chat::{ChatConfig, ChatParts, ChatService};
 use resync_kernel::{BoxError, Clock, IdGenerator, SecretString, SystemClock, SystemIds};
-use resync_rag::{KnowledgeConfig, KnowledgeParts, KnowledgeService};
+use resync_rag::{Glossary, KnowledgeConfig, KnowledgeParts, KnowledgeService};
 use resync_tws::ports::AuditError;
 use resync_tws::{AuditService, PlanService};
 use thiserror::Error;
@@ -295,6 +295,8 @@ fn knowledge(
         vectors: stores.vectors.clone(),
         extractor: knowledge::extractor(config.reader.clone()),
         embedder: None,
+        nearest: None,
+        glossary: Glossary::built_in(),
         clock: clock.clone(),
         ids: ids.clone(),
         tasks: tracker.clone(),

@@ -9,7 +9,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::Span;
 use crate::ports::Neighbour;
 use crate::search::fuse::{Candidate, Fusion, order};
 use crate::search::glossary::Glossary;
@@ -23,6 +22,8 @@ use crate::search::snippet::{matches, snippet};
 
 /// Chunks that the words propose.
 const LEXICAL_CANDIDATES: usize = 200;
+/// Chunks that the meaning proposes.
+pub(crate) const DENSE_CANDIDATES: usize = 100;
 /// Hits of one section before those of others.
 const MAX_OF_SECTION: usize = 2;
 /// From which share of common words on two chunks say the same.
@@ -191,29 +192,11 @@ fn hit(
         heading_path: row.heading_path.clone(),
         text: row.text.clone(),
         span: row.span,
-        section: section(entry, row),
+        section: row.section,
         snippet: snippet(&row.text, &matches),
         matches,
         score: candidate.scores.total,
         explanation: why,
-    }
-}
-
-/// From the first to the last of the neighbouring chunks under the same headings.
-fn section(entry: &Rows, row: &Row) -> Span {
-    let Ok(at) = usize::try_from(row.ordinal) else {
-        return row.span;
-    };
-    let same = |other: &&Row| other.heading_path == row.heading_path;
-    let before = entry.chunks.get(..at).unwrap_or_default();
-    let after = entry.chunks.get(at..).unwrap_or_default();
-    let first = before.iter().rev().take_while(same).last().unwrap_or(row);
-    let last = after.iter().take_while(same).last().unwrap_or(row);
-    Span {
-        start_char: first.span.start_char,
-        start_line: first.span.start_line,
-        end_char: last.span.end_char,
-        end_line: last.span.end_line,
     }
 }
 

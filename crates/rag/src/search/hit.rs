@@ -61,8 +61,7 @@ pub struct SearchHit {
     pub text: String,
     /// Where the text stands in the document.
     pub span: Span,
-    /// Where the whole section stands that the text is part of: all of the document's neighbouring
-    /// chunks under the same headings. Equal to `span` when the section is one chunk.
+    /// Where the whole section stands that the text is part of; it holds `span`.
     pub section: Span,
     /// The part of the text that says most about the question, at most some 240 code points.
     pub snippet: Range,

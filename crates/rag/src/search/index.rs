@@ -25,6 +25,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::model::{Chunk, Document, DocumentId};
+use crate::search::dense::ExactVectorSearch;
 use crate::search::plan::{Concept, Way};
 use crate::search::rows::{Row, Rows};
 
@@ -89,8 +90,18 @@ pub(crate) struct IndexWriter {
     open: Option<(tantivy::IndexWriter, IndexReader)>,
     /// The entries of the next state.
     entries: HashMap<DocumentId, Arc<Rows>>,
+    /// Vectors that are searched in this process.
+    vectors: Option<ExactVectorSearch>,
+    /// What the next commit does to them, in order.
+    waiting: Vec<VectorChange>,
     /// Whether there are changes since the last commit.
     dirty: bool,
+}
+
+enum VectorChange {
+    Put(DocumentId, Option<String>, Vec<Vec<f32>>),
+    Remove(DocumentId),
+    Clear,
 }
 
 impl Index {
@@ -117,11 +128,14 @@ impl Index {
         }
     }
 
-    pub(crate) fn writer(&self) -> IndexWriter {
+    /// The side that changes, and `vectors` along with the words when they are held in this process.
+    pub(crate) fn writer(&self, vectors: Option<ExactVectorSearch>) -> IndexWriter {
         IndexWriter {
             index: self.clone(),
             open: None,
             entries: HashMap::new(),
+            vectors,
+            waiting: Vec::new(),
             dirty: false,
         }
     }
@@ -299,14 +313,25 @@ impl IndexWriter {
             }
             let committed = self.index.state();
             self.entries = committed.map_or_else(HashMap::new, |state| state.entries.clone());
+            self.waiting.clear();
             self.dirty = false;
         }
         Ok(())
     }
 
-    /// Adds a document in place of what the index has of it, without a commit.
-    pub(crate) fn add(&mut self, document: &Document, chunks: &[Chunk]) -> Result<(), IndexError> {
+    /// Adds a document in place of what the index has of it, without a commit; `vectors` are those of
+    /// its chunks, when it has them.
+    pub(crate) fn add(
+        &mut self,
+        document: &Document,
+        chunks: &[Chunk],
+        vectors: Option<Vec<Vec<f32>>>,
+    ) -> Result<(), IndexError> {
         self.dirty = true;
+        self.waiting.push(match vectors {
+            Some(vectors) => VectorChange::Put(document.id, document.collection.clone(), vectors),
+            None => VectorChange::Remove(document.id),
+        });
         let (entry, indexed) = Rows::read(document, chunks);
         self.entries.insert(document.id, Arc::new(entry));
         let fields = self.index.fields;
@@ -333,6 +358,7 @@ impl IndexWriter {
     pub(crate) fn delete(&mut self, id: DocumentId) -> Result<(), IndexError> {
         self.dirty = true;
         self.entries.remove(&id);
+        self.waiting.push(VectorChange::Remove(id));
         let field = self.index.fields.document;
         let term = Term::from_field_text(field, &id.to_string());
         self.open()?.0.delete_term(term);
@@ -343,6 +369,8 @@ impl IndexWriter {
     pub(crate) fn clear(&mut self) -> Result<(), IndexError> {
         self.dirty = true;
         self.entries.clear();
+        self.waiting.clear();
+        self.waiting.push(VectorChange::Clear);
         self.open()?.0.delete_query(Box::new(AllQuery))?;
         Ok(())
     }
@@ -383,8 +411,26 @@ impl IndexWriter {
             .current
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(state));
+        self.publish_vectors();
         self.dirty = false;
         Ok(())
+    }
+
+    /// After the words: a search that meets vectors of a document that its words lack passes them
+    /// over.
+    fn publish_vectors(&mut self) {
+        for change in self.waiting.drain(..) {
+            let Some(search) = &self.vectors else {
+                continue;
+            };
+            match change {
+                VectorChange::Put(id, collection, vectors) => {
+                    search.put(id, collection.as_deref(), &vectors);
+                }
+                VectorChange::Remove(id) => search.remove(id),
+                VectorChange::Clear => search.clear(),
+            }
+        }
     }
 
     fn open(&mut self) -> Result<&mut (tantivy::IndexWriter, IndexReader), IndexError> {

@@ -84,6 +84,7 @@ pub(crate) struct Row {
     pub(crate) heading_path: Vec<String>,
     pub(crate) text: String,
     pub(crate) span: Span,
+    pub(crate) section: Span,
     /// The words of the text.
     pub(crate) body: Terms,
     /// Those of the heading right above it.
@@ -119,7 +120,12 @@ impl Rows {
                     (last.clone(), outer.join("\n"))
                 });
             let (body, heading) = (words(&chunk.text), words(&last));
-            let mut above = words(&outer);
+            // What the context says beyond the headings: the head of a table that goes on.
+            let more = chunk.context.lines();
+            let more: Vec<&str> = more
+                .filter(|line| !chunk.heading_path.iter().any(|heading| heading == line))
+                .collect();
+            let mut above = words(&format!("{outer}\n{}", more.join("\n")));
             above.extend(title.iter().cloned());
             let mut terms = String::with_capacity(chunk.text.len() * 2);
             // A heading counts twice, as it tells what the section is about.
@@ -135,6 +141,7 @@ impl Rows {
                 heading_path: chunk.heading_path.clone(),
                 text: chunk.text.clone(),
                 span: chunk.span,
+                section: chunk.section,
                 body: Terms::of(&body),
                 heading: Terms::of(&heading),
                 above: Terms::of(&above),

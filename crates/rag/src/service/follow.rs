@@ -79,7 +79,12 @@ impl KnowledgeService {
             return change(held, move |writer| writer.delete(id)).await;
         };
         let chunks = self.documents().chunks(id).await?;
-        change(held, move |writer| writer.add(&document, &chunks)).await
+        // A document without vectors of the model is found by its words until it gets them.
+        let vectors = match &self.inner.scanned {
+            Some(model) => self.vectors().vectors(id, model).await?,
+            None => None,
+        };
+        change(held, move |writer| writer.add(&document, &chunks, vectors)).await
     }
 
     /// Takes a document out of the index at once.

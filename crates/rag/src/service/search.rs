@@ -3,15 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use resync_kernel::BoxError;
+use resync_kernel::{BoxError, error_chain};
 use thiserror::Error;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::KnowledgeService;
-use crate::search::{IndexError, Question, SearchHit, Strategy, conclude, propose};
+use crate::ports::{EmbeddingKind, NearestQuery, Neighbour};
+use crate::search::{
+    DENSE_CANDIDATES, IndexError, Question, SearchHit, Strategy, conclude, propose,
+};
 
 /// The greatest length of a query, in Unicode code points.
 const MAX_QUERY_CHARS: usize = 1000;
+/// How long the search by meaning may take before the words are searched alone.
+const MEANING_TIME: Duration = Duration::from_secs(3);
 
 /// What to look for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,9 +131,16 @@ impl KnowledgeService {
         let permit = Arc::clone(&self.inner.searchers).acquire_owned().await;
         let permit = Arc::new(permit.map_err(|error| SearchError::Unavailable(Box::new(error)))?);
         let inner = Arc::clone(&self.inner);
-        let found = blocking(Arc::clone(&permit), move || {
-            let proposed = propose(&state, &question, &inner.glossary)?;
-            conclude(&state, &question, &proposed, &[])
+        let by_words = {
+            let (state, question) = (Arc::clone(&state), Arc::clone(&question));
+            blocking(Arc::clone(&permit), move || {
+                propose(&state, &question, &inner.parts.glossary)
+            })
+        };
+        let (proposed, neighbours) = tokio::join!(by_words, self.by_meaning(&question));
+        let proposed = proposed?;
+        let found = blocking(permit, move || {
+            conclude(&state, &question, &proposed, &neighbours)
         })
         .await?;
         Ok(SearchResults {
@@ -136,6 +148,46 @@ impl KnowledgeService {
             answerable: found.answerable,
             took: clock.monotonic() - start,
         })
+    }
+}
+
+impl KnowledgeService {
+    /// The chunks that are nearest in meaning. A model that is away or slow is no reason to find
+    /// nothing: the words are searched alone then, and the log says so.
+    async fn by_meaning(&self, question: &Question) -> Vec<Neighbour> {
+        let parts = (&self.inner.parts.embedder, &self.inner.nearest);
+        let (Some(embedder), Some(nearest)) = parts else {
+            return Vec::new();
+        };
+        if !question.strategy.dense {
+            return Vec::new();
+        }
+        let search = async {
+            let texts = vec![question.text.clone()];
+            let mut vectors = embedder.embed(EmbeddingKind::Query, texts).await?;
+            let Some(vector) = vectors.pop() else {
+                return Ok(Vec::new());
+            };
+            let query = NearestQuery {
+                model: embedder.model().clone(),
+                vector,
+                collection: question.collection.clone(),
+                limit: DENSE_CANDIDATES,
+            };
+            nearest.nearest(query).await.map_err(BoxError::from)
+        };
+        match tokio::time::timeout(MEANING_TIME, search).await {
+            Ok(Ok(neighbours)) => neighbours,
+            Ok(Err(error)) => {
+                let error = error_chain(error.as_ref());
+                tracing::warn!(error, "a search is by words alone");
+                Vec::new()
+            }
+            Err(_) => {
+                tracing::warn!("a search is by words alone, as the model takes too long");
+                Vec::new()
+            }
+        }
     }
 }
 
