@@ -434,6 +434,8 @@ pub struct RagConfig {
     /// it; without, Markdown and text alone are read.
     #[serde(skip)]
     pub reader: Option<WorkerCommand>,
+    /// A file of words of the same meaning, beside those that ship with the program; empty for none.
+    pub glossary: String,
 }
 
 impl Default for RagConfig {
@@ -442,6 +444,7 @@ impl Default for RagConfig {
             max_upload_bytes: 25 * 1024 * 1024,
             chunk_chars: 1200,
             reader: None,
+            glossary: String::new(),
         }
     }
 }

@@ -164,7 +164,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         shared: shared.as_ref().map(|shared| shared.cache.clone()),
     })
     .await?;
-    let knowledge = knowledge(&config.rag, &stores, &clock, &ids, &tracker);
+    let knowledge = knowledge(&config.rag, &stores, &clock, &ids, &tracker).await?;
     loaded(&knowledge).await?;
     let chat = chat(&plan, &knowledge, &stores, &clock, &ids);
     let hasher = auth::hasher(config, counts.hash_wait.clone())?;
@@ -283,20 +283,20 @@ fn chat(
 }
 
 /// The documents, which are loaded before they are needed.
-fn knowledge(
+async fn knowledge(
     config: &RagConfig,
     stores: &Stores,
     clock: &Arc<dyn Clock>,
     ids: &Arc<dyn IdGenerator>,
     tracker: &TaskTracker,
-) -> KnowledgeService {
-    KnowledgeService::new(KnowledgeParts {
+) -> Result<KnowledgeService, StartError> {
+    Ok(KnowledgeService::new(KnowledgeParts {
         documents: stores.documents.clone(),
         vectors: stores.vectors.clone(),
         extractor: knowledge::extractor(config.reader.clone()),
         embedder: None,
         nearest: None,
-        glossary: Glossary::built_in(),
+        glossary: glossary(config).await?,
         clock: clock.clone(),
         ids: ids.clone(),
         tasks: tracker.clone(),
@@ -305,7 +305,22 @@ fn knowledge(
             chunk_chars: config.chunk_chars,
             ..KnowledgeConfig::default()
         },
-    })
+    }))
+}
+
+/// The words of the same meaning that ship with the program, and the site's own.
+async fn glossary(config: &RagConfig) -> Result<Glossary, StartError> {
+    let built_in = Glossary::built_in();
+    if config.glossary.is_empty() {
+        return Ok(built_in);
+    }
+    let failed = |error: BoxError| {
+        let what = format!("the glossary {} cannot be used", config.glossary);
+        StartError::failed(what, error)
+    };
+    let text = tokio::fs::read_to_string(&config.glossary).await;
+    let text = text.map_err(|error| failed(error.into()))?;
+    built_in.with(&text).map_err(|error| failed(error.into()))
 }
 
 async fn loaded(knowledge: &KnowledgeService) -> Result<(), StartError> {

@@ -93,6 +93,7 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("cache.max_bytes", Kind::Number),
     ("rag.max_upload_bytes", Kind::Number),
     ("rag.chunk_chars", Kind::Number),
+    ("rag.glossary", Kind::Text),
     ("ws.idle_timeout_seconds", Kind::Number),
     ("ws.max_message_bytes", Kind::Number),
     ("ws.send_timeout_seconds", Kind::Number),

@@ -46,7 +46,7 @@ pub async fn for_knowledge(config: &Config) -> Result<Knowledge, StartError> {
     let stores = Stores::open(config).await?;
     let tracker = TaskTracker::new();
     Ok(Knowledge {
-        service: super::knowledge(&config.rag, &stores, &clock, &ids, &tracker),
+        service: super::knowledge(&config.rag, &stores, &clock, &ids, &tracker).await?,
         audit: AuditService::new(stores.audit.clone(), clock, ids),
         place: store::place(config),
         tracker,
