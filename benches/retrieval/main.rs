@@ -56,11 +56,18 @@ async fn run(smoke: bool) -> Result<bool, AnyError> {
     let world = Arc::new(World::of(chunks));
     let begun = Instant::now();
     let (knowledge, embedder) = knowledge(&world).await?;
-    println!("{chunks} chunks taken in: {:.1} s", begun.elapsed().as_secs_f64());
+    println!(
+        "{chunks} chunks taken in: {:.1} s",
+        begun.elapsed().as_secs_f64()
+    );
     let begun = Instant::now();
     let scan = ExactVectorSearch::new(embedder.model().clone());
     for (number, vectors) in (1..).zip(world.vectors.chunks(IN_DOCUMENT)) {
-        scan.put(resync_rag::DocumentId(Uuid::from_u128(number)), None, vectors);
+        scan.put(
+            resync_rag::DocumentId(Uuid::from_u128(number)),
+            None,
+            vectors,
+        );
     }
     println!("vectors put: {:.2} s", begun.elapsed().as_secs_f64());
     let bare = BareTantivy::of(&world.texts)?;
@@ -85,14 +92,25 @@ async fn run(smoke: bool) -> Result<bool, AnyError> {
         let right = black_box(exact(&world.vectors, &vector, 10));
         let in_full = started.elapsed();
         let started = Instant::now();
-        let found = knowledge.search(SearchQuery { k: 10, ..SearchQuery::new(&question) }).await?;
+        let found = knowledge
+            .search(SearchQuery {
+                k: 10,
+                ..SearchQuery::new(&question)
+            })
+            .await?;
         let whole = started.elapsed();
         if found.items.is_empty() {
             return Err(format!("nothing was found for {question:?}").into());
         }
         for at in right {
-            let place = (Uuid::from_u128((at / IN_DOCUMENT + 1) as u128), at % IN_DOCUMENT);
-            same += usize::from(near.iter().any(|n| (n.document.0, n.ordinal as usize) == place));
+            let place = (
+                Uuid::from_u128((at / IN_DOCUMENT + 1) as u128),
+                at % IN_DOCUMENT,
+            );
+            same += usize::from(
+                near.iter()
+                    .any(|n| (n.document.0, n.ordinal as usize) == place),
+            );
             of += 1;
         }
         hybrid.push(whole);
@@ -103,19 +121,40 @@ async fn run(smoke: bool) -> Result<bool, AnyError> {
     let raw = chunks * DIMENSIONS * 4;
     let rows = [
         ("recall@10 of the scan", ratio(same, of), 0.99, true),
-        ("scan to exact scan, p50", p50(&mut scans) / p50(&mut exacts), 0.15, false),
-        ("search to bare halves, p50", p50(&mut hybrid) / p50(&mut halves), 1.2, false),
-        ("memory of vectors to their numbers", ratio(scan.bytes(), raw), 1.3, false),
+        (
+            "scan to exact scan, p50",
+            p50(&mut scans) / p50(&mut exacts),
+            0.15,
+            false,
+        ),
+        (
+            "search to bare halves, p50",
+            p50(&mut hybrid) / p50(&mut halves),
+            1.2,
+            false,
+        ),
+        (
+            "memory of vectors to their numbers",
+            ratio(scan.bytes(), raw),
+            1.3,
+            false,
+        ),
     ];
     println!(
         "p50 in us: search {:.0}, bare halves {:.0}, scan {:.0}, exact scan {:.0}",
-        p50(&mut hybrid), p50(&mut halves), p50(&mut scans), p50(&mut exacts)
+        p50(&mut hybrid),
+        p50(&mut halves),
+        p50(&mut scans),
+        p50(&mut exacts)
     );
     let mut kept = true;
     for (name, value, goal, least) in rows {
         let good = if least { value >= goal } else { value <= goal };
         let sign = if least { ">=" } else { "<=" };
-        println!("{name:<36} {value:>7.3}  goal {sign} {goal}{}", if good { "" } else { "  MISSED" });
+        println!(
+            "{name:<36} {value:>7.3}  goal {sign} {goal}{}",
+            if good { "" } else { "  MISSED" }
+        );
         // Times of a short run on a busy machine say nothing; the rest must hold in it, too.
         let counts = !smoke || name.starts_with("recall");
         kept &= good || !counts;
@@ -153,7 +192,9 @@ async fn knowledge(world: &Arc<World>) -> Result<(KnowledgeService, Arc<ReadyVec
 
 fn p50(times: &mut [Duration]) -> f64 {
     times.sort_unstable();
-    times.get(times.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e6)
+    times
+        .get(times.len() / 2)
+        .map_or(0.0, |time| time.as_secs_f64() * 1e6)
 }
 
 fn ratio(part: usize, of: usize) -> f64 {

@@ -20,7 +20,8 @@ impl BareTantivy {
         let words = TextFieldIndexing::default()
             .set_tokenizer("whitespace")
             .set_index_option(IndexRecordOption::WithFreqs);
-        let field = schema.add_text_field("text", TextOptions::default().set_indexing_options(words));
+        let field =
+            schema.add_text_field("text", TextOptions::default().set_indexing_options(words));
         let index = Index::create_in_ram(schema.build());
         let mut writer = index.writer_with_num_threads(1, 100_000_000)?;
         for text in texts {
@@ -61,9 +62,8 @@ pub(crate) fn exact(vectors: &[Vec<f32>], question: &[f32], k: usize) -> Vec<usi
         if best.len() == k && best.last().is_some_and(|(least, _)| cosine <= *least) {
             continue;
         }
-        let before = best.partition_point(|(other, _)| {
-            other.partial_cmp(&cosine) != Some(Ordering::Less)
-        });
+        let before =
+            best.partition_point(|(other, _)| other.partial_cmp(&cosine) != Some(Ordering::Less));
         best.insert(before, (cosine, at));
         best.truncate(k);
     }

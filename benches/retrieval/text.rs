@@ -48,7 +48,8 @@ impl Dice {
 /// A word that no stemmer knows, by its number.
 fn word(mut number: u64) -> String {
     const SOUNDS: [&str; 16] = [
-        "ba", "ko", "du", "fi", "go", "hu", "jo", "ku", "lo", "mu", "no", "pu", "ro", "tu", "vo", "zu",
+        "ba", "ko", "du", "fi", "go", "hu", "jo", "ku", "lo", "mu", "no", "pu", "ro", "tu", "vo",
+        "zu",
     ];
     let mut text = String::new();
     loop {
@@ -106,7 +107,12 @@ impl World {
         let mut dice = Dice::of(number + 99);
         let chunks = u64::try_from(self.texts.len()).unwrap_or(1);
         let at = usize::try_from(dice.below(chunks)).unwrap_or(0);
-        let words: Vec<&str> = self.texts.get(at).map_or("", String::as_str).split(' ').collect();
+        let words: Vec<&str> = self
+            .texts
+            .get(at)
+            .map_or("", String::as_str)
+            .split(' ')
+            .collect();
         let picked: Vec<&str> = (0..4)
             .filter_map(|_| {
                 let at = usize::try_from(dice.below(WORDS as u64)).ok()?;
@@ -152,10 +158,12 @@ impl Embedder for ReadyVectors {
         let find = |text: &String| {
             let place = self.places.get(text.trim()).or_else(|| {
                 // A passage has its context before it.
-                self.places.get(text.rsplit('\n').next().unwrap_or_default().trim())
+                self.places
+                    .get(text.rsplit('\n').next().unwrap_or_default().trim())
             });
             let known = place.and_then(|at| self.world.vectors.get(*at)).cloned();
-            known.unwrap_or_else(|| vector(u64::try_from(text.len()).unwrap_or(0) * 31 + 50_000_000))
+            known
+                .unwrap_or_else(|| vector(u64::try_from(text.len()).unwrap_or(0) * 31 + 50_000_000))
         };
         Ok(texts.iter().map(find).collect())
     }
