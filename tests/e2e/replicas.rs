@@ -110,7 +110,7 @@ async fn runs(session: &Session, path: &str) -> usize {
 /// C1, I-10 over replicas: one reads the engine for both, and an action on one is on the other at once.
 #[tokio::test]
 async fn one_replica_reads_for_both_and_an_action_on_one_shows_on_the_other() {
-    let pair = Pair::start().await;
+    let pair = Box::pin(Pair::start()).await;
     let engine = pair.engine.control();
     let (one, other) = (
         pair.one.sign_in("olga").await,
@@ -153,7 +153,7 @@ async fn one_replica_reads_for_both_and_an_action_on_one_shows_on_the_other() {
 /// What an administrator invalidates on one is fetched anew on the other.
 #[tokio::test]
 async fn an_invalidation_by_hand_reaches_the_other() {
-    let pair = Pair::start().await;
+    let pair = Box::pin(Pair::start()).await;
     let (one, other) = (
         pair.one.sign_in("adam").await,
         pair.other.sign_in("adam").await,

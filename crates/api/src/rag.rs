@@ -5,8 +5,10 @@ use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, Multipart, Path, Request, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use resync_kernel::Limit;
-use resync_rag::{Document, DocumentFilter, DocumentId, NewUpload, SearchHit, SearchQuery, Span};
+use resync_rag::{
+    Document, DocumentFilter, DocumentId, Language, NewUpload, SearchHit, SearchQuery, Span,
+    StageName, VectorCount,
+};
 use resync_tws::ports::AuditAction;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -15,7 +17,7 @@ use uuid::Uuid;
 use crate::auth::origin::By;
 use crate::edge::extract::Query;
 use crate::edge::guard::Caller;
-use crate::page::PageQuery;
+use crate::page::limit_of;
 use crate::problem::Problem;
 use crate::state::App;
 
@@ -41,11 +43,28 @@ pub struct DocumentDto {
     pub(crate) collection: Option<String>,
     /// Its tags.
     pub(crate) tags: Vec<String>,
+    /// Where the file comes from, if that was said; with the collection it names what versions are of.
+    pub(crate) path: Option<String>,
+    /// `en` or `pt`, if that was said.
+    pub(crate) language: Option<String>,
+    /// Which version at its path it is, from 1.
+    pub(crate) version: u32,
+    /// Size of the uploaded file.
+    pub(crate) bytes: u64,
+    /// What kind of file it was; known from the stage `text` on.
+    pub(crate) format: Option<String>,
+    /// The character encoding that it was read with, where it is a text file.
+    pub(crate) encoding: Option<String>,
     /// `received`, `text`, `chunks`, `vectors`, `ready` or `failed`.
     pub(crate) stage: String,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
+    /// Why it waits for another try, when it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) waiting: Option<String>,
+    /// How many of its pieces have a vector, of how many; both 0 before the stage `chunks`.
+    pub(crate) progress: ProgressDto,
     /// Characters of its text.
     pub(crate) chars: u64,
     /// Pieces that can be found.
@@ -64,11 +83,44 @@ impl From<Document> for DocumentDto {
             title: document.title,
             collection: document.collection,
             tags: document.tags,
+            path: document.path,
+            language: document
+                .language
+                .map(|language| language.as_str().to_owned()),
+            version: document.version,
+            bytes: document.bytes,
+            format: document.format,
+            encoding: document.encoding,
+            waiting: document.waiting,
+            progress: ProgressDto {
+                done: document.vectors.into(),
+                total: document.chunks.into(),
+            },
             chars: document.chars,
             chunks: document.chunks,
             created_at: document.created_at,
         }
     }
+}
+
+/// How far something is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ProgressDto {
+    /// Done so far.
+    pub(crate) done: u64,
+    /// To be done in all.
+    pub(crate) total: u64,
+}
+
+/// How many pieces have vectors of a model.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct VectorsDto {
+    /// The model.
+    pub(crate) model: String,
+    /// Numbers in each of its vectors.
+    pub(crate) dimensions: u32,
+    /// Its vectors.
+    pub(crate) vectors: u64,
 }
 
 /// A page of documents.
@@ -144,6 +196,16 @@ pub(crate) struct SpanDto {
     pub(crate) end_line: u64,
 }
 
+impl From<VectorCount> for VectorsDto {
+    fn from(count: VectorCount) -> Self {
+        Self {
+            model: count.model.id,
+            dimensions: count.model.dimensions,
+            vectors: count.vectors,
+        }
+    }
+}
+
 impl From<Span> for SpanDto {
     fn from(span: Span) -> Self {
         Self {
@@ -185,6 +247,34 @@ pub(crate) struct StatsAnswer {
     pub(crate) chunks: u64,
     /// Characters.
     pub(crate) chars: u64,
+    /// Pieces in this replica's index.
+    pub(crate) indexed_chunks: u64,
+    /// The number of the last change that this replica's index has.
+    pub(crate) version: u64,
+    /// The model that makes vectors, if there is one.
+    pub(crate) model: Option<String>,
+    /// How many pieces have vectors, by the model that made them.
+    pub(crate) vectors: Vec<VectorsDto>,
+    /// How many ready documents were looked at for vectors of another model, while that goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reembedding: Option<ProgressDto>,
+}
+
+/// The query of a list of documents.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListParams {
+    limit: Option<u32>,
+    cursor: Option<String>,
+    collection: Option<String>,
+    tag: Option<String>,
+    language: Option<String>,
+    path: Option<String>,
+    stage: Option<String>,
+}
+
+fn language_of(word: &str, place: &str) -> Result<Language, Problem> {
+    Language::parse(word).ok_or_else(|| Problem::invalid(place, "must be en or pt"))
 }
 
 /// The query of a search.
@@ -219,6 +309,7 @@ pub(crate) async fn upload(
     })?;
     let mut file = None;
     let (mut collection, mut tags) = (None, Vec::new());
+    let (mut path, mut language) = (None, None);
     loop {
         let Some(part) = form
             .next_field()
@@ -239,6 +330,11 @@ pub(crate) async fn upload(
                 file = Some((name, bytes_of(part).await?));
             }
             Some("collection") => collection = Some(text_of(part, "/collection").await?),
+            Some("path") => path = Some(text_of(part, "/path").await?),
+            Some("language") => {
+                let word = text_of(part, "/language").await?;
+                language = Some(language_of(&word, "/language")?);
+            }
             Some("tags") => {
                 let text = text_of(part, "/tags").await?;
                 tags.extend(
@@ -251,7 +347,7 @@ pub(crate) async fn upload(
             _ => {
                 return Err(Problem::invalid(
                     "/",
-                    "there is an unknown part; known here: file, collection, tags",
+                    "there is an unknown part; known here: file, collection, tags, path, language",
                 ));
             }
         }
@@ -264,8 +360,8 @@ pub(crate) async fn upload(
         bytes,
         collection,
         tags,
-        path: None,
-        language: None,
+        path,
+        language,
         by: principal.user_id,
     };
     let document = app.knowledge.upload(upload).await?;
@@ -307,12 +403,25 @@ fn broken_form(error: &axum::extract::multipart::MultipartError) -> Problem {
 /// `GET rag/documents`
 pub(crate) async fn list(
     State(app): State<App>,
-    Query(page): Query<PageQuery>,
+    Query(params): Query<ListParams>,
 ) -> Result<Json<DocumentPage>, Problem> {
-    let limit: Limit = page.limit()?;
+    let limit = limit_of(params.limit)?;
+    let language = params.language.as_deref();
+    let stage = params.stage.as_deref().map(|word| {
+        StageName::parse(word).ok_or_else(|| Problem::invalid("?stage", "is no stage"))
+    });
+    let filter = DocumentFilter {
+        collection: params.collection,
+        tag: params.tag,
+        language: language
+            .map(|word| language_of(word, "?language"))
+            .transpose()?,
+        path: params.path,
+        stage: stage.transpose()?,
+    };
     let page = app
         .knowledge
-        .list(&DocumentFilter::default(), limit, page.cursor.as_deref())
+        .list(&filter, limit, params.cursor.as_deref())
         .await?;
     Ok(Json(DocumentPage {
         items: page.items.into_iter().map(DocumentDto::from).collect(),
@@ -402,5 +511,13 @@ pub(crate) async fn stats(State(app): State<App>) -> Result<Json<StatsAnswer>, P
         failed: stats.failed,
         chunks: stats.chunks,
         chars: stats.chars,
+        indexed_chunks: stats.indexed_chunks,
+        version: stats.version,
+        model: stats.model.map(|model| model.to_string()),
+        vectors: stats.vectors.into_iter().map(VectorsDto::from).collect(),
+        reembedding: stats.reembedding.map(|progress| ProgressDto {
+            done: progress.done,
+            total: progress.total,
+        }),
     }))
 }

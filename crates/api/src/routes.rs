@@ -217,7 +217,15 @@ pub fn table() -> Vec<Route> {
             "Documents, newest first",
         )
         .by(rag::list)
-        .query(&[LIMIT, CURSOR])
+        .query(&[
+            ("collection", "Only of this collection."),
+            ("tag", "Only with this tag."),
+            ("language", "Only of this language, `en` or `pt`."),
+            ("path", "Only with this path."),
+            ("stage", "Only in this stage."),
+            LIMIT,
+            CURSOR,
+        ])
         .gives::<rag::DocumentPage>(200),
         get(
             "/api/v1/rag/documents/{id}",

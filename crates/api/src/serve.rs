@@ -8,10 +8,16 @@
 //! 3. A client that asks and does not read is let go, see `patience`.
 //! 4. `shutdown_lets_a_request_finish`: after the token is cancelled nothing new is accepted, a
 //!    request in flight is answered, idle connections close, and what is left after the grace is cut.
+//! 5. `while_draining_each_connection_gets_one_more_answer`: new connections are accepted, but each is
+//!    told to close with its next answer. Who connected before the listener closed is still answered, so
+//!    a proxy that keeps no connection longer than that loses no request.
 
+mod drain;
 mod patience;
 mod reserve;
 pub mod tls;
+
+pub use drain::Draining;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -21,6 +27,7 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
+use futures_util::FutureExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -63,6 +70,8 @@ pub struct Serving<S> {
     pub tls: Option<Tls>,
     /// Counts connections.
     pub metrics: Metrics,
+    /// Whether the end is near.
+    pub draining: Draining,
 }
 
 /// The greatest head of a request, in bytes. Of headers it may have 100, which is hyper's own bound:
@@ -87,6 +96,7 @@ where
         limits,
         tls,
         metrics,
+        draining,
     } = serving;
     let grace = limits.shutdown_grace;
     let connections = TaskTracker::new();
@@ -100,8 +110,12 @@ where
     let (limits, over) = (Arc::new(limits), Arc::new(over));
     loop {
         let accepted = tokio::select! {
-            () = shutdown.cancelled() => break,
             accepted = listener.accept() => accepted,
+            // Whoever is connected by now is taken first.
+            () = shutdown.cancelled() => match listener.accept().now_or_never() {
+                Some(accepted) => accepted,
+                None => break,
+            },
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -122,8 +136,16 @@ where
             service: service.clone(),
             limits: Arc::clone(if slot.is_some() { &limits } else { &over }),
             over_limit: slot.is_none(),
+            draining: draining.clone(),
         };
-        let (tls, end) = (tls.clone(), End(shutdown.clone(), cut.clone()));
+        // A connection that comes this late closes by itself with its first answer; asked to close before,
+        // it would do so without one.
+        let asked = if draining.has_begun() {
+            CancellationToken::new()
+        } else {
+            shutdown.clone()
+        };
+        let (tls, end) = (tls.clone(), End(asked, cut.clone()));
         let counted = metrics.connection();
         connections.spawn(async move {
             let run = connection.run(stream, tls, end);
@@ -160,6 +182,7 @@ struct Connection<S> {
     service: S,
     limits: Arc<ServeLimits>,
     over_limit: bool,
+    draining: Draining,
 }
 
 impl<S> Connection<S>
@@ -194,10 +217,11 @@ where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (peer, over_limit) = (self.peer, self.over_limit);
-        let service = self.service;
+        let (service, draining) = (self.service, self.draining);
         // The edge is ready at any time, so nobody is asked whether it is.
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            service.clone().call(ours(request, peer, over_limit))
+            let answer = service.clone().call(ours(request, peer, over_limit));
+            draining.clone().last(answer)
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -246,6 +270,7 @@ mod tests {
     pub(super) struct Running {
         pub(super) address: SocketAddr,
         shutdown: CancellationToken,
+        draining: Draining,
         ended: tokio::task::JoinHandle<()>,
         metrics: Metrics,
     }
@@ -262,7 +287,7 @@ mod tests {
     ) -> Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let shutdown = CancellationToken::new();
+        let (shutdown, draining) = (CancellationToken::new(), Draining::default());
         let metrics = Metrics::new(Vec::new());
         let set = Finish {
             ids: Arc::new(CountingIds::default()),
@@ -282,12 +307,14 @@ mod tests {
             },
             tls,
             metrics: metrics.clone(),
+            draining: draining.clone(),
         };
         let tasks = TaskTracker::new();
         let ended = tasks.spawn(serve(serving, shutdown.clone()));
         Running {
             address,
             shutdown,
+            draining,
             ended,
             metrics,
         }
@@ -397,6 +424,36 @@ mod tests {
         running.shutdown.cancel();
         go.notify_one();
         assert!(read_all(&mut busy).await.ends_with("done"));
+        running.ended.await.unwrap();
+        assert!(TcpStream::connect(running.address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn while_draining_each_connection_gets_one_more_answer() {
+        let router = Router::new().route("/", get(|| async { "done" }));
+        let running = start(router, Duration::from_secs(30), 10).await;
+        let connect = async || TcpStream::connect(running.address).await.unwrap();
+        let (mut before, mut never_asks) = (connect().await, connect().await);
+        before.write_all(ASK).await.unwrap();
+        let mut head = [0; 12];
+        before.read_exact(&mut head).await.unwrap();
+        assert_eq!(&head, b"HTTP/1.1 200");
+
+        running.draining.begin();
+        for stream in [&mut connect().await, &mut before] {
+            stream.write_all(ASK).await.unwrap();
+            let text = read_all(stream).await;
+            assert!(
+                text.contains("connection: close") && text.ends_with("done"),
+                "{text}"
+            );
+        }
+        // Whoever is connected when the listener closes is answered, too.
+        let mut late = connect().await;
+        running.shutdown.cancel();
+        late.write_all(ASK).await.unwrap();
+        assert!(read_all(&mut late).await.ends_with("done"));
+        assert_eq!(read_all(&mut never_asks).await, "");
         running.ended.await.unwrap();
         assert!(TcpStream::connect(running.address).await.is_err());
     }

@@ -24,6 +24,7 @@ use crate::edge::cookies::CookieStyle;
 use crate::edge::limit::RateGate;
 use crate::edge::origin::Origins;
 use crate::metrics::Metrics;
+use crate::serve::Draining;
 use crate::ws::Sockets;
 
 /// Everything a handler may use. Cheap to clone: all clones are the same one (P0-04).
@@ -105,6 +106,8 @@ pub struct Parts {
     pub tracker: TaskTracker,
     /// Cancelled when the process is to end.
     pub shutdown: CancellationToken,
+    /// Begun some time before that, so that a proxy finds other replicas.
+    pub draining: Draining,
 }
 
 /// The company's identity provider.

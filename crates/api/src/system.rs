@@ -79,7 +79,13 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<Json<ReadyAnswer>, P
         })
         .collect();
     let redis = app.redis.as_ref().map(|redis| redis.answers());
-    judged(store, app.shutdown.is_cancelled(), engines, redis).map(Json)
+    judged(
+        store,
+        app.draining.has_begun() || app.shutdown.is_cancelled(),
+        engines,
+        redis,
+    )
+    .map(Json)
 }
 
 fn judged(

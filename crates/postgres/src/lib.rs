@@ -18,11 +18,13 @@ mod lock;
 mod notices;
 #[cfg(any(feature = "auth", feature = "chat", feature = "rag", feature = "tws"))]
 mod row;
+mod transfer;
 
 pub use config::*;
 pub use database::*;
 pub use error::*;
 pub use notices::*;
+pub use transfer::{TextRow, TextTable};
 
 #[cfg(feature = "auth")]
 pub mod auth;

@@ -10,6 +10,8 @@ mod init;
 #[cfg(test)]
 mod knowledge;
 #[cfg(test)]
+mod replicas;
+#[cfg(test)]
 mod retrieval;
 #[cfg(test)]
 mod support;

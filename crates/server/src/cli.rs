@@ -5,6 +5,7 @@
 mod accounts;
 mod kb;
 mod key;
+mod migrate;
 mod output;
 mod password;
 mod probe;
@@ -24,6 +25,7 @@ use resync_tws::model::EngineName;
 
 use self::kb::KbArgs;
 use self::key::KeyArgs;
+use self::migrate::MigrateArgs;
 use self::output::{CONFIGURATION, FAILURE, NOT_FOUND, OK};
 use self::probe::{HealthcheckArgs, healthcheck};
 use self::settings::{ConfigCommand, load, show};
@@ -61,6 +63,8 @@ enum Command {
     Key(KeyArgs),
     /// The knowledge base: add, list, show, remove and search documents, beside a running server.
     Kb(KbArgs),
+    /// Bring the schema of the store to this version, or move everything from SQLite to PostgreSQL.
+    Migrate(MigrateArgs),
     /// Copy a store in SQLite into a file, beside a running server.
     Backup(BackupArgs),
     /// The audit log.
@@ -148,6 +152,7 @@ async fn run(cli: Cli) -> ExitCode {
         Command::User(args) => user::run(cli.config, args).await,
         Command::Key(args) => key::run(cli.config, args).await,
         Command::Kb(args) => kb::run(cli.config, args).await,
+        Command::Migrate(args) => migrate::run(cli.config, args).await,
         Command::Backup(args) => store::back_up(cli.config, args).await,
         Command::Audit(command) => store::audit(cli.config, command).await,
         Command::Config(ConfigCommand::Show { json }) => show(cli.config, json),

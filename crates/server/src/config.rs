@@ -69,6 +69,9 @@ pub struct ServerConfig {
     pub insecure_cookies: bool,
     /// Seconds for requests in flight once shutdown began.
     pub shutdown_seconds: u64,
+    /// For so long after the signal requests are still answered while readiness fails, so that a proxy
+    /// finds other replicas.
+    pub drain_seconds: u64,
     /// Seconds for the head of a request.
     pub header_timeout_seconds: u64,
     /// Seconds for a request from head to answer.
@@ -96,6 +99,7 @@ impl Default for ServerConfig {
             allowed_origins: Vec::new(),
             insecure_cookies: false,
             shutdown_seconds: 25,
+            drain_seconds: 0,
             header_timeout_seconds: 10,
             body_timeout_seconds: 30,
             max_connections: 10_000,
@@ -436,6 +440,15 @@ pub struct RagConfig {
     pub reader: Option<WorkerCommand>,
     /// A file of words of the same meaning, beside those that ship with the program; empty for none.
     pub glossary: String,
+    /// `bundled`, `bundled-light`, `none`, or the base address of an OpenAI-compatible server.
+    pub embedder: String,
+    /// The model's name at that server.
+    pub embedder_model: Option<String>,
+    /// The key to that server.
+    #[serde(skip_serializing)]
+    pub embedder_api_key: Option<SecretString>,
+    /// Numbers in a vector of that server's; 0 asks it at the start.
+    pub embedder_dimensions: u32,
 }
 
 impl Default for RagConfig {
@@ -445,6 +458,10 @@ impl Default for RagConfig {
             chunk_chars: 1200,
             reader: None,
             glossary: String::new(),
+            embedder: "bundled".to_owned(),
+            embedder_model: None,
+            embedder_api_key: None,
+            embedder_dimensions: 0,
         }
     }
 }

@@ -10,4 +10,5 @@ pub mod config;
 pub mod demo;
 pub mod lifecycle;
 pub mod logging;
+pub mod moving;
 pub mod wiring;

@@ -1,15 +1,15 @@
 //! From start to a clean end.
 //!
 //! 1. The listener takes requests only after everything is built.
-//! 2. On the first signal: nothing new is accepted, sockets get their goodbye, requests in flight
-//!    finish, tasks are waited for, the store closes: all of it within `server.shutdown_seconds`,
-//!    which begin at the signal.
+//! 2. On the first signal readiness fails, and for `server.drain_seconds` requests are answered as before,
+//!    each connection's last one. Then nothing new is accepted, sockets get their goodbye, requests in
+//!    flight finish, tasks are waited for, the store closes: all of that within `server.shutdown_seconds`.
 //! 3. A second signal ends the process at once.
 
 use std::io::Write as _;
 use std::time::Duration;
 
-use resync_api::serve::{ServeLimits, Serving, serve as serve_connections};
+use resync_api::serve::{Draining, ServeLimits, Serving, serve as serve_connections};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -30,7 +30,8 @@ pub async fn serve(config: &Config) -> Result<(), StartError> {
         // Where nobody reads it, the next start makes another one.
         let _told = writeln!(std::io::stderr().lock(), "{notice}");
     }
-    let _watch = until_signal(built.shutdown.clone());
+    let drain = Duration::from_secs(config.server.drain_seconds);
+    let _watch = until_signal(built.app.draining.clone(), drain, built.shutdown.clone());
     run(built, listener, &config).await;
     tracing::info!("ended");
     Ok(())
@@ -73,22 +74,30 @@ pub async fn run(built: Built, listener: TcpListener, config: &Config) {
         limits,
         tls: built.tls.clone(),
         metrics: built.app.metrics.clone(),
+        draining: built.app.draining.clone(),
     };
     let serving = serve_connections(serving, built.shutdown.clone());
     let (began, ()) = tokio::join!(began, serving);
     built.close(grace.saturating_sub(began.elapsed())).await;
 }
 
-/// Cancels the token at the first signal; the second one ends the process with code 1. Dropping what
-/// comes back ends the watch.
-fn until_signal(shutdown: CancellationToken) -> JoinSet<()> {
+/// Begins to drain at the first signal, and cancels the token after that time; the second signal ends the
+/// process with code 1. Dropping what comes back ends the watch.
+fn until_signal(draining: Draining, drain: Duration, shutdown: CancellationToken) -> JoinSet<()> {
     let mut watch = JoinSet::new();
     watch.spawn(async move {
         signal().await;
         tracing::info!("shutting down; a second signal ends it at once");
-        shutdown.cancel();
-        signal().await;
-        std::process::exit(1);
+        draining.begin();
+        let drained = async {
+            tokio::time::sleep(drain).await;
+            shutdown.cancel();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = drained => {}
+            () = signal() => std::process::exit(1),
+        }
     });
     watch
 }

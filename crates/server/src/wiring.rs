@@ -7,6 +7,7 @@ mod accounts;
 mod audit_of_auth;
 mod auth;
 mod edge;
+mod embedder;
 mod engines;
 mod keeping;
 mod knowledge;
@@ -14,6 +15,7 @@ mod metrics;
 mod oidc;
 mod plan;
 mod redis;
+mod schema;
 mod sealer;
 mod store;
 
@@ -21,12 +23,14 @@ pub use accounts::{Accounts, for_accounts};
 pub(crate) use auth::setup_notice;
 pub use keeping::{BackupError, Keeping, for_keeping};
 pub use knowledge::{Knowledge, for_knowledge};
+pub(crate) use schema::{is_postgres, migrate, missing_migrations, open_both};
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use resync_api::edge::Edge;
 use resync_api::routes::router;
+use resync_api::serve::Draining;
 use resync_api::serve::tls::{LOOK_EVERY, Tls};
 use resync_api::state::{App, Parts};
 use resync_api::ws::Sockets;
@@ -42,7 +46,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, ConfigError, RagConfig};
 use metrics::{Counts, Read};
-use store::{Database, Stores};
+use store::{Database, Followed, Stores};
 
 /// How often the plans are looked at for runs that have ended.
 const OBSERVE_EVERY: Duration = Duration::from_secs(30);
@@ -140,18 +144,13 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     );
     let stores = Stores::open(config).await?;
 
+    let followed = stores.database.follow(&clock, &tracker, background.clone());
     let counts = Counts::new();
     let audit_log = counts.audit(stores.audit.clone());
     let audit = AuditService::new(audit_log.clone(), clock.clone(), ids.clone());
     complete_audit(config, &stores, &audit, &tracker, &background).await?;
     let shared = redis::share(config, &tracker, &background)?;
-    let plan::Services {
-        plan,
-        actions,
-        history,
-        attention,
-        engines: engine_admin,
-    } = plan::services(plan::Parts {
+    let services = plan::services(plan::Parts {
         config,
         demo,
         keys: &keys,
@@ -166,7 +165,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     .await?;
     let knowledge = knowledge(&config.rag, &stores, &clock, &ids, &tracker).await?;
     loaded(&knowledge).await?;
-    let chat = chat(&plan, &knowledge, &stores, &clock, &ids);
+    let chat = chat(&services.plan, &knowledge, &stores, &clock, &ids);
     let hasher = auth::hasher(config, counts.hash_wait.clone())?;
     let mut ports = auth::ports(auth::Parts {
         config,
@@ -176,7 +175,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         clock: clock.clone(),
         ids: ids.clone(),
         tracker: tracker.clone(),
-        until: background.clone(),
+        feed: followed.sessions.clone(),
     });
     redis::count_together(shared.as_ref(), config, &mut ports);
     let accounts = auth::accounts(config, &keys, &ports, &stores).await?;
@@ -185,7 +184,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     let metrics = metrics::metrics(&Read {
         counts: &counts,
         hasher: &hasher,
-        plan: &plan,
+        plan: &services.plan,
         sockets: &sockets,
         redis: shared.as_ref().map(|shared| &shared.redis),
     });
@@ -198,12 +197,12 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         setup: accounts.setup,
         oidc: accounts.oidc,
         csrf: accounts.csrf,
-        plan: plan.clone(),
-        actions,
+        plan: services.plan,
+        actions: services.actions,
         answers: redis::answers(shared.as_ref(), &clock, longest_action(config)),
-        history,
-        attention,
-        engines: engine_admin,
+        history: services.history,
+        attention: services.attention,
+        engines: services.engines,
         audit,
         chat,
         knowledge,
@@ -217,8 +216,9 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         ids,
         tracker: tracker.clone(),
         shutdown: shutdown.clone(),
+        draining: Draining::default(),
     });
-    beside(&app, tls.as_ref(), shared.as_ref(), &tracker, &background);
+    beside(&app, tls.as_ref(), shared.as_ref(), followed, &background);
     let edge = router(&app, resync_web::router());
     Ok(Built {
         app,
@@ -237,9 +237,10 @@ fn beside(
     app: &App,
     tls: Option<&Tls>,
     shared: Option<&redis::Shared>,
-    tracker: &TaskTracker,
+    followed: Followed,
     until: &CancellationToken,
 ) {
+    let tracker = &app.tracker;
     let (plan, maintained) = (app.plan.clone(), until.clone());
     tracker.spawn(async move { plan.run_maintenance(maintained).await });
     // One replica's work is enough.
@@ -256,9 +257,23 @@ fn beside(
         end.clone(),
         observe,
     ));
-    let app = app.clone();
-    let sweep = move |end| auth::sweep_sessions(app.clone(), end);
+    let swept = app.clone();
+    let sweep = move |end| auth::sweep_sessions(swept.clone(), end);
     tracker.spawn(redis::by_one(leases, "sessions", end, sweep));
+    if let Some(changed) = followed.engines {
+        let engines = app.engines.clone();
+        tracker.spawn(plan::follow_engines(engines, changed, until.clone()));
+    }
+    let (knowledge, end) = (app.knowledge.clone(), until.clone());
+    tracker.spawn(async move { knowledge.run(end).await });
+    if let Some(mut changed) = followed.documents {
+        let (knowledge, end) = (app.knowledge.clone(), until.clone());
+        tracker.spawn(async move {
+            while let Some(Ok(())) = end.run_until_cancelled(changed.changed()).await {
+                knowledge.nudge();
+            }
+        });
+    }
     if let Some(tls) = tls.cloned() {
         tracker.spawn(tls.watch(LOOK_EVERY, until.clone()));
     }
@@ -294,8 +309,8 @@ async fn knowledge(
         documents: stores.documents.clone(),
         vectors: stores.vectors.clone(),
         extractor: knowledge::extractor(config.reader.clone()),
-        embedder: None,
-        nearest: None,
+        embedder: embedder::embedder(config).await?,
+        nearest: stores.nearest.clone(),
         glossary: glossary(config).await?,
         clock: clock.clone(),
         ids: ids.clone(),

@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use resync_kernel::BoxError;
-use sqlx::migrate::MigrateError;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use thiserror::Error;
@@ -25,6 +25,8 @@ use tokio_util::task::TaskTracker;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one waits for a connection, the writer's included.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
 /// What [`SqliteDatabase::write`] runs: a future that borrows the transaction.
 pub type Write<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
@@ -279,6 +281,31 @@ impl SqliteDatabase {
         Ok(version)
     }
 
+    /// The migrations of this program that the file at `path` lacks, in order; all of them where there is
+    /// no file. Changes nothing.
+    ///
+    /// # Errors
+    /// [`SqliteError::Open`] or [`SqliteError::Query`] when there is a file that cannot be read.
+    pub async fn missing_migrations(path: impl AsRef<Path>) -> Result<Vec<i64>, SqliteError> {
+        let mut applied: Vec<i64> = Vec::new();
+        if path.as_ref().exists() {
+            let options = SqliteConnectOptions::new().filename(path).read_only(true);
+            let mut file = SqliteConnection::connect_with(&options)
+                .await
+                .map_err(SqliteError::Open)?;
+            let there = "SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'";
+            let there: i64 = sqlx::query_scalar(there).fetch_one(&mut file).await?;
+            if there == 1 {
+                applied = sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success")
+                    .fetch_all(&mut file)
+                    .await?;
+            }
+            file.close().await?;
+        }
+        let ours = MIGRATIONS.iter().map(|migration| migration.version);
+        Ok(ours.filter(|version| !applied.contains(version)).collect())
+    }
+
     /// Copies the database as it is at one moment into a new file at `path`, for its owner alone, while
     /// others read and write. The copy is compact, whole when this returns, and opens as any other.
     ///
@@ -344,9 +371,7 @@ fn pool(connections: u32) -> SqlitePoolOptions {
 }
 
 async fn migrate(writer: &SqlitePool) -> Result<(), SqliteError> {
-    sqlx::migrate!("../../migrations/sqlite")
-        .run(writer)
-        .await?;
+    MIGRATIONS.run(writer).await?;
     Ok(())
 }
 

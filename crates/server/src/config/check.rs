@@ -101,13 +101,14 @@ fn numbers(config: &Config) -> Vec<Number> {
     numbers! {
         server.trusted_proxies: 0..=16;
         server.shutdown_seconds: 0..=HOUR;
+        server.drain_seconds: 0..=HOUR;
         server.header_timeout_seconds: 1..=HOUR;
         server.body_timeout_seconds: 1..=HOUR;
         server.max_connections: 1..=MILLION;
         server.max_requests: 1..=MILLION;
-        database.max_connections: 1..=1000;
-        database.acquire_timeout_ms: 1..=60_000;
-        database.statement_timeout_ms: 1..=600_000;
+        database.max_connections: 2..=1000;
+        database.acquire_timeout_ms: 1..=2000;
+        database.statement_timeout_ms: 1..=5000;
         auth.session_minutes: 1..=YEAR / 60;
         auth.idle_minutes: 1..=YEAR / 60;
         auth.bcrypt_cost: 4..=15;
@@ -124,6 +125,7 @@ fn numbers(config: &Config) -> Vec<Number> {
         cache.max_bytes: 1..=1024 * GIB;
         rag.max_upload_bytes: 1..=GIB;
         rag.chunk_chars: 1..=100_000;
+        rag.embedder_dimensions: 0..=4000;
         // One that never idles out is a leak.
         ws.idle_timeout_seconds: 1..=YEAR;
         ws.max_message_bytes: 1..=16 << 20;

@@ -30,6 +30,7 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("server.allowed_origins", Kind::List),
     ("server.insecure_cookies", Kind::Flag),
     ("server.shutdown_seconds", Kind::Number),
+    ("server.drain_seconds", Kind::Number),
     ("server.header_timeout_seconds", Kind::Number),
     ("server.body_timeout_seconds", Kind::Number),
     ("server.max_connections", Kind::Number),
@@ -94,6 +95,10 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("rag.max_upload_bytes", Kind::Number),
     ("rag.chunk_chars", Kind::Number),
     ("rag.glossary", Kind::Text),
+    ("rag.embedder", Kind::Text),
+    ("rag.embedder_model", Kind::Text),
+    ("rag.embedder_api_key", Kind::Secret),
+    ("rag.embedder_dimensions", Kind::Number),
     ("ws.idle_timeout_seconds", Kind::Number),
     ("ws.max_message_bytes", Kind::Number),
     ("ws.send_timeout_seconds", Kind::Number),
@@ -119,7 +124,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "llm.timeout_seconds",
     "llm.idle_timeout_seconds",
     "llm.max_tokens",
-    "rag.embedder",
     "telemetry.otlp_endpoint",
 ];
 

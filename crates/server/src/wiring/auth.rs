@@ -9,8 +9,8 @@ use resync_api::state::{App, SingleSignOn};
 use resync_auth::{
     ApiKeyService, AuthKeys, AuthKeysError, AuthPorts, BcryptConfig, BcryptPool, BcryptPoolError,
     BreachList, CsrfTokens, FirstAdmin, InProcessLockout, LockoutLimits, LoginService,
-    PasswordPolicy, SessionMemory, SessionPolicy, SessionService, SetupService, TokenConfig,
-    TokenMinter, TokenVerifier, UserService, Username,
+    PasswordPolicy, SessionFeed, SessionMemory, SessionPolicy, SessionService, SetupService,
+    TokenConfig, TokenMinter, TokenVerifier, UserService, Username,
 };
 use resync_kernel::{BoxError, Clock, ExposeSecret, IdGenerator};
 use resync_tws::AuditService;
@@ -98,7 +98,7 @@ pub(super) struct Parts<'a> {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn IdGenerator>,
     pub(super) tracker: TaskTracker,
-    pub(super) until: CancellationToken,
+    pub(super) feed: Arc<dyn SessionFeed>,
 }
 
 pub(super) fn ports(parts: Parts<'_>) -> AuthPorts {
@@ -110,9 +110,8 @@ pub(super) fn ports(parts: Parts<'_>) -> AuthPorts {
         clock,
         ids,
         tracker,
-        until,
+        feed,
     } = parts;
-    let feed = stores.database.follow(&clock, &tracker, until);
     AuthPorts {
         memory: SessionMemory::new(feed, clock.clone()),
         users: stores.users.clone(),

@@ -40,6 +40,7 @@ impl Keeping {
     pub async fn back_up(&self, file: &Path) -> Result<(), BackupError> {
         match &self.database {
             Database::Sqlite(database) => Ok(database.back_up_to(file).await?),
+            Database::Postgres(_) => Err(BackupError::NotAFile),
         }
     }
 

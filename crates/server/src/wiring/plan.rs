@@ -12,11 +12,16 @@ use resync_tws::{
     CachePolicy, ConfiguredEngine, ConfirmationKey, EngineAdminParts, EngineAdminService,
     HistoryService, PlanParts, PlanService, Windows,
 };
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::store::Stores;
 use super::{DemoEngine, StartError, engines, sealer};
 use crate::config::{CacheConfig, Config};
+
+/// How soon the engines are read again after that failed.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the services are made of.
 pub(super) struct Parts<'a> {
@@ -133,6 +138,36 @@ async fn take_in(engines: &EngineAdminService) -> Result<(), StartError> {
         tracing::error!(engine.name = %name, why, "an engine that was added cannot be used");
     }
     Ok(())
+}
+
+/// Takes over what other replicas change of the engines that were added, until the end.
+pub(super) async fn follow_engines(
+    engines: EngineAdminService,
+    mut changed: watch::Receiver<u64>,
+    until: CancellationToken,
+) {
+    let mut wait = None;
+    loop {
+        let due = async {
+            match wait {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = until.cancelled() => return,
+            seen = changed.changed() => if seen.is_err() { return },
+            () = due => {}
+        }
+        wait = match take_in(&engines).await {
+            Ok(()) => None,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "the engines are as they were; another try follows");
+                Some(LOOK_AGAIN)
+            }
+        };
+    }
 }
 
 /// A proposal that was open before the secret changed can be confirmed after it.

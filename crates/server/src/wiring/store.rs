@@ -6,6 +6,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use resync_api::state::StoreProbe;
@@ -14,7 +15,17 @@ use resync_auth::{
 };
 use resync_chat::ConversationStore;
 use resync_kernel::{BoxError, Clock, ExposeSecret};
-use resync_rag::{DocumentRepository, VectorRepository};
+use resync_postgres::auth::{
+    PgApiKeyRepository, PgIdentityStore, PgSessionFeed, PgSessionStore, PgSetupTokenStore,
+    PgUserRepository,
+};
+use resync_postgres::chat::PgConversationStore;
+use resync_postgres::rag::{PgDocumentRepository, PgVectorSearch};
+use resync_postgres::tws::{
+    PgAuditLog, PgEngineRepository, PgProposalStore, PgRunHistory, PgThresholdRepository,
+};
+use resync_postgres::{PgChannel, PgConfig, PgDatabase, PgNotices};
+use resync_rag::{DocumentRepository, VectorRepository, VectorSearch};
 use resync_sqlite::SqliteDatabase;
 use resync_sqlite::auth::{
     SqliteApiKeyRepository, SqliteIdentityStore, SqliteSessionFeed, SqliteSessionStore,
@@ -29,11 +40,12 @@ use resync_sqlite::tws::{
 use resync_tws::ports::{
     AuditLog, EngineRepository, ProposalStore, RunHistory, ThresholdRepository,
 };
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::StartError;
-use crate::config::{Config, DatabaseUrl};
+use crate::config::{Config, ConfigError, DatabaseUrl};
 
 /// Everything that is kept, as the domains see it.
 pub(super) struct Stores {
@@ -50,6 +62,8 @@ pub(super) struct Stores {
     pub(super) conversations: Arc<dyn ConversationStore>,
     pub(super) documents: Arc<dyn DocumentRepository>,
     pub(super) vectors: Arc<dyn VectorRepository>,
+    /// Where the store itself finds the nearest vectors.
+    pub(super) nearest: Option<Arc<dyn VectorSearch>>,
     pub(super) database: Database,
 }
 
@@ -57,12 +71,61 @@ pub(super) struct Stores {
 #[derive(Clone)]
 pub(super) enum Database {
     Sqlite(SqliteDatabase),
+    Postgres(PgDatabase),
+}
+
+/// What tells of changes by other processes.
+pub(super) struct Followed {
+    /// Of users, sessions and API keys.
+    pub(super) sessions: Arc<dyn SessionFeed>,
+    /// Of engines; `None` where no other process changes them.
+    pub(super) engines: Option<watch::Receiver<u64>>,
+    /// Of documents; `None` where they are only asked for now and then.
+    pub(super) documents: Option<watch::Receiver<u64>>,
 }
 
 impl Stores {
     /// Opens the database of the configuration.
     pub(super) async fn open(config: &Config) -> Result<Self, StartError> {
+        if is_postgres(config) {
+            let database = postgres(config).await?;
+            let schema = database.schema().await;
+            let current = schema.and_then(resync_postgres::PgSchema::require_current);
+            current.map_err(|error| StartError::failed("database.url", error))?;
+            let unfinished = database.unfinished_transfer().await;
+            let unfinished =
+                unfinished.map_err(|error| StartError::failed("database.url", error))?;
+            if let Some(source) = unfinished {
+                return Err(ConfigError::new(
+                    "database.url",
+                    format!("the move from {source} is not finished; run `resync migrate --from sqlite://{source}` again"),
+                )
+                .into());
+            }
+            return Ok(Self::in_postgres(&database));
+        }
         Ok(Self::in_sqlite(&sqlite(config).await?))
+    }
+
+    fn in_postgres(database: &PgDatabase) -> Self {
+        let db = || database.clone();
+        Self {
+            users: Arc::new(PgUserRepository::new(db())),
+            sessions: Arc::new(PgSessionStore::new(db())),
+            api_keys: Arc::new(PgApiKeyRepository::new(db())),
+            setup_tokens: Arc::new(PgSetupTokenStore::new(db())),
+            identities: Arc::new(PgIdentityStore::new(db())),
+            audit: Arc::new(PgAuditLog::new(db())),
+            proposals: Arc::new(PgProposalStore::new(db())),
+            engines: Arc::new(PgEngineRepository::new(db())),
+            runs: Arc::new(PgRunHistory::new(db())),
+            thresholds: Arc::new(PgThresholdRepository::new(db())),
+            conversations: Arc::new(PgConversationStore::new(db())),
+            documents: Arc::new(PgDocumentRepository::new(db())),
+            vectors: Arc::new(PgDocumentRepository::new(db())),
+            nearest: Some(Arc::new(PgVectorSearch::new(db()))),
+            database: Database::Postgres(db()),
+        }
     }
 
     fn in_sqlite(database: &SqliteDatabase) -> Self {
@@ -81,25 +144,40 @@ impl Stores {
             conversations: Arc::new(SqliteConversationStore::new(db())),
             documents: Arc::new(SqliteDocumentRepository::new(db())),
             vectors: Arc::new(SqliteDocumentRepository::new(db())),
+            nearest: None,
             database: Database::Sqlite(db()),
         }
     }
 }
 
 impl Database {
-    /// Follows what other processes change of users, sessions and API keys, until the end.
+    /// Follows what other processes change, until the end.
     pub(super) fn follow(
         &self,
         clock: &Arc<dyn Clock>,
         tracker: &TaskTracker,
         until: CancellationToken,
-    ) -> Arc<dyn SessionFeed> {
+    ) -> Followed {
         match self {
             Self::Sqlite(database) => {
                 let feed = Arc::new(SqliteSessionFeed::new(database.clone(), clock.clone()));
                 let following = Arc::clone(&feed);
                 tracker.spawn(async move { following.run(until).await });
-                feed
+                Followed {
+                    sessions: feed,
+                    engines: None,
+                    documents: None,
+                }
+            }
+            Self::Postgres(database) => {
+                let notices = Arc::new(PgNotices::new(database.clone(), clock.clone()));
+                let following = Arc::clone(&notices);
+                tracker.spawn(async move { following.run(until).await });
+                Followed {
+                    engines: Some(notices.watch(PgChannel::Engines)),
+                    documents: Some(notices.watch(PgChannel::Documents)),
+                    sessions: Arc::new(PgSessionFeed::new(notices)),
+                }
             }
         }
     }
@@ -108,6 +186,7 @@ impl Database {
     pub(super) const fn is_shared(&self) -> bool {
         match self {
             Self::Sqlite(_) => false,
+            Self::Postgres(_) => true,
         }
     }
 
@@ -115,17 +194,47 @@ impl Database {
     pub(super) async fn close(&self) {
         match self {
             Self::Sqlite(database) => database.close().await,
+            Self::Postgres(database) => database.close().await,
         }
     }
 }
 
+/// Whether the store is in PostgreSQL.
+pub(super) fn is_postgres(config: &Config) -> bool {
+    let url = config
+        .database
+        .url
+        .as_ref()
+        .map(ExposeSecret::expose_secret);
+    matches!(
+        url.and_then(DatabaseUrl::of),
+        Some(DatabaseUrl::Postgres(_))
+    )
+}
+
 /// Where the store is, for people; without a password.
 pub(super) fn place(config: &Config) -> String {
-    file(config).display().to_string()
+    let url = config
+        .database
+        .url
+        .as_ref()
+        .map(ExposeSecret::expose_secret);
+    match url.and_then(DatabaseUrl::of) {
+        Some(DatabaseUrl::Postgres(url)) => without_password(url),
+        _ => file(config).display().to_string(),
+    }
+}
+
+/// The address alone: no user, no password, no options.
+fn without_password(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
+    let rest = rest.split('?').next().unwrap_or_default();
+    let address = rest.rsplit_once('@').map_or(rest, |(_, address)| address);
+    format!("{scheme}://{address}")
 }
 
 /// The file of a database in SQLite.
-fn file(config: &Config) -> PathBuf {
+pub(super) fn file(config: &Config) -> PathBuf {
     let url = config
         .database
         .url
@@ -137,7 +246,30 @@ fn file(config: &Config) -> PathBuf {
     }
 }
 
-async fn sqlite(config: &Config) -> Result<SqliteDatabase, StartError> {
+/// Connects to the server of `database.url`, whatever its schema is.
+pub(super) async fn postgres(config: &Config) -> Result<PgDatabase, StartError> {
+    let keys = &config.database;
+    let ca_pem = keys.ca_file.as_ref().map(std::fs::read).transpose();
+    let ca_pem = ca_pem.map_err(|error| {
+        ConfigError::new("database.ca_file", format!("cannot be read: {error}"))
+    })?;
+    let statement_timeout = Duration::from_millis(keys.statement_timeout_ms);
+    let defaults = PgConfig::new(keys.url.clone().unwrap_or_default());
+    let config = PgConfig {
+        ca_pem,
+        max_connections: keys.max_connections,
+        acquire_timeout: Duration::from_millis(keys.acquire_timeout_ms),
+        statement_timeout,
+        lock_timeout: defaults.lock_timeout.min(statement_timeout),
+        ..defaults
+    };
+    PgDatabase::open(&config)
+        .await
+        .map_err(|error| StartError::failed("database.url: cannot be used", error))
+}
+
+/// Opens the file, which is made and migrated where that is needed.
+pub(super) async fn sqlite(config: &Config) -> Result<SqliteDatabase, StartError> {
     let path = file(config);
     if config.database.url.is_none() {
         let folder = &config.server.data_dir;
@@ -166,6 +298,7 @@ impl StoreProbe for Probe {
     async fn ping(&self) -> Result<(), BoxError> {
         match &self.0 {
             Database::Sqlite(database) => Ok(database.ping().await?),
+            Database::Postgres(database) => Ok(database.ping().await?),
         }
     }
 }
@@ -175,6 +308,16 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn a_place_is_shown_without_its_password() {
+        let mut config = Config::default();
+        config.database.url =
+            Some("postgres://resync:p@ss@db.example:5432/resync?sslmode=require".into());
+        assert_eq!(place(&config), "postgres://db.example:5432/resync");
+        config.database.url = Some("sqlite:///var/lib/resync.db".into());
+        assert_eq!(place(&config), "/var/lib/resync.db");
+    }
 
     #[tokio::test]
     async fn a_data_dir_that_we_make_is_for_nobody_else() {

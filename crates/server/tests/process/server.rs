@@ -8,8 +8,10 @@ use std::time::Duration;
 use reqwest::{Client, Method, Response};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::JoinSet;
 
 /// Long enough for a machine that is busy with other tests.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -30,15 +32,21 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) client: Client,
     child: Child,
-    stderr: Lines<BufReader<ChildStderr>>,
+    stderr: UnboundedReceiver<String>,
     said: Vec<String>,
+    _reading: JoinSet<()>,
 }
 
 impl Server {
     /// Starts it on a free port and waits until it listens.
     pub(crate) async fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::start_at(folder, settings, 0).await
+    }
+
+    /// The same on this port of the loopback.
+    pub(crate) async fn start_at(folder: &Path, settings: &[(&str, &str)], port: u16) -> Self {
         let mut child = resync(folder)
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
             .env("AUTH_SECRET_KEY", "a secret of more than thirty-two bytes")
             .env("RESYNC_SERVER_DATA_DIR", folder.join("data"))
             .env("RESYNC_AUTH_BCRYPT_COST", "4")
@@ -48,7 +56,16 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        // Read at all times: one that fills its pipe waits.
+        let (tell, stderr) = unbounded_channel();
+        let mut reading = JoinSet::new();
+        reading.spawn(async move {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                // Whoever listened is gone with the test.
+                let _heard = tell.send(line);
+            }
+        });
         let mut server = Self {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             client: Client::builder()
@@ -60,6 +77,7 @@ impl Server {
             child,
             stderr,
             said: Vec::new(),
+            _reading: reading,
         };
         let line = server.until(|line| line.contains("\"listening\"")).await;
         let line: Value = serde_json::from_str(&line).unwrap();
@@ -71,7 +89,7 @@ impl Server {
     /// The next line that fits.
     pub(crate) async fn until(&mut self, fits: impl Fn(&str) -> bool) -> String {
         let found = async {
-            while let Some(line) = self.stderr.next_line().await.unwrap() {
+            while let Some(line) = self.stderr.recv().await {
                 self.said.push(line.clone());
                 if fits(&line) {
                     return line;
@@ -115,7 +133,7 @@ impl Server {
     /// How it ended, and everything it said.
     pub(crate) async fn end(mut self) -> (ExitStatus, String) {
         let rest = async {
-            while let Some(line) = self.stderr.next_line().await.unwrap() {
+            while let Some(line) = self.stderr.recv().await {
                 self.said.push(line);
             }
             self.child.wait().await.unwrap()
