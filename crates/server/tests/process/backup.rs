@@ -3,8 +3,9 @@
 use reqwest::header::COOKIE;
 use serde_json::json;
 
-use crate::command::{PASSWORD, add, log_in, run};
+use crate::command::{PASSWORD, add, log_in, run, run_with};
 use crate::server::Server;
+use crate::site::{Database, Person, Site};
 
 #[tokio::test]
 async fn a_restored_backup_has_everybody_and_a_whole_audit() {
@@ -74,4 +75,35 @@ async fn an_audit_that_was_changed_is_told_with_the_row() {
         broken.stdout.trim_end(),
         "the audit log is broken at row 2; the 1 rows before it are whole"
     );
+}
+
+/// PostgreSQL's own tools: dumped beside a running replica, restored into another database.
+#[tokio::test]
+async fn a_dump_of_postgresql_is_restored_with_a_whole_audit() {
+    let (folder, site) = (tempfile::tempdir().unwrap(), Site::start().await);
+    let here = folder.path();
+    let server = site.replica(here).await;
+    let olga = Person::sign_in(&server, "olga").await;
+    let question = json!({"message": "status of FIN_GL_POST"});
+    assert_eq!(olga.post(&server, "/api/v1/chat", question).await.0, 200);
+    let file = here.join("resync.dump").display().to_string();
+    let dump = ["--format=custom", "--file", &file, &site.database.url];
+    site.database.tool("pg_dump", &dump).await;
+
+    let restored = Database::create().await;
+    let restore = ["--exit-on-error", "--dbname", &restored.url, &file];
+    restored.tool("pg_restore", &restore).await;
+    let settings: Vec<_> = site
+        .settings()
+        .into_iter()
+        .filter(|(key, _)| *key != "RESYNC_DATABASE_URL")
+        .chain([("RESYNC_DATABASE_URL", restored.url.as_str())])
+        .collect();
+    let whole = run_with(here, None, &["audit", "verify", "--json"], &settings).await;
+    let verdict = whole.json();
+    assert_eq!(verdict["valid"], json!(true));
+    assert!(verdict["rows"].as_u64() >= Some(4), "{verdict}");
+    let again = Server::start(here, &settings).await;
+    let (_, list) = olga.get(&again, "/api/v1/chat/sessions").await;
+    assert_eq!(list["items"].as_array().unwrap().len(), 1, "{list}");
 }

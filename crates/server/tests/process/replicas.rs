@@ -236,3 +236,27 @@ async fn an_engine_that_was_added_at_one_replica_is_known_at_the_other() {
         until(async || adam.get(at, jobs).await.0, |status| *status == 404).await;
     }
 }
+
+/// What only one replica does is taken over by another when its holder is killed without a word.
+#[tokio::test]
+async fn the_work_of_a_killed_replica_is_taken_over_by_the_other() {
+    let (site, folder) = (Site::start().await, tempfile::tempdir().unwrap());
+    // Each holder of a lease has a greater number than the one before.
+    let number = async || {
+        let said = site
+            .redis
+            .ask(&["GET", "resync:{lease}:number:history"])
+            .await;
+        said.parse::<u64>().unwrap_or_default()
+    };
+    let holder = site.replica(folder.path()).await;
+    until(number, |number| *number > 0).await;
+    let first = number().await;
+    let other = site.replica(folder.path()).await;
+    let vera = Person::sign_in(&other, "vera").await;
+    assert_eq!(number().await, first, "it has its holder");
+    holder.kill();
+    let took = until(number, |number| *number > first).await;
+    assert!(took.as_secs() < 20, "{took:?}");
+    assert_eq!(vera.get(&other, "/api/v1/auth/verify").await.0, 200);
+}

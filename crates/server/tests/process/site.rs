@@ -154,13 +154,17 @@ impl Redis {
     }
 
     pub(crate) async fn command(&self, words: &[&str]) {
+        assert_eq!(self.ask(words).await, "OK");
+    }
+
+    pub(crate) async fn ask(&self, words: &[&str]) -> String {
         let done = Command::new("redis-cli")
             .args(["-p", &self.port.to_string()])
             .args(words)
             .output()
             .await
             .unwrap();
-        assert_eq!(String::from_utf8_lossy(&done.stdout).trim(), "OK");
+        String::from_utf8_lossy(&done.stdout).trim().to_owned()
     }
 }
 
