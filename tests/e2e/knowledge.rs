@@ -1,27 +1,30 @@
 //! Documents and conversations over HTTP.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::{Options, Resync, read};
+use crate::harness::{Options, Resync, Session, read};
 
 const RUNBOOK: &str = "# Disk full on LX_PRD01\n\nTwo steps.\n\n## Clean up\n\nRemove files older than 7 days from /var/tmp, then rerun the job.\n";
+
+/// Uploads a file with two tags.
+async fn upload(resync: &Resync, by: &Session, name: &str, bytes: Vec<u8>) -> (u16, Value) {
+    let part = reqwest::multipart::Part::bytes(bytes).file_name(name.to_owned());
+    let form = reqwest::multipart::Form::new()
+        .part("file", part)
+        .text("tags", "disk, linux");
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = client
+        .post(resync.url("/api/v1/rag/documents"))
+        .headers(by.headers.clone());
+    read(request.multipart(form).send().await.unwrap()).await
+}
 
 #[tokio::test]
 async fn a_document_is_uploaded_found_by_the_other_language_read_and_deleted() {
     let resync = Resync::start(Options::default()).await;
     let admin = resync.sign_in("adam").await;
-    let upload = async |name: &str, bytes: Vec<u8>| {
-        let part = reqwest::multipart::Part::bytes(bytes).file_name(name.to_owned());
-        let form = reqwest::multipart::Form::new()
-            .part("file", part)
-            .text("tags", "disk, linux");
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let request = client
-            .post(resync.url("/api/v1/rag/documents"))
-            .headers(admin.headers.clone());
-        read(request.multipart(form).send().await.unwrap()).await
-    };
+    let upload = async |name: &str, bytes: Vec<u8>| upload(&resync, &admin, name, bytes).await;
     let (status, uploaded) = upload("disk.md", RUNBOOK.into()).await;
     assert_eq!(status, 202, "{uploaded}");
     let id = uploaded["id"].as_str().unwrap().to_owned();
@@ -84,23 +87,6 @@ async fn a_document_is_uploaded_found_by_the_other_language_read_and_deleted() {
             "{problem}"
         );
     }
-    // Another encoding is read for what it is.
-    let (status, latin) = upload(
-        "latin.md",
-        b"# Caf\xe9\n\nO caf\xe9 est\xe1 frio.\n".to_vec(),
-    )
-    .await;
-    assert_eq!(status, 202, "{latin}");
-    let other = latin["id"].as_str().unwrap();
-    resync
-        .app
-        .knowledge
-        .settled(resync_rag::DocumentId(other.parse().unwrap()))
-        .await;
-    let (_, text) = admin
-        .get(&format!("/api/v1/rag/documents/{other}/text"))
-        .await;
-    assert_eq!(text["text"], "# Café\n\nO café está frio.\n");
 
     let deleted = admin
         .send(Method::DELETE, &format!("/api/v1/rag/documents/{id}"), None)
@@ -154,4 +140,19 @@ async fn history_is_the_owners_alone_and_deleting_it_really_deletes() {
     );
     assert_eq!(olga.send(Method::DELETE, &path, None).await.status(), 200);
     assert_eq!(olga.get(&path).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_text_in_another_encoding_is_read_for_what_it_is() {
+    let resync = Resync::start(Options::default()).await;
+    let admin = resync.sign_in("adam").await;
+    let bytes = b"# Caf\xe9\n\nO caf\xe9 est\xe1 frio.\n".to_vec();
+    let (status, latin) = upload(&resync, &admin, "latin.md", bytes).await;
+    assert_eq!(status, 202, "{latin}");
+    let id = latin["id"].as_str().unwrap();
+    let settled = resync_rag::DocumentId(id.parse().unwrap());
+    resync.app.knowledge.settled(settled).await;
+    let path = format!("/api/v1/rag/documents/{id}/text");
+    let (_, text) = admin.get(&path).await;
+    assert_eq!(text["text"], "# Café\n\nO café está frio.\n");
 }
