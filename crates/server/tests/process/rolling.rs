@@ -50,7 +50,8 @@ impl Nginx {
         }
         std::fs::write(here.join("nginx.conf"), text).unwrap();
         let globals = format!(
-            "daemon off; pid {}; error_log {} warn;",
+            // One process, which ends with the test.
+            "daemon off; master_process off; pid {}; error_log {} warn;",
             place("pid"),
             place("error.log")
         );
