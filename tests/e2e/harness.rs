@@ -307,3 +307,14 @@ pub(crate) async fn read(answer: Response) -> (u16, Value) {
     };
     (status, value)
 }
+
+/// The Redis that `scripts/services` starts.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's services are named by its environment"
+)]
+pub(crate) fn redis_url() -> String {
+    std::env::var("RESYNC_TEST_REDIS_URL").unwrap_or_else(|_| {
+        panic!("RESYNC_TEST_REDIS_URL is not set; run the tests by scripts/test")
+    })
+}

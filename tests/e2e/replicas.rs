@@ -8,17 +8,10 @@ use resync_server::config::Config;
 use resync_simulator::{Control, Role, Simulator, Speed};
 use serde_json::{Value, json};
 
-use crate::harness::{Options, Resync, Session, read};
+use crate::harness::{Options, Resync, Session, read, redis_url};
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test's services are named by its environment"
-)]
 fn on_redis(config: &mut Config) {
-    let url = std::env::var("RESYNC_TEST_REDIS_URL").unwrap_or_else(|_| {
-        panic!("RESYNC_TEST_REDIS_URL is not set; run the tests by scripts/test")
-    });
-    config.redis.url = Some(url.into());
+    config.redis.url = Some(redis_url().into());
     // The machine runs other tests; a late answer is not what is looked at here.
     config.redis.timeout_ms = 2_000;
     // Each test is a process of its own, and an installation of its own.

@@ -3,7 +3,7 @@
 //! Invariant: the text holds no NUL and no byte order mark, and `\n` is its only line end.
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
-use resync_rag::text::Decoded;
+use resync_rag::text::{Decoded, with_unix_line_ends};
 
 use crate::refusal::Refusal;
 
@@ -23,7 +23,7 @@ pub(crate) fn decode(bytes: Vec<u8>) -> Result<Decoded, Refusal> {
         return Err(binary());
     }
     Ok(Decoded {
-        text: lines(read.text),
+        text: with_unix_line_ends(read.text),
         ..read
     })
 }
@@ -116,14 +116,6 @@ fn declared(head: &[u8]) -> Option<&'static Encoding> {
             .collect();
         Encoding::for_label(label.as_bytes())
     })
-}
-
-fn lines(text: String) -> String {
-    if text.contains('\r') {
-        text.replace("\r\n", "\n").replace('\r', "\n")
-    } else {
-        text
-    }
 }
 
 #[cfg(test)]

@@ -17,18 +17,28 @@ pub type TextRow = Vec<Option<String>>;
 /// A table as both databases know it. The names are those of a schema, never what somebody typed.
 #[derive(Debug, Clone)]
 pub struct TextTable {
-    /// Its name.
-    pub name: &'static str,
-    /// All its columns.
-    pub columns: Vec<String>,
-    /// Those of its key, in the key's order.
-    pub key: Vec<String>,
+    name: &'static str,
+    columns: Vec<String>,
+    key: Vec<String>,
+    types: Types,
 }
 
 /// What PostgreSQL calls the types of columns.
 type Types = Vec<(String, String)>;
 
 impl TextTable {
+    /// The columns whose texts make a row, in its order.
+    #[must_use]
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// Those of the key, in the key's order.
+    #[must_use]
+    pub fn key(&self) -> &[String] {
+        &self.key
+    }
+
     fn key_list(&self) -> String {
         self.key.join(", ")
     }
@@ -128,19 +138,36 @@ impl PgDatabase {
         .await
     }
 
-    /// The names of the columns that can be written, in order.
+    /// The table `name` whose rows have `columns`, with the key `key`. `None` unless these are, in any
+    /// order, the columns that can be written, but for those that are `left` out.
     ///
     /// # Errors
     /// [`PgError::Query`] or [`PgError::TimedOut`].
-    pub async fn column_names(&self, table: &str) -> Result<Vec<String>, PgError> {
-        let types = self.types(table).await?;
-        Ok(types.into_iter().map(|(name, _)| name).collect())
+    pub async fn text_table(
+        &self,
+        name: &'static str,
+        columns: Vec<String>,
+        key: Vec<String>,
+        left: &[&str],
+    ) -> Result<Option<TextTable>, PgError> {
+        let mut types = self.types(name).await?;
+        types.retain(|(column, _)| !left.contains(&column.as_str()));
+        let same = types.len() == columns.len()
+            && columns
+                .iter()
+                .all(|column| type_of(&types, column).is_some());
+        Ok(same.then_some(TextTable {
+            name,
+            columns,
+            key,
+            types,
+        }))
     }
 
     /// How many rows the table has.
     ///
     /// # Errors
-    /// As [`PgDatabase::column_names`].
+    /// As [`PgDatabase::text_table`].
     pub async fn count(&self, table: &TextTable) -> Result<u64, PgError> {
         let sql = format!("SELECT count(*) FROM {}", table.name);
         let (rows,): (i64,) = self.one(sqlx::query_as(AssertSqlSafe(sql))).await?;
@@ -150,10 +177,10 @@ impl PgDatabase {
     /// The key of the last row; `None` in an empty table.
     ///
     /// # Errors
-    /// As [`PgDatabase::column_names`].
+    /// As [`PgDatabase::text_table`].
     pub async fn last_key(&self, table: &TextTable) -> Result<Option<Vec<String>>, PgError> {
-        let types = self.types(table.name).await?;
-        let key: Vec<_> = table.key.iter().map(|name| printed(&types, name)).collect();
+        let types = &table.types;
+        let key: Vec<_> = table.key.iter().map(|name| printed(types, name)).collect();
         let last: Vec<_> = table
             .key
             .iter()
@@ -172,21 +199,21 @@ impl PgDatabase {
     /// At most `limit` rows after the one with the key `after`, from the first without one, by key.
     ///
     /// # Errors
-    /// As [`PgDatabase::column_names`].
+    /// As [`PgDatabase::text_table`].
     pub async fn text_rows(
         &self,
         table: &TextTable,
         after: Option<&[String]>,
         limit: u32,
     ) -> Result<Vec<TextRow>, PgError> {
-        let types = self.types(table.name).await?;
+        let types = &table.types;
         let columns: Vec<_> = table
             .columns
             .iter()
-            .map(|name| printed(&types, name))
+            .map(|name| printed(types, name))
             .collect();
         let values = table.key.iter().zip(1..);
-        let values = values.map(|(name, n)| read(&types, name, &format!("${n}::text")));
+        let values = values.map(|(name, n)| read(types, name, &format!("${n}::text")));
         let values: Vec<_> = values.collect();
         let from = after.map_or_else(String::new, |_| {
             format!("WHERE ({}) > ({})", table.key_list(), values.join(", "))
@@ -215,11 +242,11 @@ impl PgDatabase {
         table: &TextTable,
         rows: Vec<TextRow>,
     ) -> Result<(), PgError> {
-        let types = self.types(table.name).await?;
+        let types = &table.types;
         let columns = table.columns.iter().zip(1..);
         let values: Vec<_> = columns
             .clone()
-            .map(|(name, n)| read(&types, name, &format!("v.c{n}")))
+            .map(|(name, n)| read(types, name, &format!("v.c{n}")))
             .collect();
         let given: Vec<_> = columns
             .clone()

@@ -92,10 +92,18 @@ fn strictly(encoding: &'static Encoding, bytes: &[u8]) -> Result<String, usize> 
     }
 }
 
-fn decoded(mut text: String, encoding: &'static Encoding) -> Decoded {
+/// `text` with `\n` as its only line end.
+#[must_use]
+pub fn with_unix_line_ends(text: String) -> String {
     if text.contains('\r') {
-        text = text.replace("\r\n", "\n").replace('\r', "\n");
+        text.replace("\r\n", "\n").replace('\r', "\n")
+    } else {
+        text
     }
+}
+
+fn decoded(text: String, encoding: &'static Encoding) -> Decoded {
+    let mut text = with_unix_line_ends(text);
     text.shrink_to_fit();
     Decoded {
         text,

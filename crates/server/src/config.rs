@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use resync_extract::WorkerCommand;
-use resync_kernel::SecretString;
+use resync_kernel::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 pub use load::{ConfigError, Loaded, Sources};
@@ -203,6 +203,18 @@ impl Default for DatabaseConfig {
             acquire_timeout_ms: 2000,
             statement_timeout_ms: 5000,
         }
+    }
+}
+
+impl DatabaseConfig {
+    /// What `url` names; `None` without one, and for one that the check of the configuration refuses.
+    pub(crate) fn named(&self) -> Option<DatabaseUrl<'_>> {
+        DatabaseUrl::of(self.url.as_ref()?.expose_secret())
+    }
+
+    /// Whether it names a server of PostgreSQL.
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.named(), Some(DatabaseUrl::Postgres(_)))
     }
 }
 

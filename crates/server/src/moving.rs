@@ -128,16 +128,18 @@ impl Move<'_> {
         &self,
         tell: &mut (dyn FnMut(Moved<'_>) + Send),
     ) -> Result<Vec<MovedRows>, MoveError> {
-        self.begin().await?;
+        let mut tables = Vec::new();
         for table in MOVED_TABLES {
-            let both = self.both(table).await?;
-            self.copy(table, &both, tell).await?;
+            tables.push((table, self.both(table).await?));
+        }
+        self.begin(&tables).await?;
+        for (table, both) in &tables {
+            self.copy(table, both, tell).await?;
         }
         let vectors = self.vectors(tell).await?;
         let mut report = Vec::new();
-        for table in MOVED_TABLES {
-            let both = self.both(table).await?;
-            report.push(self.compare(table, &both, tell).await?);
+        for (table, both) in &tables {
+            report.push(self.compare(table, both, tell).await?);
         }
         report.push(vectors);
         self.to.finish_transfer(self.clock.now()).await?;
@@ -145,14 +147,13 @@ impl Move<'_> {
     }
 
     /// Notes the move, unless it is noted: then it is this one, and not finished.
-    async fn begin(&self) -> Result<(), MoveError> {
+    async fn begin(&self, tables: &[(&MovedTable, TextTable)]) -> Result<(), MoveError> {
         let source = self.file.display().to_string();
         if self.to.unfinished_transfer().await? == Some(source.clone()) {
             return Ok(());
         }
-        for table in MOVED_TABLES {
-            let both = self.both(table).await?;
-            let rows = self.to.count(&both).await?;
+        for (table, both) in tables {
+            let rows = self.to.count(both).await?;
             if rows > 0 {
                 let table = table.name;
                 return Err(MoveError::NotEmpty { table, rows });
@@ -167,23 +168,11 @@ impl Move<'_> {
 
     /// The table as both sides know it.
     async fn both(&self, table: &MovedTable) -> Result<TextTable, MoveError> {
-        let both = TextTable {
-            name: table.name,
-            columns: self.from.column_names(table).await?,
-            key: self.from.key_names(table).await?,
-        };
-        let (mut here, mut there) = (
-            both.columns.clone(),
-            self.to.column_names(table.name).await?,
-        );
-        there.retain(|column| !table.left.contains(&column.as_str()));
-        here.sort_unstable();
-        there.sort_unstable();
-        if here == there {
-            Ok(both)
-        } else {
-            Err(MoveError::Schema { table: table.name })
-        }
+        let columns = self.from.column_names(table).await?;
+        let key = self.from.key_names(table).await?;
+        let both = self.to.text_table(table.name, columns, key, table.left);
+        let both = both.await?;
+        both.ok_or(MoveError::Schema { table: table.name })
     }
 
     async fn copy(
@@ -331,11 +320,11 @@ impl Move<'_> {
 }
 
 fn key_of(table: &TextTable, row: &[Option<String>]) -> Vec<String> {
-    let place = |name: &String| table.columns.iter().position(|column| column == name);
+    let place = |name: &String| table.columns().iter().position(|column| column == name);
     let value = |name| place(name).and_then(|n| row.get(n)).cloned().flatten();
     // No column of a key is NULL.
     table
-        .key
+        .key()
         .iter()
         .map(|name| value(name).unwrap_or_default())
         .collect()

@@ -23,7 +23,7 @@ pub use accounts::{Accounts, for_accounts};
 pub(crate) use auth::setup_notice;
 pub use keeping::{BackupError, Keeping, for_keeping};
 pub use knowledge::{Knowledge, for_knowledge};
-pub(crate) use schema::{is_postgres, migrate, missing_migrations, open_both};
+pub(crate) use schema::{migrate, missing_migrations, open_both};
 
 use std::sync::Arc;
 use std::time::Duration;

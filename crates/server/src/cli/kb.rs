@@ -19,7 +19,7 @@ use resync_rag::{DocumentId, KnowledgeError};
 use self::add::AddArgs;
 use self::look::{ListArgs, RemoveArgs, SearchArgs};
 use super::not_started;
-use super::output::{FAILURE, Failure, OK, fail, print};
+use super::output::{Done, FAILURE, Failure, end};
 use super::settings::load;
 use crate::wiring::{Knowledge, for_knowledge};
 
@@ -63,9 +63,6 @@ enum KbCommand {
     },
 }
 
-/// What is printed, and the code it ends with.
-type Done = Result<(u8, String), Failure>;
-
 /// Runs the command.
 pub(super) async fn run(file: Option<PathBuf>, args: KbArgs) -> ExitCode {
     let loaded = match load(file, Vec::new()) {
@@ -78,14 +75,7 @@ pub(super) async fn run(file: Option<PathBuf>, args: KbArgs) -> ExitCode {
     };
     let done = done(&knowledge, args.command, args.json).await;
     knowledge.close().await;
-    match done {
-        Ok((OK, text)) => print(&text),
-        Ok((code, text)) => {
-            print(&text);
-            ExitCode::from(code)
-        }
-        Err(failure) => fail(failure.code, &failure.text),
-    }
+    end(done)
 }
 
 async fn done(knowledge: &Knowledge, command: KbCommand, json: bool) -> Done {

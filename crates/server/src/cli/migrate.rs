@@ -11,7 +11,7 @@ use resync_kernel::{IdGenerator as _, SystemClock, SystemIds, error_chain};
 use resync_rag::WorkerId;
 
 use super::not_started;
-use super::output::{CONFLICT, FAILURE, Failure, USAGE, fail, json, note, print, table};
+use super::output::{CONFLICT, FAILURE, Failure, OK, USAGE, end, json, note, table};
 use super::settings::load;
 use crate::config::{Config, DatabaseUrl};
 use crate::moving::{Move, MoveError, Moved, MovedRows, Step};
@@ -47,13 +47,9 @@ pub(super) async fn run(config: Option<PathBuf>, args: MigrateArgs) -> ExitCode 
         None => migrate(&loaded.config, args.json).await,
     };
     match done {
-        Ok((true, text)) => print(&text),
-        Ok((false, text)) => {
-            print(&text);
-            ExitCode::from(FAILURE)
-        }
+        Ok(printed) => end(Ok(printed)),
         Err(Stopped::Start(error)) => not_started(&error),
-        Err(Stopped::Failed(failure)) => fail(failure.code, &failure.text),
+        Err(Stopped::Failed(failure)) => end(Err(failure)),
     }
 }
 
@@ -75,7 +71,7 @@ impl From<Failure> for Stopped {
     }
 }
 
-async fn check(config: &Config, as_json: bool) -> Result<(bool, String), Stopped> {
+async fn check(config: &Config, as_json: bool) -> Result<(u8, String), Stopped> {
     let missing = wiring::missing_migrations(config).await?;
     let text = if as_json {
         json(&serde_json::json!({"missing": missing}))?
@@ -87,10 +83,11 @@ async fn check(config: &Config, as_json: bool) -> Result<(bool, String), Stopped
             list(&missing)
         )
     };
-    Ok((missing.is_empty(), text))
+    let code = if missing.is_empty() { OK } else { FAILURE };
+    Ok((code, text))
 }
 
-async fn migrate(config: &Config, as_json: bool) -> Result<(bool, String), Stopped> {
+async fn migrate(config: &Config, as_json: bool) -> Result<(u8, String), Stopped> {
     let applied = wiring::migrate(config).await?;
     let text = if as_json {
         json(&serde_json::json!({"applied": applied}))?
@@ -99,7 +96,7 @@ async fn migrate(config: &Config, as_json: bool) -> Result<(bool, String), Stopp
     } else {
         format!("applied migrations: {}", list(&applied))
     };
-    Ok((true, text))
+    Ok((OK, text))
 }
 
 fn list(migrations: &[i64]) -> String {
@@ -107,7 +104,7 @@ fn list(migrations: &[i64]) -> String {
     texts.join(", ")
 }
 
-async fn move_all(from: &str, config: &Config, as_json: bool) -> Result<(bool, String), Stopped> {
+async fn move_all(from: &str, config: &Config, as_json: bool) -> Result<(u8, String), Stopped> {
     let wrong = |text: &str| Failure::new(USAGE, text);
     let Some(DatabaseUrl::Sqlite(file)) = DatabaseUrl::of(from) else {
         return Err(wrong("--from takes sqlite://PATH").into());
@@ -115,7 +112,7 @@ async fn move_all(from: &str, config: &Config, as_json: bool) -> Result<(bool, S
     let file = Path::new(file)
         .canonicalize()
         .map_err(|error| wrong(&format!("--from: {file} cannot be read: {error}")))?;
-    if !wiring::is_postgres(config) {
+    if !config.database.is_postgres() {
         return Err(wrong("--to, or database.url, must be postgres://…").into());
     }
     wiring::migrate(config).await?;
@@ -149,7 +146,7 @@ async fn move_all(from: &str, config: &Config, as_json: bool) -> Result<(bool, S
         let rows: Vec<_> = moved.iter().map(row).collect();
         table(["table", "rows", "sha256 of both sides"], &rows)
     };
-    Ok((true, text))
+    Ok((OK, text))
 }
 
 fn row(moved: &MovedRows) -> [String; 3] {

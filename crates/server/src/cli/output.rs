@@ -66,6 +66,21 @@ pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
         .join("\n")
 }
 
+/// What came of a command: what it prints and the code it ends with, or why it did not do it.
+pub(super) type Done = Result<(u8, String), Failure>;
+
+/// Prints what came of a command and ends with its code.
+pub(super) fn end(done: Done) -> ExitCode {
+    match done {
+        Ok((OK, text)) => print(&text),
+        Ok((code, text)) => {
+            print(&text);
+            ExitCode::from(code)
+        }
+        Err(failure) => fail(failure.code, &failure.text),
+    }
+}
+
 /// Something to know, on stderr.
 pub(super) fn note(text: &str) {
     // Where nobody can be told, the data and the code still say it.

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use resync_kernel::error_chain;
 
 use super::not_started;
-use super::output::{FAILURE, Failure, OK, USAGE, fail, json, note, print};
+use super::output::{Done, FAILURE, Failure, OK, USAGE, end, json, note};
 use super::settings::load;
 use crate::wiring::{BackupError, Keeping, for_keeping};
 
@@ -71,10 +71,7 @@ pub(super) async fn audit(config: Option<PathBuf>, command: AuditCommand) -> Exi
 }
 
 /// Opens the store of the configuration, does `work`, closes it, and prints what came of it.
-async fn with_store(
-    config: Option<PathBuf>,
-    work: impl AsyncFnOnce(&Keeping) -> Result<(u8, String), Failure>,
-) -> ExitCode {
+async fn with_store(config: Option<PathBuf>, work: impl AsyncFnOnce(&Keeping) -> Done) -> ExitCode {
     let loaded = match load(config, Vec::new()) {
         Ok(loaded) => loaded,
         Err(code) => return code,
@@ -85,12 +82,5 @@ async fn with_store(
     };
     let done = work(&store).await;
     store.close().await;
-    match done {
-        Ok((OK, text)) => print(&text),
-        Ok((code, text)) => {
-            print(&text);
-            ExitCode::from(code)
-        }
-        Err(failure) => fail(failure.code, &failure.text),
-    }
+    end(done)
 }

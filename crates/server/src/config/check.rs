@@ -7,7 +7,6 @@ use std::ops::RangeInclusive;
 use resync_api::edge::client_address::network;
 use resync_kernel::{ExposeSecret, SecretString};
 
-use super::DatabaseUrl;
 use super::load::ConfigError;
 use super::{CacheConfig, Config, ServerConfig};
 
@@ -63,8 +62,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
             "must not carry credentials; use username and password",
         ));
     }
-    let database = config.database.url.as_ref();
-    if database.is_some_and(|url| DatabaseUrl::of(url.expose_secret()).is_none()) {
+    if config.database.url.is_some() && config.database.named().is_none() {
         return Err(ConfigError::new(
             "database.url",
             "must be sqlite://PATH or postgres://user:password@host:5432/database",

@@ -9,16 +9,11 @@ use resync_sqlite::SqliteDatabase;
 use super::{StartError, store};
 use crate::config::Config;
 
-/// Whether the store is in PostgreSQL.
-pub(crate) fn is_postgres(config: &Config) -> bool {
-    store::is_postgres(config)
-}
-
 /// The migrations that the store lacks. Changes nothing, makes no file.
 pub(crate) async fn missing_migrations(config: &Config) -> Result<Vec<i64>, StartError> {
     let unreadable =
         |error: BoxError| StartError::failed("database.url: the schema cannot be read", error);
-    if !store::is_postgres(config) {
+    if !config.database.is_postgres() {
         let missing = SqliteDatabase::missing_migrations(store::file(config)).await;
         return missing.map_err(|error| unreadable(error.into()));
     }
@@ -39,7 +34,7 @@ pub(crate) async fn missing_migrations(config: &Config) -> Result<Vec<i64>, Star
 
 /// Runs the migrations that the store lacks, and says which.
 pub(crate) async fn migrate(config: &Config) -> Result<Vec<i64>, StartError> {
-    if !store::is_postgres(config) {
+    if !config.database.is_postgres() {
         let missing = missing_migrations(config).await?;
         store::sqlite(config).await?.close().await;
         return Ok(missing);

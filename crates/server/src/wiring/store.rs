@@ -14,7 +14,7 @@ use resync_auth::{
     ApiKeyRepository, IdentityStore, SessionFeed, SessionStore, SetupTokenStore, UserRepository,
 };
 use resync_chat::ConversationStore;
-use resync_kernel::{BoxError, Clock, ExposeSecret};
+use resync_kernel::{BoxError, Clock};
 use resync_postgres::auth::{
     PgApiKeyRepository, PgIdentityStore, PgSessionFeed, PgSessionStore, PgSetupTokenStore,
     PgUserRepository,
@@ -87,7 +87,7 @@ pub(super) struct Followed {
 impl Stores {
     /// Opens the database of the configuration.
     pub(super) async fn open(config: &Config) -> Result<Self, StartError> {
-        if is_postgres(config) {
+        if config.database.is_postgres() {
             let database = postgres(config).await?;
             let schema = database.schema().await;
             let current = schema.and_then(resync_postgres::PgSchema::require_current);
@@ -199,27 +199,9 @@ impl Database {
     }
 }
 
-/// Whether the store is in PostgreSQL.
-pub(super) fn is_postgres(config: &Config) -> bool {
-    let url = config
-        .database
-        .url
-        .as_ref()
-        .map(ExposeSecret::expose_secret);
-    matches!(
-        url.and_then(DatabaseUrl::of),
-        Some(DatabaseUrl::Postgres(_))
-    )
-}
-
 /// Where the store is, for people; without a password.
 pub(super) fn place(config: &Config) -> String {
-    let url = config
-        .database
-        .url
-        .as_ref()
-        .map(ExposeSecret::expose_secret);
-    match url.and_then(DatabaseUrl::of) {
+    match config.database.named() {
         Some(DatabaseUrl::Postgres(url)) => without_password(url),
         _ => file(config).display().to_string(),
     }
@@ -235,12 +217,7 @@ fn without_password(url: &str) -> String {
 
 /// The file of a database in SQLite.
 pub(super) fn file(config: &Config) -> PathBuf {
-    let url = config
-        .database
-        .url
-        .as_ref()
-        .map(ExposeSecret::expose_secret);
-    match url.and_then(DatabaseUrl::of) {
+    match config.database.named() {
         Some(DatabaseUrl::Sqlite(path)) => path.into(),
         _ => config.server.data_dir.join("resync.db"),
     }

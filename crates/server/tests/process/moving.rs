@@ -125,7 +125,7 @@ async fn a_move_that_was_broken_off_goes_on() {
 
 /// Copies the first user alone, by our own code; gives how many there are then.
 async fn move_users(here: &Path, database: &Database) -> u64 {
-    use resync_postgres::{PgConfig, PgDatabase, TextTable};
+    use resync_postgres::{PgConfig, PgDatabase};
     use resync_sqlite::{MOVED_TABLES, SqliteDatabase};
 
     let from = SqliteDatabase::open(here.join("data/resync.db"))
@@ -135,11 +135,10 @@ async fn move_users(here: &Path, database: &Database) -> u64 {
         .await
         .unwrap();
     let users = &MOVED_TABLES[0];
-    let table = TextTable {
-        name: users.name,
-        columns: from.column_names(users).await.unwrap(),
-        key: from.key_names(users).await.unwrap(),
-    };
+    let columns = from.column_names(users).await.unwrap();
+    let key = from.key_names(users).await.unwrap();
+    let table = to.text_table(users.name, columns, key, users.left);
+    let table = table.await.unwrap().unwrap();
     let mut rows = from.text_rows(users, None).await.unwrap();
     rows.truncate(1);
     to.put_text_rows(&table, rows).await.unwrap();

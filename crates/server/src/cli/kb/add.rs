@@ -20,11 +20,10 @@ use resync_tws::ports::{AuditAction, AuditOutcome};
 use serde::Serialize;
 use serde_json::json;
 
-use super::Done;
 use super::files::{self, Named};
 use super::progress::Progress;
 use crate::cli::accounts::origin;
-use crate::cli::output::{self, FAILURE, Failure, NOT_FOUND, OK, table};
+use crate::cli::output::{self, Done, FAILURE, Failure, NOT_FOUND, OK, table};
 use crate::wiring::Knowledge;
 
 /// Files that are under way at the same time.

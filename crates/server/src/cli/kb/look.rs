@@ -9,9 +9,10 @@ use resync_rag::{
 use resync_tws::ports::AuditAction;
 use serde_json::json;
 
-use super::Done;
 use super::add::audited;
-use crate::cli::output::{self, FAILURE, Failure, NOT_FOUND, OK, UNCONFIRMED, USAGE, note, table};
+use crate::cli::output::{
+    self, Done, FAILURE, Failure, NOT_FOUND, OK, UNCONFIRMED, USAGE, note, table,
+};
 use crate::wiring::Knowledge;
 
 /// Which documents to list.

@@ -8,8 +8,7 @@ use resync_rag::Strategy;
 use resync_rag::eval::{Thresholds, golden};
 use serde_json::json;
 
-use super::Done;
-use crate::cli::output::{self, FAILURE, Failure, NOT_FOUND, OK, USAGE, note};
+use crate::cli::output::{self, Done, FAILURE, Failure, NOT_FOUND, OK, USAGE, note};
 use crate::wiring::Knowledge;
 
 /// How often it is looked how far it is.
