@@ -3,6 +3,7 @@
 //! After each fault: an action that was answered on one replica never shows its old state on another, reads
 //! go on, and sharing is back within two seconds without a restart.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use redis::cmd;
 use resync_auth::{InProcessRateLimiter, RateClass, RateKey, RateLimiter, RateLimits};
 use resync_kernel::{Clock, ManualClock, SystemClock, UserId};
 use resync_redis::{AnswersParts, Fallback, RedisAnswers, RedisRateLimiter, RedisStatus};
-use resync_sync::{AnswerStore, Asked, InProcessAnswers, TaskTracker};
+use resync_sync::{AnswerStore, Asked, InProcessAnswers, NoticeBus as _, TaskTracker};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -78,12 +79,21 @@ impl Pair {
     async fn is_back(&self) {
         let back = async {
             for replica in [&self.one, &self.other] {
+                // It may not have noticed yet that it was cut off.
                 replica.redis.reaches(RedisStatus::Ok).await;
+                while replica.redis.check().await != RedisStatus::Ok {
+                    replica.redis.reaches(RedisStatus::Ok).await;
+                }
                 resync_sync::contract::soon(|| async { replica.shared.in_touch().then_some(()) })
                     .await;
             }
         };
         timeout(BACK, back).await.unwrap();
+    }
+
+    /// Since when each hears the others.
+    fn hearing(&self) -> [Option<NonZeroU64>; 2] {
+        [self.one.bus.hearing(), self.other.bus.hearing()]
     }
 
     async fn reads_in_time(&self, now: u64) {
@@ -250,8 +260,16 @@ async fn after_a_failover_replicas_share_on_the_new_one() {
     let (old, new) = (OwnRedis::start().await, OwnRedis::start().await);
     let proxy = Proxy::before(old.port()).await;
     let pair = Pair::at(old, &proxy.url).await;
+    let before = pair.hearing();
     proxy.fail_over(new.port());
     pair.acts(1).await;
+    // Until then they are still taken to hear each other over the connections that were cut.
+    let anew = resync_sync::contract::soon(|| async {
+        let mut both = pair.hearing().into_iter().zip(before);
+        both.all(|(now, before)| now.is_some() && now != before)
+            .then_some(())
+    });
+    timeout(BACK, anew).await.unwrap();
     pair.is_back().await;
     pair.acts_and_shares(2).await;
 }

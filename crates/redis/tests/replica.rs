@@ -90,6 +90,7 @@ impl Plan {
 pub(crate) struct Replica {
     pub(crate) redis: RedisClient,
     pub(crate) shared: SharedCache,
+    pub(crate) bus: RedisBus,
     cache: Cache<Question, u64, Lost>,
     plan: Plan,
     _beside: JoinSet<()>,
@@ -124,7 +125,7 @@ impl Replica {
         });
         let mut beside = JoinSet::new();
         beside.spawn(redis.clone().watch(CancellationToken::new()));
-        beside.spawn(bus.listen(CancellationToken::new()));
+        beside.spawn(bus.clone().listen(CancellationToken::new()));
         let (listens, forgets) = (shared.clone(), cache.clone());
         beside.spawn(async move {
             let forget = |_: Option<&str>| {
@@ -135,6 +136,7 @@ impl Replica {
         Self {
             redis,
             shared,
+            bus,
             cache,
             plan: plan.clone(),
             _beside: beside,
