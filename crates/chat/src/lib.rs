@@ -15,12 +15,12 @@
 //!
 //! let router = Router::default();
 //! let routing = router.route("por que o FIN_GL_POST falhou?", None, &Context::default());
-//! assert_eq!(routing.intent, Intent::WhyFailed);
+//! assert_eq!(routing.intent, Intent::JobDiagnose);
 //! assert_eq!(routing.language, Language::Portuguese);
 //! assert_eq!(routing.entities.jobs[0].name, "FIN_GL_POST");
 //!
 //! let routing = router.route("don't cancel FIN_GL_POST", None, &Context::default());
-//! assert_ne!(routing.intent, Intent::Action);
+//! assert!(!routing.intent.is_action());
 //! assert!(routing.entities.actions.is_empty());
 //! ```
 

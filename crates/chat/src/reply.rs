@@ -5,9 +5,11 @@
 //! - Text of logs and documents never decides what is said next and never becomes a step (I-13).
 
 mod act;
+mod dependencies;
 mod desk;
 mod documents;
 mod draft;
+mod history;
 mod job;
 mod lists;
 mod talk;
@@ -60,24 +62,32 @@ pub(crate) async fn reply(desk: &Desk<'_>, question: &Question<'_>, draft: &mut 
     let intent = question.routing.intent;
     match intent {
         Intent::PlanSummary => lists::summary(desk, question, draft),
-        Intent::ListByStatus => lists::jobs(desk, question, draft),
+        Intent::JobList => lists::jobs(desk, question, draft),
         Intent::WorkstationStatus => lists::workstations(desk, question, draft),
         Intent::Knowledge => documents::answer(desk, question, draft).await,
-        Intent::Confirmation => talk::confirmation(draft),
         Intent::Help => talk::help(draft),
         Intent::Greeting => talk::greeting(draft),
-        Intent::Unclear => talk::unclear(question, draft),
-        Intent::Action => {
+        Intent::Clarify => talk::unclear(question, draft),
+        Intent::OutOfScope => talk::out_of_scope(draft),
+        Intent::PromptInjection => talk::prompt_injection(draft),
+        Intent::ActionSubmit => act::submit(draft),
+        Intent::ActionRerun
+        | Intent::ActionHold
+        | Intent::ActionRelease
+        | Intent::ActionCancel
+        | Intent::ActionKill
+        | Intent::ActionConfirm => {
             if !act::may(desk, question, draft) {
                 return Remember::default();
             }
             return about_job(desk, question, draft).await;
         }
-        Intent::WhyFailed
-        | Intent::WhyWaiting
-        | Intent::JobStatus
+        Intent::JobStatus
         | Intent::JobLog
-        | Intent::Impact => {
+        | Intent::JobDiagnose
+        | Intent::JobDependencies
+        | Intent::Impact
+        | Intent::HistoryTrend => {
             return about_job(desk, question, draft).await;
         }
     }
@@ -88,17 +98,19 @@ async fn about_job(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) 
     let target = match target(desk, question, draft) {
         Target::One(job) => job,
         Target::Answered(remember) => {
-            if question.snapshot.is_err() && question.routing.intent == Intent::WhyFailed {
+            if question.snapshot.is_err() && question.routing.intent == Intent::JobDiagnose {
                 documents::instead(desk, question, draft).await;
             }
             return remember;
         }
     };
     let job = match question.routing.intent {
-        Intent::WhyFailed | Intent::WhyWaiting => why::answer(desk, question, &target, draft).await,
+        Intent::JobDiagnose => why::answer(desk, question, &target, draft).await,
+        Intent::JobDependencies => dependencies::answer(desk, question, &target, draft).await,
+        Intent::HistoryTrend => history::answer(&target, draft),
         Intent::JobLog => job::log(desk, &target, draft).await,
         Intent::Impact => job::impact(desk, question, &target, draft),
-        Intent::Action => act::propose(desk, question, &target, draft).await,
+        intent if intent.is_action() => act::propose(desk, question, &target, draft).await,
         _ => job::status(desk, &target, draft).await,
     };
     others_named(question, draft);
@@ -238,9 +250,8 @@ fn of_stream(
     draft: &mut Draft,
 ) -> Target {
     let wanted = |job: &&Arc<Job>| match question.routing.intent {
-        Intent::WhyFailed => job.state().has_failed(),
-        Intent::WhyWaiting => {
-            crate::context::Standing::from(job.phase()) == crate::context::Standing::Waiting
+        Intent::JobDiagnose => {
+            crate::context::Standing::from(job.phase()) != crate::context::Standing::Other
         }
         _ => true,
     };

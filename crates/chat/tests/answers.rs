@@ -215,7 +215,7 @@ async fn a_log_and_a_document_that_give_orders_are_only_quoted() {
             assert!(!citation.excerpt.contains('\u{202e}'));
         }
         let next = world.ask("confirm", Some(answer.session_id)).await;
-        assert_eq!(next.intent, Intent::Confirmation);
+        assert_eq!(next.intent, Intent::Clarify);
         assert!(next.proposal.is_none());
     }
     assert_eq!(world.engine.writes.load(Ordering::SeqCst), 0);
@@ -391,7 +391,7 @@ async fn a_demo_is_labelled() {
 async fn an_unclear_message_is_asked_back() {
     let world = World::new().await;
     let answer = world.ask("banana", None).await;
-    assert_eq!((answer.intent, answer.confidence), (Intent::Unclear, 0.0));
+    assert_eq!((answer.intent, answer.confidence), (Intent::Clarify, 0.0));
     assert_eq!(answer.clarify.len(), 4);
     assert!(answer.figures.is_empty() && answer.citations.is_empty() && !answer.incomplete);
 }

@@ -22,13 +22,13 @@ async fn a_follow_up_means_the_job_that_was_spoken_of() {
     let first = world.ask("status of FIN_GL_POST", None).await;
     let session = Some(first.session_id);
     for (message, intent) in [
-        ("why?", Intent::WhyFailed),
+        ("why?", Intent::JobDiagnose),
         ("and its log?", Intent::JobLog),
-        ("por quê?", Intent::WhyFailed),
+        ("por quê?", Intent::JobDiagnose),
         ("e o log dele?", Intent::JobLog),
         ("quem depende dele?", Intent::Impact),
-        ("rerun it", Intent::Action),
-        ("rode de novo", Intent::Action),
+        ("rerun it", Intent::ActionRerun),
+        ("rode de novo", Intent::ActionRerun),
     ] {
         let answer = world.ask(message, session).await;
         assert_eq!(answer.intent, intent, "{message}: {}", answer.answer);
@@ -44,7 +44,7 @@ async fn without_a_job_before_a_follow_up_asks_which() {
     assert!(answer.proposal.is_none());
     assert!(answer.answer.contains("Which job"), "{}", answer.answer);
     let answer = world.ask("FIN_GL_POST", Some(answer.session_id)).await;
-    assert_eq!(answer.intent, Intent::Action);
+    assert_eq!(answer.intent, Intent::ActionRerun);
     assert_eq!(answer.proposal.unwrap().action, ActionKind::Rerun);
 }
 
@@ -58,7 +58,7 @@ async fn a_name_in_two_streams_is_asked_back_and_its_label_goes_on() {
     );
     assert!(asked.figures.is_empty());
     let answer = world.ask(&asked.clarify[1], Some(asked.session_id)).await;
-    assert_eq!(answer.intent, Intent::WhyFailed);
+    assert_eq!(answer.intent, Intent::JobDiagnose);
     assert!(
         answer
             .answer
@@ -288,7 +288,7 @@ async fn analyzing_saves_nothing() {
         .analyze(ask("why did FIN_GL_POST fail?", None))
         .await
         .unwrap();
-    assert_eq!(routing.intent, Intent::WhyFailed);
+    assert_eq!(routing.intent, Intent::JobDiagnose);
     assert_eq!(routing.entities.jobs[0].candidates.len(), 1);
     let sessions = world
         .chat

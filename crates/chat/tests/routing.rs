@@ -39,7 +39,7 @@ fn wrong(router: &Router, names: &Vocabulary, line: &str) -> Option<String> {
     let routing = router.route(text, Some(names), &Context::default());
     let is = routing.intent.as_str();
     let intent_fits = match intent.strip_prefix('!') {
-        Some(forbidden) => is != forbidden && routing.entities.actions.is_empty(),
+        Some(_) => !routing.intent.is_action() && routing.entities.actions.is_empty(),
         None => is == intent,
     };
     let found = names_of(&routing);
@@ -113,10 +113,10 @@ fn entities_come_in_normal_form() {
     let found: Vec<_> = routing.entities.by_type().into_iter().collect();
     let wanted = [
         ("job", "FIN_GL_POST"),
-        ("message", "ORA-00060"),
+        ("message_code", "ORA-00060"),
         ("rc", "12"),
         ("status", "FAIL"),
-        ("time", "last_night"),
+        ("time_window", "last_night"),
         ("workstation", "LX_PRD01"),
     ];
     let wanted: Vec<_> = wanted
@@ -134,7 +134,7 @@ fn a_name_that_is_nearly_one_of_the_plan_is_offered_and_not_taken() {
         Some(&names),
         &Context::default(),
     );
-    assert_eq!(routing.intent, Intent::WhyFailed);
+    assert_eq!(routing.intent, Intent::JobDiagnose);
     assert!(routing.entities.jobs.is_empty());
     assert_eq!(routing.entities.unknown[0].alike[0], "FIN_GL_POST");
 }
@@ -150,7 +150,7 @@ fn a_job_that_is_named_like_a_message_is_a_job() {
     let names = Vocabulary::new(&jobs, []);
     let routing =
         Router::default().route("why did ABC1234E fail?", Some(&names), &Context::default());
-    assert_eq!(routing.intent, Intent::WhyFailed);
+    assert_eq!(routing.intent, Intent::JobDiagnose);
     assert_eq!(routing.entities.jobs[0].name, "ABC1234E");
     assert!(routing.entities.message_ids.is_empty());
 }
@@ -181,7 +181,7 @@ fn a_plan_of_many_jobs_is_routed() {
 fn without_the_plan_a_name_stands_as_written() {
     let router = Router::default();
     let routing = router.route("why did XYZ_LOAD fail?", None, &Context::default());
-    assert_eq!(routing.intent, Intent::WhyFailed);
+    assert_eq!(routing.intent, Intent::JobDiagnose);
     assert_eq!(routing.entities.jobs[0].name, "XYZ_LOAD");
     assert!(routing.entities.jobs[0].candidates.is_empty());
 }

@@ -69,12 +69,12 @@ pub(crate) const QUESTIONS: [Question; 5] = [
     },
     Question {
         text: "Why did FIN_GL_POST fail?",
-        intent: "why_failed",
+        intent: "job_diagnose",
         shows: Shows::LogLine("ORA-00060"),
     },
     Question {
         text: "Quais jobs falharam?",
-        intent: "list_by_status",
+        intent: "job_list",
         shows: Shows::Name("FIN_GL_POST"),
     },
     Question {
@@ -84,7 +84,7 @@ pub(crate) const QUESTIONS: [Question; 5] = [
     },
     Question {
         text: "Rerun FIN_GL_POST",
-        intent: "action",
+        intent: "action_rerun",
         shows: Shows::Proposal("FIN_GL_POST"),
     },
 ];

@@ -59,6 +59,14 @@ pub(super) fn may(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) -
     true
 }
 
+/// A submission names something that is not in the plan yet.
+pub(super) fn submit(draft: &mut Draft) {
+    draft.tell(
+        "I do not prepare a submission here; it is done in the engine's own console.",
+        "Não preparo a submissão aqui; é feita no console do próprio engine.",
+    );
+}
+
 pub(super) async fn propose(
     desk: &Desk<'_>,
     question: &Question<'_>,

@@ -97,7 +97,12 @@ pub(super) async fn status(
     Some(known_job(&view.job))
 }
 
-fn not_read(desk: &Desk<'_>, target: &KnownJob, error: PlanToolError, draft: &mut Draft) {
+pub(super) fn not_read(
+    desk: &Desk<'_>,
+    target: &KnownJob,
+    error: PlanToolError,
+    draft: &mut Draft,
+) {
     if error == PlanToolError::Gone {
         gone(desk, target, draft);
     } else {

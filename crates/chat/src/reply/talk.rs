@@ -46,18 +46,42 @@ pub(super) fn help(draft: &mut Draft) {
     }
 }
 
-/// A message can confirm nothing (I-08).
-pub(super) fn confirmation(draft: &mut Draft) {
+/// Not about jobs, the plan or its documents.
+pub(super) fn out_of_scope(draft: &mut Draft) {
     draft.tell(
-        "A message confirms nothing. To act, give a reason on the card of the proposal and confirm there.",
-        "Uma mensagem não confirma nada. Para agir, informe o motivo no cartão da proposta e confirme lá.",
+        "That is outside what I know: I answer about the plan, its jobs and workstations, and your documents.",
+        "Isso está fora do que eu sei: respondo sobre o plano, seus jobs e workstations, e os seus documentos.",
     );
 }
 
+/// A text that tells Resync to leave its rules changes nothing (I-13).
+pub(super) fn prompt_injection(draft: &mut Draft) {
+    draft.tell(
+        "That asks me to leave my rules, which no message can do; nothing was done.",
+        "Isso pede que eu saia das minhas regras, o que nenhuma mensagem consegue; nada foi feito.",
+    );
+}
+
+/// Asks back. A message can confirm nothing (I-08), and what is done elsewhere is said.
 pub(super) fn unclear(question: &Question<'_>, draft: &mut Draft) {
+    let routing = question.routing;
+    if routing.confirms {
+        draft.tell(
+            "A message confirms nothing. To act, give a reason on the card of the proposal and confirm there.",
+            "Uma mensagem não confirma nada. Para agir, informe o motivo no cartão da proposta e confirme lá.",
+        );
+        return;
+    }
+    if let Some(action) = routing.entities.actions.first() {
+        draft.tell(
+            &format!("I do not prepare {} here; it is done on the job's page, where a person confirms it.", action.as_str()),
+            &format!("Não preparo {} aqui; é feito na página do job, onde uma pessoa confirma.", action.as_str()),
+        );
+        return;
+    }
     draft.tell(
         "I did not understand that. Do you mean one of these?",
         "Não entendi. Você quer dizer uma destas?",
     );
-    draft.clarify.clone_from(&question.routing.clarify);
+    draft.clarify.clone_from(&routing.clarify);
 }

@@ -6,7 +6,6 @@ use resync_tws::{Diagnosis, EvidenceKind, Meta, Transience, Verdict};
 use super::draft::{Fact, LogLines};
 use super::{Desk, Draft, Question, documents, engine_down, job, known_job};
 use crate::context::{KnownJob, Standing};
-use crate::route::Intent;
 use crate::text;
 use crate::tools::PlanToolError;
 
@@ -39,7 +38,7 @@ pub(super) async fn answer(
     match standing {
         Standing::Failed => failed(desk, found, meta, draft).await,
         Standing::Waiting => waiting(found, meta, draft),
-        Standing::Other => neither(question, found, meta, draft),
+        Standing::Other => neither(found, meta, draft),
     }
     draft.say_age(meta);
     Some(known_job(&found.job))
@@ -199,16 +198,16 @@ fn waiting(found: &Diagnosis, meta: &Meta, draft: &mut Draft) {
     missing(found, meta, draft);
 }
 
-fn neither(question: &Question<'_>, found: &Diagnosis, meta: &Meta, draft: &mut Draft) {
-    if question.routing.intent == Intent::WhyFailed {
-        draft.tell("It has not failed.", "Ele não falhou.");
-    } else if found.job.phase() == Phase::Running {
-        draft.tell(
+fn neither(found: &Diagnosis, meta: &Meta, draft: &mut Draft) {
+    match found.job.phase() {
+        Phase::Running => draft.tell(
             "It is running, so it waits for nothing.",
             "Está em execução; não espera nada.",
-        );
-    } else {
-        draft.tell("It waits for nothing.", "Não espera nada.");
+        ),
+        _ => draft.tell(
+            "It has not failed and waits for nothing.",
+            "Ele não falhou e não espera nada.",
+        ),
     }
     if let Some(cause) = &found.cause {
         let sentence = resync_tws::Text::new(cause.en.clone(), cause.pt.clone());

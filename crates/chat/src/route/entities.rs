@@ -60,31 +60,18 @@ pub struct Entities {
 }
 
 impl Entities {
-    /// Values by type, for answers: `job`, `stream`, `workstation`, `pattern`, `unknown`, `rc`,
-    /// `message`, `status`, `time`, `action`. Types without a value are left out.
+    /// Values by type, for answers: `job`, `job_stream`, `workstation`, `status`, `rc`,
+    /// `message_code`, `time_window`, `engine`. Types without a value are left out.
     #[must_use]
     pub fn by_type(&self) -> BTreeMap<String, Vec<String>> {
         let jobs = self.jobs.iter().map(|job| name(&job.name)).collect();
-        let unknown = self
-            .unknown
-            .iter()
-            .map(|unknown| name(&unknown.text))
-            .collect();
-        let actions = self
-            .actions
-            .iter()
-            .map(|action| action.as_str().to_owned())
-            .collect();
-        let all: [(&str, Vec<String>); 10] = [
-            ("action", actions),
+        let all: [(&str, Vec<String>); 7] = [
             ("job", jobs),
-            ("message", self.message_ids.clone()),
-            ("pattern", self.patterns.clone()),
+            ("job_stream", self.streams.clone()),
+            ("message_code", self.message_ids.clone()),
             ("rc", self.return_codes.clone()),
             ("status", self.statuses.clone()),
-            ("stream", self.streams.clone()),
-            ("time", self.windows.clone()),
-            ("unknown", unknown),
+            ("time_window", self.windows.clone()),
             ("workstation", self.workstations.clone()),
         ];
         all.into_iter()

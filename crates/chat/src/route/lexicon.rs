@@ -75,22 +75,22 @@ pub(crate) const CUES: &[Cue] = &[
     ),
     // -- lists
     cue(
-        Intent::ListByStatus,
+        Intent::JobList,
         1.4,
         "list|show me|show|which|give me all|get me|display|liste|listar|lista|mostre|mostra|mostrar|me mostra|quais|exiba|me da|me de|who is|quem esta|find all|see all|ver",
     ),
     cue(
-        Intent::ListByStatus,
+        Intent::JobList,
         1.4,
         "how many|number of|count|count of|quantos|quantas|numero de|qtd|quantidade|total de",
     ),
     cue(
-        Intent::ListByStatus,
+        Intent::JobList,
         0.8,
         "jobs|job streams|rotinas|processos|tarefas|anything|algum job|alguma coisa|algo|everything|todos|all the|any jobs|any job|tem job|ha jobs|ha algum|tem algum|what jobs|which jobs|que jobs|quais jobs",
     ),
     cue(
-        Intent::ListByStatus,
+        Intent::JobList,
         1.1,
         "what is|whats|what are|what has|what failed|what abended|what else|o que esta|o que ta|o que falhou|o que abendou|o que deu erro|o que ficou|o que caiu|is there|are there|tem|existe|existem|ha",
     ),

@@ -14,7 +14,7 @@ use super::lexicon::{self, CONFIRMATIONS, CUES, FAILED, FOLLOW_UPS, JOBS, PRONOU
 use super::routing::Routing;
 use super::spelling::correct;
 use super::time;
-use crate::context::{Context, KnownJob, Standing};
+use crate::context::{Context, KnownJob};
 use crate::language::Language;
 use crate::text::{Token, tokens};
 use crate::vocabulary::Vocabulary;
@@ -88,14 +88,6 @@ impl Message<'_> {
             || !entities.unknown.is_empty()
             || self.says(JOBS)
     }
-
-    fn standing(&self) -> Option<Standing> {
-        let named = self.entities.jobs.first();
-        match named.and_then(|job| job.candidates.first()) {
-            Some(job) => Some(job.phase.into()),
-            None => self.reference.map(|job| job.standing),
-        }
-    }
 }
 
 fn says(joined: &str, phrases: &str) -> bool {
@@ -145,21 +137,21 @@ impl Router {
         vote(&message, &mut votes);
         let reference = message.reference.cloned();
         let (intent, confidence, also) = decide(&votes.scores);
-        if intent == Intent::Action
-            && let Some(action) = pending.and_then(|pending| pending.action)
-        {
+        if let (true, Some(action)) = (pending.is_some(), intent.action()) {
             entities.actions = vec![action];
         }
         let needed = reference.filter(|_| intent.needs_job() && entities.jobs.is_empty());
         if needed.is_some() {
             votes.evidence.push("reference:last-job".to_owned());
         }
+        let confirms = intent == Intent::Clarify && confidence > 0.0;
         Routing {
             intent,
             confidence,
             entities,
             reference: needed,
-            clarify: if intent == Intent::Unclear {
+            confirms,
+            clarify: if intent == Intent::Clarify && !confirms {
                 offers(language)
             } else {
                 Vec::new()
@@ -216,7 +208,7 @@ fn vote(message: &Message<'_>, votes: &mut Votes) {
         CONFIRMATIONS.split('|').any(|phrase| phrase == whole)
     };
     if says_confirmation {
-        votes.add(Intent::Confirmation, 6.0, "whole");
+        votes.add(Intent::Clarify, 6.0, "confirmation");
     }
     for cue in CUES {
         if message.says(cue.phrases) {
@@ -231,7 +223,7 @@ fn vote(message: &Message<'_>, votes: &mut Votes) {
         votes.add(Intent::Greeting, 2.0, "short");
     }
     if !message.has_list_subject() {
-        votes.add(Intent::ListByStatus, -5.0, "no-subject");
+        votes.add(Intent::JobList, -5.0, "no-subject");
     }
     if !message.about_job() {
         votes.add(Intent::JobStatus, -1.5, "no-job");
@@ -250,7 +242,13 @@ fn vote_of_commands(message: &Message<'_>, votes: &mut Votes) {
         } else {
             4.0
         };
-        votes.add(Intent::Action, weight, "command");
+        for intent in commands
+            .given
+            .iter()
+            .filter_map(|kind| Intent::of_action(*kind))
+        {
+            votes.add(intent, weight, "command");
+        }
     }
     for (list, word) in [
         (&commands.negated, "negated"),
@@ -279,49 +277,25 @@ fn vote_of_causes(message: &Message<'_>, votes: &mut Votes) {
     let several = message.says("jobs|rotinas|processos|they|eles|todos");
     let in_stream = !message.entities.streams.is_empty();
     if why && !message.about_job() && several && !in_stream {
-        votes.add(Intent::ListByStatus, 3.0, "why-of-many");
+        votes.add(Intent::JobList, 3.0, "why-of-many");
         return;
     }
-    if why && failed {
-        votes.add(
-            Intent::WhyFailed,
-            if waiting { 3.0 } else { 4.5 },
-            "why-failed",
-        );
-    }
-    if why && waiting {
-        votes.add(
-            Intent::WhyWaiting,
-            if failed { 3.0 } else { 4.5 },
-            "why-waiting",
-        );
-    }
-    if why && failed && waiting {
-        match message.standing() {
-            Some(Standing::Waiting) => votes.add(Intent::WhyWaiting, 1.0, "state"),
-            _ => votes.add(Intent::WhyFailed, 1.0, "state"),
-        }
-    }
-    if why && !failed && !waiting && (message.about_job() || in_stream) {
-        let intent = match message.standing() {
-            Some(Standing::Waiting) => Intent::WhyWaiting,
-            _ => Intent::WhyFailed,
-        };
-        let late = message.says("late|delayed|atrasado|atrasada|atrasou");
-        let intent = if late { Intent::WhyWaiting } else { intent };
-        votes.add(intent, 3.0, "why");
+    if why && (failed || waiting) {
+        votes.add(Intent::JobDiagnose, 4.5, "why");
+    } else if why && (message.about_job() || in_stream) {
+        votes.add(Intent::JobDiagnose, 3.0, "why");
     }
     if !why && message.about_job() {
         let asks_what = message.says("what is|whats|what does|what|o que|que|pelo que|por quem|depende de que|dependencies|dependencias|predecessors|predecessores");
         if waiting && asks_what && !message.says("waiting for <job>|waits for <job>|waiting on <job>|depends on <job>|depend on <job>|esperando o <job>|esperando pelo <job>|esperando <job>") {
-            votes.add(Intent::WhyWaiting, 3.0, "waiting-for");
+            votes.add(Intent::JobDependencies, 3.0, "waiting-for");
         } else if message.says("predecessors|predecessores|dependencies|dependencias") {
-            votes.add(Intent::WhyWaiting, 2.5, "predecessors");
+            votes.add(Intent::JobDependencies, 2.5, "predecessors");
         } else if message.says("holding up <job>|blocking <job>|segurando o <job>|travando o <job>|bloqueando o <job>|stuck|travado|travada|parado") {
-            votes.add(Intent::WhyWaiting, 1.6, "stuck");
+            votes.add(Intent::JobDiagnose, 1.6, "stuck");
         }
         if failed {
-            votes.add(Intent::WhyFailed, 1.4, "failed");
+            votes.add(Intent::JobDiagnose, 1.4, "failed");
         }
     }
 }
@@ -330,14 +304,14 @@ fn vote_of_names(message: &Message<'_>, votes: &mut Votes) {
     let entities = message.entities;
     if message.about_job() {
         votes.add(Intent::JobStatus, 1.0, "job");
-        votes.add(Intent::ListByStatus, -1.5, "job");
+        votes.add(Intent::JobList, -1.5, "job");
         votes.add(Intent::PlanSummary, -1.5, "job");
         votes.add(Intent::WorkstationStatus, -1.0, "job");
     }
     let of_link = |status: &String| status == "UNLINKED" || status == "LINKED";
     let of_jobs = entities.statuses.iter().any(|status| !of_link(status));
     if !message.about_job() && of_jobs {
-        votes.add(Intent::ListByStatus, 2.0, "status");
+        votes.add(Intent::JobList, 2.0, "status");
     }
     if !message.about_job() && entities.statuses.iter().any(of_link) {
         votes.add(Intent::WorkstationStatus, 1.5, "status");
@@ -346,15 +320,15 @@ fn vote_of_names(message: &Message<'_>, votes: &mut Votes) {
     if names_workstation && !message.about_job() {
         votes.add(Intent::WorkstationStatus, 1.2, "workstation");
         if of_jobs || message.says("jobs|rotinas|processos") {
-            votes.add(Intent::ListByStatus, 2.0, "on-workstation");
+            votes.add(Intent::JobList, 2.0, "on-workstation");
         }
     }
     let names_stream = message.joined.contains(" <stream> ");
     if names_stream && !message.about_job() {
-        votes.add(Intent::ListByStatus, 2.2, "stream");
+        votes.add(Intent::JobList, 2.2, "stream");
     }
     if !entities.patterns.is_empty() {
-        votes.add(Intent::ListByStatus, 2.5, "pattern");
+        votes.add(Intent::JobList, 2.5, "pattern");
     }
     if !entities.message_ids.is_empty() {
         votes.add(Intent::Knowledge, 1.2, "message-id");
@@ -376,7 +350,7 @@ fn decide(scores: &BTreeMap<Intent, f64>) -> (Intent, f64, Vec<Intent>) {
         .copied()
         .filter(|(score, _)| *score >= ENOUGH);
     let Some((best, intent)) = best else {
-        return (Intent::Unclear, 0.0, Vec::new());
+        return (Intent::Clarify, 0.0, Vec::new());
     };
     let second = ranked.get(1).map_or(0.0, |(score, _)| score.max(0.0));
     let confidence = best / (best + 0.5) * (1.0 - 0.5 * second / best);

@@ -20,6 +20,8 @@ pub struct Routing {
     pub entities: Entities,
     /// The job that was spoken of before, when the message means that one.
     pub reference: Option<KnownJob>,
+    /// It is an attempt to confirm, which no message can do.
+    pub confirms: bool,
     /// What to offer when it is unclear.
     pub clarify: Vec<String>,
     /// Other intents with much evidence, strongest first.
