@@ -1,11 +1,12 @@
 //! Questions in words, and what was said before.
 
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
 use axum::Json;
 use axum::extract::State;
 use resync_auth::{Permission, Principal};
-use resync_chat::{
-    Analysis, Answer, Ask, ChatEvent, Message, SessionId, SessionSummary, events_of,
-};
+use resync_chat::{Analysis, Answer, Ask, ChatEvent, Message, Progress, SessionId, SessionSummary};
 use resync_tws::model::EngineName;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -85,6 +86,7 @@ fn question(
         engine: engine
             .map(|name| parsed("/engine", EngineName::parse(name)))
             .transpose()?,
+        mode: None,
     })
 }
 
@@ -162,6 +164,18 @@ pub(crate) async fn forget(
     Ok(Json(ForgetAnswer { deleted }))
 }
 
+/// Keeps the events of an answer, in order.
+#[derive(Default)]
+struct Kept(Mutex<Vec<ChatEvent>>);
+
+#[async_trait]
+impl Progress for Kept {
+    async fn tell(&self, event: ChatEvent) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push(event);
+    }
+}
+
 /// An answer as the events of a socket, the whole message last. The socket itself says that an
 /// answer begins.
 pub(crate) async fn answer_events(
@@ -171,12 +185,14 @@ pub(crate) async fn answer_events(
     session_id: Option<Uuid>,
     stream: bool,
 ) -> Result<Vec<Value>, Problem> {
-    let answer = app
-        .chat
-        .ask(question(principal, content, session_id, None)?)
-        .await?;
+    let (ask, kept) = (
+        question(principal, content, session_id, None)?,
+        Kept::default(),
+    );
+    app.chat.ask_telling(ask, &kept).await?;
+    let told = kept.0.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut events = Vec::new();
-    for event in events_of(&answer) {
+    for event in told {
         match event {
             ChatEvent::StreamStart { .. } => {}
             ChatEvent::Message { is_final, answer } => {
@@ -188,7 +204,8 @@ pub(crate) async fn answer_events(
                 }
                 events.push(message);
             }
-            event @ (ChatEvent::Stream { .. }
+            event @ (ChatEvent::Step { .. }
+            | ChatEvent::Stream { .. }
             | ChatEvent::Citation { .. }
             | ChatEvent::Proposal { .. }) => {
                 if stream {

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::language::Language;
+use crate::model::ModelUse;
 use crate::route::Intent;
 
 macro_rules! id {
@@ -63,6 +64,9 @@ pub struct Answer {
     pub message_id: MessageId,
     /// How it was made.
     pub mode: Mode,
+    /// What the language model was asked for and did; absent when none was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelUse>,
     /// What the message was understood as.
     pub intent: Intent,
     /// How sure that is, 0 to 1.
@@ -94,12 +98,33 @@ pub struct Answer {
     pub language: Language,
 }
 
-/// How an answer was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// How an answer was made: in JSON `deterministic` or the model's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub enum Mode {
     /// From templates over evidence, without a language model.
     Deterministic,
+    /// By the language model of that name, each sentence checked against the evidence.
+    Model(String),
+}
+
+impl From<String> for Mode {
+    fn from(word: String) -> Self {
+        if word == "deterministic" {
+            Self::Deterministic
+        } else {
+            Self::Model(word)
+        }
+    }
+}
+
+impl From<Mode> for String {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Deterministic => "deterministic".to_owned(),
+            Mode::Model(name) => name,
+        }
+    }
 }
 
 /// A fact of the plan.

@@ -96,6 +96,7 @@ pub fn turn(owner: UserId, session: SessionId, n: u32) -> Turn {
         session_id: session,
         message_id: id(2),
         mode: Mode::Deterministic,
+        model: None,
         intent: Intent::JobStatus,
         confidence: 0.75,
         entities: BTreeMap::from([("job".to_owned(), vec!["FIN_GL_POST".to_owned()])]),

@@ -1,7 +1,11 @@
-//! An answer as events for a stream.
+//! An answer as it is made, in events.
 //!
-//! Invariant: the deltas in their order are the answer's text.
+//! Invariants:
+//! - The deltas in their order are the answer's text.
+//! - The first event is the start, the last one the whole answer; what ends without the whole answer
+//!   ended with an error or was given up, and is in no history.
 
+use async_trait::async_trait;
 use serde::Serialize;
 
 use crate::answer::{Answer, Citation, MessageId, ProposalCard, SessionId};
@@ -16,6 +20,14 @@ pub enum ChatEvent {
         session_id: SessionId,
         /// The answer's message.
         message_id: MessageId,
+    },
+    /// A tool was called, or is done.
+    Step {
+        /// `snapshot`, `job`, `diagnosis`, `log`, `search` and their like.
+        name: String,
+        /// How long it took, in milliseconds; absent when it begins.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        took_ms: Option<u64>,
     },
     /// A part of the text.
     Stream {
@@ -41,26 +53,46 @@ pub enum ChatEvent {
     },
 }
 
-/// The events of an answer: its start, its text by sentence, citations, proposal, the whole.
-#[must_use]
-pub fn events_of(answer: &Answer) -> Vec<ChatEvent> {
-    let mut events = vec![ChatEvent::StreamStart {
-        session_id: answer.session_id,
-        message_id: answer.message_id,
-    }];
-    let deltas = sentences(&answer.answer)
-        .into_iter()
-        .map(|delta| ChatEvent::Stream { delta });
-    events.extend(deltas);
-    let citations = answer.citations.iter().cloned();
-    events.extend(citations.map(|citation| ChatEvent::Citation { citation }));
-    let proposal = answer.proposal.iter().cloned();
-    events.extend(proposal.map(|proposal| ChatEvent::Proposal { proposal }));
-    events.push(ChatEvent::Message {
-        is_final: true,
-        answer: Box::new(answer.clone()),
-    });
-    events
+/// Who hears of an answer while it is made.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+#[async_trait]
+pub trait Progress: Send + Sync {
+    /// Takes the next event. The answer waits for it: a listener that is slow makes the answer slow,
+    /// and one that queues must bound its queue.
+    async fn tell(&self, event: ChatEvent);
+}
+
+/// Nobody listens.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+#[async_trait]
+impl Progress for Silent {
+    async fn tell(&self, _event: ChatEvent) {}
+}
+
+/// Tells a text, by sentence.
+pub(crate) async fn tell_text(progress: &dyn Progress, text: &str) {
+    for delta in sentences(text) {
+        progress.tell(ChatEvent::Stream { delta }).await;
+    }
+}
+
+/// Tells what an answer has beside its text.
+pub(crate) async fn tell_rest(progress: &dyn Progress, answer: &Answer) {
+    for citation in answer.citations.iter().cloned() {
+        progress.tell(ChatEvent::Citation { citation }).await;
+    }
+    for proposal in answer.proposal.iter().cloned() {
+        progress.tell(ChatEvent::Proposal { proposal }).await;
+    }
+}
+
+/// The last event.
+pub(crate) async fn tell_whole(progress: &dyn Progress, answer: &Answer) {
+    let answer = Box::new(answer.clone());
+    let is_final = true;
+    progress.tell(ChatEvent::Message { is_final, answer }).await;
 }
 
 /// `text` cut behind line ends and behind sentences.

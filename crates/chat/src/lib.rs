@@ -30,6 +30,7 @@ mod context;
 pub mod contract;
 mod events;
 mod language;
+mod model;
 mod ports;
 mod reply;
 mod route;
@@ -43,8 +44,11 @@ pub use answer::{
     ProposalCard, SessionId, Timings, ToolUse,
 };
 pub use context::{Context, KnownJob, Pending, Standing};
-pub use events::{ChatEvent, events_of};
+#[cfg(any(test, feature = "mocks"))]
+pub use events::MockProgress;
+pub use events::{ChatEvent, Progress, Silent};
 pub use language::Language;
+pub use model::ModelUse;
 #[cfg(any(test, feature = "mocks"))]
 pub use ports::MockConversationStore;
 pub use ports::{
@@ -52,7 +56,7 @@ pub use ports::{
 };
 pub use route::{Analysis, Entities, Intent, NamedJob, Router, Routing, UnknownName};
 pub use service::{
-    Ask, ChatConfig, ChatError, ChatParts, ChatService, HistoryPage, MAX_MESSAGE_CHARS,
+    AnswerMode, Ask, ChatConfig, ChatError, ChatParts, ChatService, HistoryPage, MAX_MESSAGE_CHARS,
 };
 pub use tools::{EngineFacts, KnowledgeToolError, KnowledgeTools, PlanToolError, PlanTools, Seen};
 #[cfg(any(test, feature = "mocks"))]

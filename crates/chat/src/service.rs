@@ -24,9 +24,9 @@ pub use history::HistoryPage;
 
 use crate::answer::{Answer, MessageId, Mode, SessionId, Timings, ToolUse};
 use crate::context::{Context, Pending};
+use crate::events::{self, ChatEvent, Progress, Silent};
 use crate::ports::{ConversationError, ConversationStore, Message, Role, Turn};
 use crate::reply::{Desk, Draft, Question, Remember, reply};
-
 use crate::route::{Intent, Router, Routing};
 use crate::text;
 use crate::tools::{EngineFacts, KnowledgeTools, PlanTools, Seen};
@@ -71,6 +71,16 @@ pub struct ChatParts {
     pub config: ChatConfig,
 }
 
+/// Who may word an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AnswerMode {
+    /// The language model where there is one and the intent is one that it words, else templates.
+    #[default]
+    Auto,
+    /// Templates alone.
+    Deterministic,
+}
+
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
@@ -84,6 +94,8 @@ pub struct Ask {
     pub session_id: Option<SessionId>,
     /// The engine; the conversation's last one, else the first, when `None`.
     pub engine: Option<EngineName>,
+    /// Who may word the answer; [`AnswerMode::Auto`] when `None`.
+    pub mode: Option<AnswerMode>,
 }
 
 /// Why there is no answer.
@@ -164,8 +176,25 @@ impl ChatService {
     /// # Errors
     /// [`ChatError::EmptyMessage`], [`ChatError::TooLong`], [`ChatError::UnknownEngine`],
     /// [`ChatError::UnknownSession`].
-    #[tracing::instrument(name = "chat.ask", skip_all, fields(user.id = %ask.user))]
     pub async fn ask(&self, ask: Ask) -> Result<Answer, ChatError> {
+        self.ask_telling(ask, &Silent).await
+    }
+
+    /// As [`ChatService::ask`], and tells `progress` while the answer is made: its start, each call
+    /// of a tool, the text in parts, citations, a proposal, and the whole answer when the turn has
+    /// been saved or given up. The parts in their order are the text of the answer.
+    ///
+    /// Dropping it ends everything that it began; a turn that is given up before its text is whole
+    /// is not saved. Not cancel safe: a caller that is dropped later does not know whether it was.
+    ///
+    /// # Errors
+    /// As [`ChatService::ask`]; nothing has been told then.
+    #[tracing::instrument(name = "chat.ask", skip_all, fields(user.id = %ask.user))]
+    pub async fn ask_telling(
+        &self,
+        ask: Ask,
+        progress: &dyn Progress,
+    ) -> Result<Answer, ChatError> {
         let message = checked(&ask.message)?;
         let clock = &self.parts.clock;
         let (start, at) = (clock.monotonic(), clock.now());
@@ -173,10 +202,19 @@ impl ChatService {
         let context = self.remembered(ask.user, ask.session_id).await?;
         let engine = self.engine(ask.engine.as_ref(), &context)?;
         let mut context = turned_to(context, engine.as_ref());
+        let ids = &self.parts.ids;
+        let session_id = ask.session_id.unwrap_or_else(|| SessionId(ids.next()));
+        let message_id = MessageId(ids.next());
+        let begins = ChatEvent::StreamStart {
+            session_id,
+            message_id,
+        };
+        progress.tell(begins).await;
         let desk = Desk {
             plan: &*self.parts.plan,
             knowledge: &*self.parts.knowledge,
             clock: &**clock,
+            progress,
             // An engine that hangs must leave the documents some time to answer instead.
             plan_deadline: begun + whole * 3 / 5,
             deadline: begun + whole,
@@ -207,11 +245,10 @@ impl ChatService {
         let took = clock.monotonic() - start;
         let mut answer = Answer {
             answer: draft.text(),
-            session_id: ask
-                .session_id
-                .unwrap_or_else(|| SessionId(self.parts.ids.next())),
-            message_id: MessageId(self.parts.ids.next()),
+            session_id,
+            message_id,
             mode: Mode::Deterministic,
+            model: None,
             intent: routing.intent,
             confidence: routing.confidence,
             entities: routing.entities.by_type(),
@@ -228,6 +265,8 @@ impl ChatService {
             },
             language: routing.language,
         };
+        events::tell_text(progress, &answer.answer).await;
+        events::tell_rest(progress, &answer).await;
         let question = Message {
             message_id: MessageId(self.parts.ids.next()),
             role: Role::User,
@@ -236,6 +275,7 @@ impl ChatService {
             answer: None,
         };
         answer.saved = self.save(ask.user, question, &answer, context).await;
+        events::tell_whole(progress, &answer).await;
         Ok(answer)
     }
 

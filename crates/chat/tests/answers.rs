@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use resync_chat::{Answer, ChatError, ChatEvent, FigureValue, Intent, Place, events_of};
+use resync_chat::{Answer, ChatError, FigureValue, Intent, Place};
 use resync_tws::model::{ActionKind, EngineName};
 
 use crate::world::{Kind, World, ask};
@@ -330,34 +330,6 @@ async fn a_bad_message_is_refused() {
         world.refused(elsewhere).await,
         ChatError::UnknownEngine(_)
     ));
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_events_of_an_answer_are_its_text_its_citations_and_the_whole() {
-    let world = World::new().await;
-    let answer = world.ask("why did FIN_GL_POST fail?", None).await;
-    let events = events_of(&answer);
-    let text: String = events
-        .iter()
-        .filter_map(|event| match event {
-            ChatEvent::Stream { delta } => Some(delta.as_str()),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(text, answer.answer);
-    let citations = events
-        .iter()
-        .filter(|e| matches!(e, ChatEvent::Citation { .. }))
-        .count();
-    assert_eq!(citations, answer.citations.len());
-    assert!(matches!(events[0], ChatEvent::StreamStart { .. }));
-    assert_eq!(
-        events.last(),
-        Some(&ChatEvent::Message {
-            is_final: true,
-            answer: Box::new(answer)
-        })
-    );
 }
 
 /// What an engine with invented data told is marked; the answer about the whole plan says it in words.

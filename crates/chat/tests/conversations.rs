@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use resync_chat::{
-    ChatError, Context, ConversationError, ConversationStore, Intent, Language, Placed, Role,
-    SessionId, SessionSummary, Turn,
+    ChatError, ChatEvent, Context, ConversationError, ConversationStore, Intent, Language, Placed,
+    Role, SessionId, SessionSummary, Turn,
 };
 use resync_kernel::{Limit, UserId};
 use resync_memory::chat::InMemoryConversationStore;
 use resync_tws::model::ActionKind;
 use uuid::Uuid;
 
-use crate::world::{Kind, World, ask, user};
+use crate::world::{Heard, Kind, World, ask, user};
 
 #[tokio::test(start_paused = true)]
 async fn a_follow_up_means_the_job_that_was_spoken_of() {
@@ -296,4 +297,62 @@ async fn analyzing_saves_nothing() {
         .await
         .unwrap();
     assert!(sessions.items.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_told_from_its_start_over_its_steps_and_its_text_to_the_whole() {
+    let (world, heard) = (World::new().await, Heard::default());
+    let asked = ask("why did FIN_GL_POST fail?", None);
+    let answer = world.chat.ask_telling(asked, &heard).await.unwrap();
+    assert_eq!(heard.text(), answer.answer);
+    let events = heard.events();
+    let start = ChatEvent::StreamStart {
+        session_id: answer.session_id,
+        message_id: answer.message_id,
+    };
+    assert_eq!(events.first(), Some(&start));
+    let citations = events.iter().filter_map(|event| match event {
+        ChatEvent::Citation { citation } => Some(citation.clone()),
+        _ => None,
+    });
+    assert_eq!(citations.collect::<Vec<_>>(), answer.citations);
+    let mut open: Vec<&str> = Vec::new();
+    let mut done = 0;
+    for event in &events {
+        match event {
+            ChatEvent::Step {
+                name,
+                took_ms: None,
+            } => open.push(name),
+            ChatEvent::Step {
+                name,
+                took_ms: Some(_),
+            } => {
+                let at = open.iter().position(|begun| begun == name);
+                open.remove(at.expect("a call ends after it has begun"));
+                done += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
+    assert_eq!(done, answer.tools_used.len());
+    let whole = ChatEvent::Message {
+        is_final: true,
+        answer: Box::new(answer),
+    };
+    assert_eq!(events.last(), Some(&whole));
+}
+
+/// Giving up an answer while it waits for the engine ends it, and no half turn is in the history.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_given_up_is_not_saved() {
+    let (world, heard) = (World::new().await, Heard::default());
+    world.engine.slow.store(true, Ordering::SeqCst);
+    let asked = ask("why did FIN_GL_POST fail?", None);
+    let answering = world.chat.ask_telling(asked, &heard);
+    let given_up = tokio::time::timeout(Duration::from_secs(1), answering).await;
+    assert!(given_up.is_err() && !heard.events().is_empty());
+    let sessions = world.chat.sessions(user(1), Limit::default(), None).await;
+    assert!(sessions.unwrap().items.is_empty());
 }

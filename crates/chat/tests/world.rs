@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use resync_chat::{
-    Answer, Ask, ChatConfig, ChatError, ChatParts, ChatService, ConversationStore, SessionId,
+    Answer, Ask, ChatConfig, ChatError, ChatEvent, ChatParts, ChatService, ConversationStore,
+    Progress, SessionId,
 };
 use resync_kernel::{CountingIds, ManualClock, UserId};
 use resync_memory::chat::InMemoryConversationStore;
@@ -225,6 +226,32 @@ impl World {
     }
 }
 
+/// Hears of answers, and keeps what it heard.
+#[derive(Default)]
+pub(crate) struct Heard(Mutex<Vec<ChatEvent>>);
+
+impl Heard {
+    pub(crate) fn events(&self) -> Vec<ChatEvent> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// The deltas in their order.
+    pub(crate) fn text(&self) -> String {
+        let deltas = self.events().into_iter().filter_map(|event| match event {
+            ChatEvent::Stream { delta } => Some(delta),
+            _ => None,
+        });
+        deltas.collect()
+    }
+}
+
+#[async_trait]
+impl Progress for Heard {
+    async fn tell(&self, event: ChatEvent) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
 pub(crate) fn ask(message: &str, session_id: Option<SessionId>) -> Ask {
     Ask {
         user: user(1),
@@ -232,6 +259,7 @@ pub(crate) fn ask(message: &str, session_id: Option<SessionId>) -> Ask {
         message: message.to_owned(),
         session_id,
         engine: None,
+        mode: None,
     }
 }
 

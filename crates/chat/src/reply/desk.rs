@@ -10,12 +10,15 @@ use resync_tws::{Diagnosis, JobView, LogRequest, LogView, Snapshot};
 use tokio::time::Instant;
 
 use crate::answer::ToolUse;
+use crate::events::{ChatEvent, Progress};
 use crate::tools::{EngineFacts, KnowledgeTools, PlanToolError, PlanTools, Seen};
 
 pub(crate) struct Desk<'a> {
     pub(crate) plan: &'a dyn PlanTools,
     pub(crate) knowledge: &'a dyn KnowledgeTools,
     pub(crate) clock: &'a dyn Clock,
+    /// Who hears of each call.
+    pub(crate) progress: &'a dyn Progress,
     /// When the plan as a whole must be there.
     pub(crate) plan_deadline: Instant,
     /// When everything must be there.
@@ -27,17 +30,28 @@ pub(crate) struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    fn note(&self, name: &str, since: Monotonic, cache: Option<&str>) {
+    /// Tells that a call begins; returns when.
+    async fn begin(&self, name: &str) -> Monotonic {
+        let (name, took_ms) = (name.to_owned(), None);
+        self.progress.tell(ChatEvent::Step { name, took_ms }).await;
+        self.clock.monotonic()
+    }
+
+    /// Notes and tells that a call is done.
+    async fn note(&self, name: &str, since: Monotonic, cache: Option<&str>) {
         let took = self.clock.monotonic() - since;
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let used = ToolUse {
             name: name.to_owned(),
-            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            took_ms,
             cache: cache.map(str::to_owned),
         };
         self.used
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(used);
+        let (name, took_ms) = (name.to_owned(), Some(took_ms));
+        self.progress.tell(ChatEvent::Step { name, took_ms }).await;
     }
 
     async fn asked<V>(
@@ -46,11 +60,11 @@ impl Desk<'_> {
         until: Instant,
         call: impl Future<Output = Result<Seen<V>, PlanToolError>>,
     ) -> Result<Seen<V>, PlanToolError> {
-        let since = self.clock.monotonic();
+        let since = self.begin(name).await;
         let timed = tokio::time::timeout_at(until, call).await;
         let found = timed.unwrap_or(Err(PlanToolError::TimedOut));
         let cache = found.as_ref().ok().map(|seen| seen.meta.cache.as_str());
-        self.note(name, since, cache);
+        self.note(name, since, cache).await;
         if let Err(error) = &found {
             tracing::debug!(
                 tool = name,
@@ -95,9 +109,9 @@ impl Desk<'_> {
 
     /// The best sections for `text`; `None` when the documents cannot be searched.
     pub(crate) async fn search(&self, text: &str, k: usize) -> Option<SearchResults> {
-        let since = self.clock.monotonic();
+        let since = self.begin("search").await;
         let found = tokio::time::timeout_at(self.deadline, self.knowledge.search(text, k)).await;
-        self.note("search", since, None);
+        self.note("search", since, None).await;
         match found {
             Ok(Ok(results)) => Some(results),
             Ok(Err(error)) => {
