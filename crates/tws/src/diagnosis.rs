@@ -8,9 +8,13 @@
 
 mod causes;
 
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::model::{Job, JobStatus, RunId};
+use crate::history::PastRun;
+use crate::model::{Job, JobId, JobStatus, RunId};
 use crate::plan::{JobView, LogView, ReadError};
 use crate::text::Text;
 
@@ -25,7 +29,7 @@ const LAST_LINES: usize = 50;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnosis {
     /// The job.
-    pub job: std::sync::Arc<Job>,
+    pub job: Arc<Job>,
     /// How sure the cause is.
     pub verdict: Verdict,
     /// The cause, when one was found.
@@ -41,6 +45,79 @@ pub struct Diagnosis {
     pub next_steps: Vec<Text>,
     /// What could not be looked at, or was and told nothing.
     pub missing: Vec<Text>,
+    /// The failed jobs that it comes from, when this job is a victim; at most five.
+    pub roots: Vec<Root>,
+    /// What the runs before tell; `None` when no history is kept or it could not be read.
+    pub past: Option<Past>,
+    /// What to look for in the runbooks.
+    pub search: SearchWords,
+}
+
+/// A failed job that another one waits for or misses something from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Root {
+    /// The job.
+    pub job_id: JobId,
+    /// The job as operators write it.
+    pub label: String,
+    /// How it stands, in the engine's word.
+    pub state: String,
+    /// The return code of its latest run.
+    pub return_code: Option<i32>,
+    /// Why it failed, of the first of them, when that was found.
+    pub cause: Option<Cause>,
+    /// How sure that cause is.
+    pub verdict: Verdict,
+}
+
+/// What the runs before the one that is diagnosed tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Past {
+    /// How many earlier runs were seen, at most 20.
+    pub runs: usize,
+    /// How many of them failed.
+    pub failed: usize,
+    /// How many runs in a row up to this one, itself counted, ended badly with its return code.
+    pub same_in_a_row: usize,
+    /// The last run that ended well.
+    pub last_good: Option<PastRun>,
+    /// The median duration of the good runs, in seconds.
+    pub usual_seconds: Option<u64>,
+    /// How long the diagnosed run took, in seconds.
+    pub seconds: Option<u64>,
+    /// Since when the engine is observed: runs before may be missing.
+    pub observed_since: Option<DateTime<Utc>>,
+}
+
+/// What a runbook for this failure names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct SearchWords {
+    /// The job, then ids of messages and codes in the evidence; the same in each language.
+    pub keys: Vec<String>,
+    /// Words of the cause in English.
+    pub en: String,
+    /// Words of the cause in Portuguese.
+    pub pt: String,
+}
+
+impl Diagnosis {
+    /// A diagnosis of `job` in which nothing has been found yet.
+    #[must_use]
+    pub fn bare(job: Arc<Job>) -> Self {
+        Self {
+            job,
+            verdict: Verdict::Unknown,
+            cause: None,
+            transience: Transience::Unknown,
+            evidence: Vec::new(),
+            victims: None,
+            next_steps: Vec::new(),
+            missing: Vec::new(),
+            roots: Vec::new(),
+            past: None,
+            search: SearchWords::default(),
+        }
+    }
 }
 
 /// How sure a cause is.
@@ -71,7 +148,7 @@ pub enum Transience {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cause {
     /// A short word that stays the same.
-    pub code: &'static str,
+    pub code: Arc<str>,
     /// In English.
     pub en: String,
     /// In Portuguese.
@@ -90,6 +167,8 @@ pub enum EvidenceKind {
     ReturnCode,
     /// What the job waits for.
     Dependency,
+    /// The runs before.
+    History,
 }
 
 /// What a cause rests on.
@@ -119,7 +198,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) log: Result<&'a LogView, &'a ReadError>,
     pub(crate) victims: Result<usize, &'a ReadError>,
     /// Failed jobs that it waits for; empty also when the plan could not be read, as `victims` tells.
-    pub(crate) failed_roots: Vec<&'a std::sync::Arc<Job>>,
+    pub(crate) failed_roots: Vec<&'a Arc<Job>>,
 }
 
 /// A line of the log that names a cause.
@@ -136,14 +215,9 @@ const TOGETHER: usize = 5;
 pub(crate) fn diagnose(facts: &Facts<'_>) -> Diagnosis {
     let job = &facts.view.job;
     let mut found = Diagnosis {
-        job: std::sync::Arc::clone(job),
-        verdict: Verdict::Unknown,
-        cause: None,
-        transience: Transience::Unknown,
         evidence: vec![status_evidence(facts.view)],
         victims: facts.victims.as_ref().ok().copied(),
-        next_steps: Vec::new(),
-        missing: Vec::new(),
+        ..Diagnosis::bare(Arc::clone(job))
     };
     if facts.victims.is_err() {
         found.missing.push(Text::new(
@@ -186,7 +260,7 @@ impl Diagnosis {
     fn take(&mut self, known: &causes::Known, verdict: Verdict) {
         self.verdict = verdict;
         self.cause = Some(Cause {
-            code: known.code,
+            code: known.code.into(),
             en: known.en.to_owned(),
             pt: known.pt.to_owned(),
         });
@@ -329,7 +403,7 @@ fn waiting(mut found: Diagnosis, facts: &Facts<'_>) -> Diagnosis {
             Some(why) => {
                 found.verdict = Verdict::Confirmed;
                 found.cause = Some(Cause {
-                    code: "waiting",
+                    code: "waiting".into(),
                     en: why.en.clone(),
                     pt: why.pt.clone(),
                 });
@@ -370,7 +444,7 @@ fn blocked(found: &mut Diagnosis, root: &Job, others: usize) {
     found.verdict = Verdict::Confirmed;
     found.transience = Transience::Persistent;
     found.cause = Some(Cause {
-        code: "blocked-by-failure",
+        code: "blocked-by-failure".into(),
         en: format!("It waits for {label}, which ended in {state}{more_en}."),
         pt: format!("Espera {label}, que terminou em {state}{more_pt}."),
     });

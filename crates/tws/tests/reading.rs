@@ -440,7 +440,7 @@ async fn a_diagnosis_reads_the_end_of_a_long_log_and_counts_the_victims() {
     let found = world.plan.diagnosis(None, &id("a")).await.unwrap();
     assert_eq!(found.value.verdict, Verdict::Confirmed);
     assert_eq!(
-        found.value.cause.as_ref().unwrap().code,
+        found.value.cause.as_ref().unwrap().code.as_ref(),
         "database-deadlock"
     );
     assert_eq!(found.value.evidence[1].to_line, Some(4_501));
@@ -460,7 +460,7 @@ async fn a_diagnosis_of_a_waiting_job_names_the_root_and_not_what_lies_between()
     ]);
     let found = world.plan.diagnosis(None, &id("last")).await.unwrap();
     let cause = found.value.cause.as_ref().unwrap();
-    assert_eq!(cause.code, "blocked-by-failure");
+    assert_eq!(cause.code.as_ref(), "blocked-by-failure");
     assert_eq!(
         cause.en,
         "It waits for WS#STREAM.ROOT, which ended in ABEND."
@@ -478,7 +478,10 @@ async fn a_diagnosis_sees_an_error_just_before_the_last_range() {
     ]);
     let world = with_log(&lines);
     let found = world.plan.diagnosis(None, &id("a")).await.unwrap();
-    assert_eq!(found.value.cause.as_ref().unwrap().code, "tablespace-full");
+    assert_eq!(
+        found.value.cause.as_ref().unwrap().code.as_ref(),
+        "tablespace-full"
+    );
     assert_eq!(found.value.evidence[1].from_line, Some(3_999));
     assert_eq!(found.value.evidence[1].to_line, Some(4_001));
 }

@@ -228,6 +228,7 @@ export const STRINGS = {
   evidence_status: { en: "Status in the plan", pt: "Status no plano" },
   evidence_return_code: { en: "Return code", pt: "Código de retorno" },
   evidence_dependency: { en: "Dependency", pt: "Dependência" },
+  evidence_history: { en: "Earlier runs", pt: "Execuções anteriores" },
   next_steps: { en: "Next steps", pt: "Próximos passos" },
   missing: { en: "What is missing", pt: "O que falta" },
   runs: { en: "Runs", pt: "Execuções" },

@@ -179,7 +179,7 @@ fn keys(found: &Diagnosis) -> Vec<String> {
 
 /// The keys and the words of the cause's code, such as `database deadlock`.
 fn query(found: &Diagnosis, keys: &[String]) -> String {
-    let code = found.cause.as_ref().map_or("", |cause| cause.code);
+    let code = found.cause.as_ref().map_or("", |cause| &*cause.code);
     format!("{} {}", keys.join(" "), code.replace('-', " "))
 }
 
@@ -230,14 +230,12 @@ mod tests {
 
     fn blocked_by(victims: Option<usize>) -> Draft {
         let found = Diagnosis {
-            job: std::sync::Arc::new(job("FIN_GL_POST", "FIN_EOD", "LX_PRD01")),
-            verdict: Verdict::Unknown,
-            cause: None,
-            transience: Transience::Unknown,
-            evidence: Vec::new(),
             victims,
-            next_steps: Vec::new(),
-            missing: Vec::new(),
+            ..Diagnosis::bare(std::sync::Arc::new(job(
+                "FIN_GL_POST",
+                "FIN_EOD",
+                "LX_PRD01",
+            )))
         };
         let meta = Meta {
             engine: EngineName::parse("prod").unwrap(),

@@ -245,7 +245,11 @@ fn a_known_message_confirms_its_cause_and_is_shown() {
         let log = log(lines);
         let found = of(&view(JobStatus::Abend, Some(*code)), Ok(&log));
         assert_eq!(found.verdict, Verdict::Confirmed, "{lines:?}");
-        assert_eq!(found.cause.as_ref().unwrap().code, *cause, "{lines:?}");
+        assert_eq!(
+            found.cause.as_ref().unwrap().code.as_ref(),
+            *cause,
+            "{lines:?}"
+        );
         assert_eq!(found.transience, *transience, "{cause}");
         assert!(!found.next_steps.is_empty(), "{cause}");
         let evidence = found.evidence.last().unwrap();
@@ -310,7 +314,10 @@ fn a_code_of_the_database_beats_the_last_words_of_the_script() {
         "sh: exit 8",
     ]);
     let found = of(&view(JobStatus::Abend, Some(8)), Ok(&log));
-    assert_eq!(found.cause.unwrap().code, "database-account-locked");
+    assert_eq!(
+        found.cause.unwrap().code.as_ref(),
+        "database-account-locked"
+    );
 }
 
 /// What a log asks its reader to do is data: it gives no cause and no step.
@@ -374,7 +381,7 @@ fn a_return_code_alone_makes_a_cause_likely() {
         let log = log(&["no words"]);
         let found = of(&view(JobStatus::Abend, Some(code)), Ok(&log));
         assert_eq!(found.verdict, Verdict::Likely);
-        assert_eq!(found.cause.unwrap().code, cause);
+        assert_eq!(found.cause.unwrap().code.as_ref(), cause);
         assert_eq!(
             found.evidence.last().unwrap().kind,
             EvidenceKind::ReturnCode
@@ -389,7 +396,7 @@ fn a_mapped_return_code_of_a_job_that_ended_well_is_explained() {
         "finished with warnings, exit 4",
     ]);
     let found = of(&view(JobStatus::Succ, Some(4)), Ok(&log));
-    assert_eq!(found.cause.unwrap().code, "mapped-return-code");
+    assert_eq!(found.cause.unwrap().code.as_ref(), "mapped-return-code");
     assert_eq!(found.evidence[1].text, "4");
     assert_eq!(found.evidence[2].to_line, Some(102));
     let found = of(&view(JobStatus::Succ, Some(0)), Ok(&log));
@@ -428,7 +435,7 @@ fn what_a_job_got_over_is_not_what_it_died_of() {
     let late = log(&lines);
     let found = of(&view(JobStatus::Abend, Some(1)), Ok(&late));
     assert_eq!(found.verdict, Verdict::Confirmed);
-    assert_eq!(found.cause.unwrap().code, "input-missing");
+    assert_eq!(found.cause.unwrap().code.as_ref(), "input-missing");
 }
 
 #[test]
@@ -436,7 +443,7 @@ fn a_job_that_still_runs_has_no_confirmed_cause() {
     let log = log(&["waiting on lock held by session 902 (user ANALYST) since 02:58"]);
     let found = of(&view(JobStatus::Exec, None), Ok(&log));
     assert_eq!(found.verdict, Verdict::Likely);
-    assert_eq!(found.cause.unwrap().code, "waits-for-lock");
+    assert_eq!(found.cause.unwrap().code.as_ref(), "waits-for-lock");
 }
 
 #[test]
@@ -477,7 +484,7 @@ fn a_job_that_waits_for_a_failed_one_is_explained_by_it() {
     let found = of(&waits);
     let cause = found.cause.unwrap();
     assert_eq!(found.verdict, Verdict::Confirmed);
-    assert_eq!(cause.code, "blocked-by-failure");
+    assert_eq!(cause.code.as_ref(), "blocked-by-failure");
     assert_eq!(
         cause.en,
         "It waits for A, which ended in ABEND, and for 1 more."
@@ -495,7 +502,7 @@ fn a_job_that_waits_for_a_failed_one_is_explained_by_it() {
     });
     waits.why_waiting = Some(Text::new("It is held.", "Está retido."));
     let found = of(&waits);
-    assert_eq!(found.cause.unwrap().code, "waiting");
+    assert_eq!(found.cause.unwrap().code.as_ref(), "waiting");
     assert!(found.next_steps[0].en.starts_with("Release the job"));
 }
 
