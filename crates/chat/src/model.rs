@@ -1,0 +1,24 @@
+//! The language model: what it did in an answer.
+
+use serde::{Deserialize, Serialize};
+
+/// What a language model was asked for and did in an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelUse {
+    /// The model that answered, or the first one asked when none did.
+    pub name: String,
+    /// The prompt's name and version, such as `answer.v1`.
+    pub prompt_version: String,
+    /// Why the deterministic answer was given instead, or follows; absent when it was not needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fell_back: Option<String>,
+    /// How many sentences were taken out because a citation or a figure of theirs is not in the
+    /// evidence.
+    pub struck: u32,
+    /// Tokens read, as the server counts them; absent when it does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_tokens: Option<u64>,
+    /// Tokens written, as the server counts them; absent when it does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion_tokens: Option<u64>,
+}
