@@ -19,7 +19,9 @@ use uuid::Uuid;
 use crate::answer::{Answer, Citation, MessageId, Mode, Place, SessionId, Timings};
 use crate::context::Context;
 use crate::language::Language;
-use crate::ports::{ConversationError, ConversationStore, Message, Placed, Role, Turn};
+use crate::ports::{
+    ConversationError, ConversationStore, Feedback, Message, Placed, Role, Turn, Verdict,
+};
 use crate::route::Intent;
 
 type Outcome = Result<(), ConversationError>;
@@ -39,6 +41,10 @@ macro_rules! conversation_store_contract {
             pages_of_messages_do_not_overlap
             sessions_come_last_written_first_and_page
             concurrent_turns_all_stay
+            one_session_reads_as_in_the_list
+            a_title_is_the_owners_to_change
+            the_last_word_on_an_answer_counts
+            only_the_owner_says_something_of_an_answer
         }
     };
     (@laws $make:expr; $($law:ident)*) => {
@@ -125,6 +131,7 @@ pub fn turn(owner: UserId, session: SessionId, n: u32) -> Turn {
             text: format!("pergunta \"{n}\"\n'x'"),
             at,
             answer: None,
+            feedback: None,
         },
         answer: Message {
             message_id: id(2),
@@ -132,6 +139,7 @@ pub fn turn(owner: UserId, session: SessionId, n: u32) -> Turn {
             text,
             at,
             answer: Some(Box::new(answer)),
+            feedback: None,
         },
         context,
     }
@@ -342,6 +350,116 @@ pub async fn concurrent_turns_all_stay(store: &dyn ConversationStore) -> Outcome
     for pair in placed.chunks(2) {
         let roles: Vec<_> = pair.iter().map(|placed| placed.message.role).collect();
         assert_eq!(roles, [Role::User, Role::Assistant]);
+    }
+    Ok(())
+}
+
+/// A session alone is what the list says of it; another user's is not there (P1-08).
+///
+/// # Errors
+/// What the store says.
+pub async fn one_session_reads_as_in_the_list(store: &dyn ConversationStore) -> Outcome {
+    for n in 1..=2 {
+        store.append(&turn(user(1), session(n), 1)).await?;
+    }
+    for found in store.sessions(user(1), None, 10).await? {
+        let alone = store.session(user(1), found.id).await?;
+        assert_eq!(alone.as_ref(), Some(&found));
+        assert_eq!(store.session(user(2), found.id).await?, None);
+    }
+    assert_eq!(store.session(user(1), session(9)).await?, None);
+    Ok(())
+}
+
+/// A new title holds for the owner, later turns leave it, and nobody else can give one (P1-08).
+///
+/// # Errors
+/// What the store says.
+pub async fn a_title_is_the_owners_to_change(store: &dyn ConversationStore) -> Outcome {
+    store.append(&turn(user(1), session(1), 1)).await?;
+    assert!(store.rename(user(1), session(1), "Fechamento 'x'").await?);
+    assert!(!store.rename(user(2), session(1), "mine").await?);
+    assert!(!store.rename(user(1), session(9), "none").await?);
+    store.append(&turn(user(1), session(1), 2)).await?;
+    let sessions = store.sessions(user(1), None, 10).await?;
+    let titles: Vec<_> = sessions.iter().map(|found| found.title.as_str()).collect();
+    assert_eq!(titles, ["Fechamento 'x'"]);
+    assert!(store.sessions(user(2), None, 10).await?.is_empty());
+    Ok(())
+}
+
+fn said(verdict: Verdict, reason: Option<&str>) -> Feedback {
+    Feedback {
+        verdict,
+        reason: reason.map(str::to_owned),
+        at: DateTime::from_timestamp(1_772_500_000, 0).unwrap_or_default(),
+    }
+}
+
+/// Feedback stands beside its answer, the second one in the place of the first, and goes with the
+/// conversation (P1-04).
+///
+/// # Errors
+/// What the store says.
+pub async fn the_last_word_on_an_answer_counts(store: &dyn ConversationStore) -> Outcome {
+    let turns = [1, 2].map(|n| turn(user(1), session(1), n));
+    for turn in &turns {
+        store.append(turn).await?;
+    }
+    let [first, _] = &turns;
+    let words = [
+        said(Verdict::Up, None),
+        said(Verdict::Down, Some("não era esse job")),
+    ];
+    for word in &words {
+        let answer = first.answer.message_id;
+        assert!(store.feedback(user(1), session(1), answer, word).await?);
+    }
+    let placed = all(store, user(1), session(1)).await?.unwrap_or_default();
+    let given: Vec<_> = placed
+        .into_iter()
+        .map(|placed| placed.message.feedback)
+        .collect();
+    let [_, last] = words;
+    assert_eq!(given, [None, Some(last), None, None]);
+    assert_eq!(store.delete(user(1), session(1)).await?, Some(4));
+    // The same turns again are without it.
+    store.append(first).await?;
+    let placed = all(store, user(1), session(1)).await?.unwrap_or_default();
+    assert!(
+        placed
+            .iter()
+            .all(|placed| placed.message.feedback.is_none())
+    );
+    Ok(())
+}
+
+/// P1-08: feedback is on an answer of a session of one's own, and on nothing else.
+///
+/// # Errors
+/// What the store says.
+pub async fn only_the_owner_says_something_of_an_answer(store: &dyn ConversationStore) -> Outcome {
+    let (one, other) = (turn(user(1), session(1), 1), turn(user(1), session(2), 1));
+    store.append(&one).await?;
+    store.append(&other).await?;
+    let up = said(Verdict::Up, None);
+    let (question, answer) = (one.question.message_id, one.answer.message_id);
+    for (owner, session, message) in [
+        (user(2), session(1), answer),
+        (user(1), session(2), answer),
+        (user(1), session(9), answer),
+        (user(1), session(1), question),
+        (user(1), session(1), MessageId(Uuid::from_u128(7))),
+    ] {
+        assert!(!store.feedback(owner, session, message, &up).await?);
+    }
+    for id in [session(1), session(2)] {
+        let placed = all(store, user(1), id).await?.unwrap_or_default();
+        assert!(
+            placed
+                .iter()
+                .all(|placed| placed.message.feedback.is_none())
+        );
     }
     Ok(())
 }

@@ -30,6 +30,7 @@ mod context;
 pub mod contract;
 mod events;
 mod language;
+mod links;
 mod model;
 mod ports;
 mod reply;
@@ -48,15 +49,18 @@ pub use context::{Context, KnownJob, Pending, Standing};
 pub use events::MockProgress;
 pub use events::{ChatEvent, Progress, Silent};
 pub use language::Language;
+pub use links::PageLinks;
 pub use model::ModelUse;
 #[cfg(any(test, feature = "mocks"))]
 pub use ports::MockConversationStore;
 pub use ports::{
-    ConversationError, ConversationStore, Message, Placed, Role, SessionSummary, Turn,
+    ConversationError, ConversationStore, Feedback, Message, Placed, Role, SessionSummary, Turn,
+    Verdict,
 };
 pub use route::{Analysis, Entities, Intent, NamedJob, Router, Routing, UnknownName};
 pub use service::{
-    AnswerMode, Ask, ChatConfig, ChatError, ChatParts, ChatService, HistoryPage, MAX_MESSAGE_CHARS,
+    AnswerMode, Ask, ChatConfig, ChatError, ChatParts, ChatService, Export, HistoryPage,
+    MAX_MESSAGE_CHARS, MAX_REASON_CHARS, MAX_TITLE_CHARS,
 };
 pub use tools::{EngineFacts, KnowledgeToolError, KnowledgeTools, PlanToolError, PlanTools, Seen};
 #[cfg(any(test, feature = "mocks"))]

@@ -40,6 +40,28 @@ pub enum Role {
     Assistant,
 }
 
+/// Whether an answer was of use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It was.
+    Up,
+    /// It was not.
+    Down,
+}
+
+/// What the owner thinks of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Feedback {
+    /// Whether it was of use.
+    pub verdict: Verdict,
+    /// Why, at most 1,000 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it was said.
+    pub at: DateTime<Utc>,
+}
+
 /// A message of a conversation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Message {
@@ -54,6 +76,9 @@ pub struct Message {
     /// The whole answer, for a message of the assistant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<Box<Answer>>,
+    /// What the owner said of it, for a message of the assistant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feedback: Option<Feedback>,
 }
 
 /// A question and its answer, saved as one.
@@ -87,7 +112,7 @@ pub struct Placed {
 pub struct SessionSummary {
     /// Its id.
     pub id: SessionId,
-    /// The beginning of its first question.
+    /// The name that its owner gave it, else the beginning of its first question.
     pub title: String,
     /// When its last answer was written.
     pub updated_at: DateTime<Utc>,
@@ -123,6 +148,13 @@ pub trait ConversationStore: Send + Sync {
         limit: u32,
     ) -> Result<Option<Vec<Placed>>, ConversationError>;
 
+    /// The owner's session as it stands in the list, or `None` when the owner has no such session.
+    async fn session(
+        &self,
+        owner: UserId,
+        session: SessionId,
+    ) -> Result<Option<SessionSummary>, ConversationError>;
+
     /// At most `limit` sessions of the owner, the last written first, those before `before` when given.
     async fn sessions(
         &self,
@@ -131,7 +163,26 @@ pub trait ConversationStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<SessionSummary>, ConversationError>;
 
-    /// Removes the owner's session and returns how many messages went, or `None` when the owner has no
+    /// Gives the owner's session another title; `false` when the owner has no such session. When it
+    /// was updated stays as it is, and so does the title when the next turn comes.
+    async fn rename(
+        &self,
+        owner: UserId,
+        session: SessionId,
+        title: &str,
+    ) -> Result<bool, ConversationError>;
+
+    /// Keeps what the owner says of an answer; the last word counts. `false` when the owner has no
+    /// such session or it has no such message of the assistant.
+    async fn feedback(
+        &self,
+        owner: UserId,
+        session: SessionId,
+        message: MessageId,
+        feedback: &Feedback,
+    ) -> Result<bool, ConversationError>;
+
+    /// Removes the owner's session with its feedback and returns how many messages went, or `None` when the owner has no
     /// such session.
     async fn delete(
         &self,

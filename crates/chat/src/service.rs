@@ -7,6 +7,7 @@
 //! - Another user's session reads as one that is not there (P1-08).
 //! - The service holds reads alone; it has no way to act on an engine (I-08).
 
+mod export;
 mod history;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use resync_tws::model::EngineName;
 use thiserror::Error;
 use tokio::time::Instant;
 
+pub use export::Export;
 pub use history::HistoryPage;
 
 use crate::answer::{Answer, MessageId, Mode, SessionId, Timings, ToolUse};
@@ -34,6 +36,10 @@ use crate::vocabulary::Vocabulary;
 
 /// The greatest length of a message, in characters.
 pub const MAX_MESSAGE_CHARS: usize = 4_000;
+/// The greatest length of a conversation's title, in characters.
+pub const MAX_TITLE_CHARS: usize = 120;
+/// The greatest length of a reason with feedback, in characters.
+pub const MAX_REASON_CHARS: usize = 1_000;
 /// How long one try to save a turn may take.
 const SAVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Larger plans are read for names off the async workers.
@@ -116,6 +122,21 @@ pub enum ChatError {
     /// There is no such conversation, or it is another user's.
     #[error("there is no such conversation")]
     UnknownSession,
+    /// There is no such answer in that conversation, or it is another user's.
+    #[error("there is no such answer")]
+    UnknownMessage,
+    /// The title has no visible character or too many.
+    #[error("a title has 1 to {max} characters")]
+    Title {
+        /// The greatest length in characters.
+        max: usize,
+    },
+    /// The reason is too long.
+    #[error("the reason is longer than {max} characters")]
+    Reason {
+        /// The greatest length in characters.
+        max: usize,
+    },
     /// The cursor is not one of the list.
     #[error(transparent)]
     Cursor(#[from] CursorError),
@@ -273,6 +294,7 @@ impl ChatService {
             text: message.to_owned(),
             at,
             answer: None,
+            feedback: None,
         };
         answer.saved = self.save(ask.user, question, &answer, context).await;
         events::tell_whole(progress, &answer).await;
@@ -401,6 +423,7 @@ impl ChatService {
                 text: answer.answer.clone(),
                 at: self.parts.clock.now(),
                 answer: Some(Box::new(answer.clone())),
+                feedback: None,
             },
             question,
             context,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use resync_chat::{
-    ChatError, ChatEvent, Context, ConversationError, ConversationStore, Intent, Language, Placed,
-    Role, SessionId, SessionSummary, Turn,
+    ChatError, ChatEvent, Context, ConversationError, ConversationStore, Feedback, Intent,
+    Language, MessageId, PageLinks, Placed, Role, SessionId, SessionSummary, Turn, Verdict,
 };
 use resync_kernel::{Limit, UserId};
 use resync_memory::chat::InMemoryConversationStore;
@@ -226,6 +226,14 @@ impl ConversationStore for Failing {
         self.inner.messages(owner, session, after, limit).await
     }
 
+    async fn session(
+        &self,
+        owner: UserId,
+        session: SessionId,
+    ) -> Result<Option<SessionSummary>, ConversationError> {
+        self.inner.session(owner, session).await
+    }
+
     async fn sessions(
         &self,
         owner: UserId,
@@ -233,6 +241,25 @@ impl ConversationStore for Failing {
         limit: u32,
     ) -> Result<Vec<SessionSummary>, ConversationError> {
         self.inner.sessions(owner, before, limit).await
+    }
+
+    async fn rename(
+        &self,
+        owner: UserId,
+        session: SessionId,
+        title: &str,
+    ) -> Result<bool, ConversationError> {
+        self.inner.rename(owner, session, title).await
+    }
+
+    async fn feedback(
+        &self,
+        owner: UserId,
+        session: SessionId,
+        message: MessageId,
+        feedback: &Feedback,
+    ) -> Result<bool, ConversationError> {
+        self.inner.feedback(owner, session, message, feedback).await
     }
 
     async fn delete(
@@ -355,4 +382,55 @@ async fn an_answer_that_is_given_up_is_not_saved() {
     assert!(given_up.is_err() && !heard.events().is_empty());
     let sessions = world.chat.sessions(user(1), Limit::default(), None).await;
     assert!(sessions.unwrap().items.is_empty());
+}
+
+/// P1-08: a title, feedback and the file are the owner's alone; another's conversation is a missing one.
+#[tokio::test(start_paused = true)]
+async fn titles_feedback_and_the_file_are_the_owners_alone() {
+    let world = World::new().await;
+    let answer = world.ask("por que o FIN_GL_POST falhou?", None).await;
+    let (session, message) = (answer.session_id, answer.message_id);
+    let links = PageLinks::new("https://resync.example");
+    let chat = &world.chat;
+    let owner = user(1);
+
+    let renamed = chat
+        .rename(owner, session, " Deadlock\nno razão ")
+        .await
+        .unwrap();
+    assert_eq!(
+        (renamed.title.as_str(), renamed.messages),
+        ("Deadlock no razão", 2)
+    );
+    for wrong in ["", " \u{200b}", &"x".repeat(121)] {
+        let refused = chat.rename(owner, session, wrong).await;
+        assert!(matches!(refused, Err(ChatError::Title { max: 120 })));
+    }
+    let reason = Some(" era outro job ");
+    let said = chat
+        .feedback(owner, session, message, Verdict::Down, reason)
+        .await
+        .unwrap();
+    assert_eq!(said.reason.as_deref(), Some("era outro job"));
+    let long = "x".repeat(1_001);
+    let refused = chat
+        .feedback(owner, session, message, Verdict::Up, Some(&long))
+        .await;
+    assert!(matches!(refused, Err(ChatError::Reason { max: 1_000 })));
+
+    let stranger = UserId(Uuid::from_u128(99));
+    for (who, which) in [(stranger, session), (owner, SessionId(Uuid::from_u128(5)))] {
+        let renamed = chat.rename(who, which, "mine").await;
+        assert!(matches!(renamed, Err(ChatError::UnknownSession)));
+        let said = chat.feedback(who, which, message, Verdict::Up, None).await;
+        assert!(matches!(said, Err(ChatError::UnknownMessage)));
+        let file = chat.export(who, which, &links).await;
+        assert!(matches!(file, Err(ChatError::UnknownSession)));
+    }
+
+    let file = chat.export(owner, session, &links).await.unwrap();
+    insta::assert_snapshot!(
+        "a_conversation_as_a_file",
+        format!("{}\n{}", file.file_name, file.markdown).replace(&session.to_string(), "SESSION")
+    );
 }

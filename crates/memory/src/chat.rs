@@ -8,7 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use resync_chat::{
-    Context, ConversationError, ConversationStore, Message, Placed, SessionId, SessionSummary, Turn,
+    Context, ConversationError, ConversationStore, Feedback, Message, MessageId, Placed, Role,
+    SessionId, SessionSummary, Turn,
 };
 use resync_kernel::UserId;
 
@@ -40,6 +41,15 @@ fn place(at: usize) -> u64 {
 
 fn size(limit: u32) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+fn summary(id: SessionId, session: &Session) -> SessionSummary {
+    SessionSummary {
+        id,
+        title: session.title.clone(),
+        updated_at: session.updated_at,
+        messages: place(session.messages.len()),
+    }
 }
 
 #[async_trait]
@@ -101,6 +111,16 @@ impl ConversationStore for InMemoryConversationStore {
         Ok(Some(wanted.take(size(limit)).collect()))
     }
 
+    async fn session(
+        &self,
+        owner: UserId,
+        session: SessionId,
+    ) -> Result<Option<SessionSummary>, ConversationError> {
+        let sessions = Self::sessions(self);
+        let found = sessions.get(&session).filter(|found| found.owner == owner);
+        Ok(found.map(|found| summary(session, found)))
+    }
+
     async fn sessions(
         &self,
         owner: UserId,
@@ -112,17 +132,51 @@ impl ConversationStore for InMemoryConversationStore {
             .iter()
             .filter(|(_, session)| session.owner == owner);
         let mut found: Vec<SessionSummary> = own
-            .map(|(id, session)| SessionSummary {
-                id: *id,
-                title: session.title.clone(),
-                updated_at: session.updated_at,
-                messages: place(session.messages.len()),
-            })
+            .map(|(id, session)| summary(*id, session))
             .filter(|found| before.is_none_or(|before| (found.updated_at, found.id) < before))
             .collect();
         found.sort_by_key(|found| std::cmp::Reverse((found.updated_at, found.id)));
         found.truncate(size(limit));
         Ok(found)
+    }
+
+    async fn rename(
+        &self,
+        owner: UserId,
+        session: SessionId,
+        title: &str,
+    ) -> Result<bool, ConversationError> {
+        let mut sessions = Self::sessions(self);
+        let found = sessions
+            .get_mut(&session)
+            .filter(|found| found.owner == owner);
+        let Some(found) = found else { return Ok(false) };
+        title.clone_into(&mut found.title);
+        Ok(true)
+    }
+
+    async fn feedback(
+        &self,
+        owner: UserId,
+        session: SessionId,
+        message: MessageId,
+        feedback: &Feedback,
+    ) -> Result<bool, ConversationError> {
+        let mut sessions = Self::sessions(self);
+        let own = sessions
+            .get_mut(&session)
+            .filter(|found| found.owner == owner);
+        let answer = own.and_then(|found| {
+            found
+                .messages
+                .iter_mut()
+                .find(|one| one.message_id == message && one.role == Role::Assistant)
+        });
+        let Some(answer) = answer else {
+            return Ok(false);
+        };
+        answer.feedback = Some(feedback.clone());
+        Ok(true)
     }
 
     async fn delete(

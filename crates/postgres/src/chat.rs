@@ -8,8 +8,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use resync_chat::{
-    Context, ConversationError, ConversationStore, Message, MessageId, Placed, Role, SessionId,
-    SessionSummary, Turn,
+    Context, ConversationError, ConversationStore, Feedback, Message, MessageId, Placed, Role,
+    SessionId, SessionSummary, Turn, Verdict,
 };
 use resync_kernel::UserId;
 use sqlx::PgConnection;
@@ -19,7 +19,7 @@ use crate::failed::Failed;
 use crate::row::{RowName, signed, storable};
 use crate::{PgDatabase, PgError};
 
-/// Conversations in the tables `chat_sessions` and `chat_messages`.
+/// Conversations in the tables `chat_sessions`, `chat_messages` and `chat_feedback`.
 #[derive(Debug, Clone)]
 pub struct PgConversationStore {
     database: PgDatabase,
@@ -59,6 +59,9 @@ struct MessageRow {
     text: String,
     at_ms: i64,
     answer: Option<String>,
+    verdict: Option<String>,
+    reason: Option<String>,
+    said_at_ms: Option<i64>,
 }
 
 impl TryFrom<MessageRow> for Placed {
@@ -75,6 +78,22 @@ impl TryFrom<MessageRow> for Placed {
             _ => return Err(name.broken("role", "no such role")),
         };
         let answer = row.answer.as_deref().map(|json| name.json("answer", json));
+        let feedback = row.verdict.as_deref().zip(row.said_at_ms);
+        let feedback = feedback.map(|(verdict, at)| {
+            let name = RowName {
+                table: "chat_feedback",
+                id: &row.id,
+            };
+            Ok::<_, PgError>(Feedback {
+                verdict: match verdict {
+                    "up" => Verdict::Up,
+                    "down" => Verdict::Down,
+                    _ => return Err(name.broken("verdict", "no such verdict")),
+                },
+                reason: row.reason.clone(),
+                at: name.time("at_ms", at)?,
+            })
+        });
         Ok(Self {
             place: name.number("place", row.place)?,
             message: Message {
@@ -82,6 +101,7 @@ impl TryFrom<MessageRow> for Placed {
                 role,
                 at: name.time("at_ms", row.at_ms)?,
                 answer: answer.transpose()?,
+                feedback: feedback.transpose()?,
                 text: row.text,
             },
         })
@@ -190,6 +210,13 @@ async fn insert(
     Ok(())
 }
 
+const fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Up => "up",
+        Verdict::Down => "down",
+    }
+}
+
 #[async_trait]
 impl ConversationStore for PgConversationStore {
     async fn append(&self, turn: &Turn) -> Result<(), ConversationError> {
@@ -223,8 +250,10 @@ impl ConversationStore for PgConversationStore {
         limit: u32,
     ) -> Result<Option<Vec<Placed>>, ConversationError> {
         let query = sqlx::query_as::<_, MessageRow>(
-            "SELECT place, chat_messages.id, role, text, at_ms, answer::text
+            "SELECT place, chat_messages.id, role, text, chat_messages.at_ms, answer::text,
+                 verdict, reason, chat_feedback.at_ms AS said_at_ms
              FROM chat_messages JOIN chat_sessions ON chat_sessions.id = session_id
+             LEFT JOIN chat_feedback ON chat_feedback.message_id = chat_messages.id
              WHERE session_id = $1 AND owner_id = $2 AND place > $3
              ORDER BY place LIMIT $4",
         )
@@ -238,6 +267,22 @@ impl ConversationStore for PgConversationStore {
         }
         let messages: Result<_, PgError> = rows.into_iter().map(Placed::try_from).collect();
         Ok(Some(messages?))
+    }
+
+    async fn session(
+        &self,
+        owner: UserId,
+        session: SessionId,
+    ) -> Result<Option<SessionSummary>, ConversationError> {
+        let query = sqlx::query_as::<_, SessionRow>(
+            "SELECT id, title, updated_at_ms,
+                 (SELECT count(*) FROM chat_messages WHERE session_id = chat_sessions.id) AS messages
+             FROM chat_sessions WHERE id = $1 AND owner_id = $2",
+        )
+        .bind(session.0)
+        .bind(owner.0);
+        let row = self.database.row(query).await?;
+        Ok(row.map(SessionSummary::try_from).transpose()?)
     }
 
     async fn sessions(
@@ -265,6 +310,64 @@ impl ConversationStore for PgConversationStore {
         Ok(sessions?)
     }
 
+    async fn rename(
+        &self,
+        owner: UserId,
+        session: SessionId,
+        title: &str,
+    ) -> Result<bool, ConversationError> {
+        let title = storable(title).into_owned();
+        let work = self.database.write(move |tx| {
+            Box::pin(async move {
+                let renamed = sqlx::query(
+                    "UPDATE chat_sessions SET title = $1 WHERE id = $2 AND owner_id = $3",
+                )
+                .bind(title)
+                .bind(session.0)
+                .bind(owner.0)
+                .execute(tx)
+                .await?;
+                Ok::<_, Failed<ConversationError>>(renamed.rows_affected() > 0)
+            })
+        });
+        work.await.map_err(Failed::port)
+    }
+
+    async fn feedback(
+        &self,
+        owner: UserId,
+        session: SessionId,
+        message: MessageId,
+        feedback: &Feedback,
+    ) -> Result<bool, ConversationError> {
+        let feedback = feedback.clone();
+        let work = self.database.write(move |tx| {
+            Box::pin(async move {
+                let reason = feedback.reason.as_deref().map(storable);
+                let said = sqlx::query(
+                    "INSERT INTO chat_feedback (message_id, verdict, reason, at_ms)
+                     SELECT chat_messages.id, $1, $2, $3
+                     FROM chat_messages JOIN chat_sessions ON chat_sessions.id = session_id
+                     WHERE chat_messages.id = $4 AND role = 'assistant'
+                         AND session_id = $5 AND owner_id = $6
+                     ON CONFLICT (message_id) DO UPDATE SET
+                         verdict = excluded.verdict, reason = excluded.reason,
+                         at_ms = excluded.at_ms",
+                )
+                .bind(verdict_word(feedback.verdict))
+                .bind(reason)
+                .bind(feedback.at.timestamp_millis())
+                .bind(message.0)
+                .bind(session.0)
+                .bind(owner.0)
+                .execute(tx)
+                .await?;
+                Ok::<_, Failed<ConversationError>>(said.rows_affected() > 0)
+            })
+        });
+        work.await.map_err(Failed::port)
+    }
+
     async fn delete(
         &self,
         owner: UserId,
@@ -283,7 +386,8 @@ impl ConversationStore for PgConversationStore {
                 if held.is_none() {
                     return Ok(None);
                 }
-                // The messages go with their session, too; so they are counted.
+                // The messages go with their session, too; so they are counted. Feedback goes with
+                // its message.
                 let messages = sqlx::query("DELETE FROM chat_messages WHERE session_id = $1")
                     .bind(session.0)
                     .execute(&mut *tx)

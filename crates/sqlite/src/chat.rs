@@ -8,8 +8,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use resync_chat::{
-    Context, ConversationError, ConversationStore, Message, MessageId, Placed, Role, SessionId,
-    SessionSummary, Turn,
+    Context, ConversationError, ConversationStore, Feedback, Message, MessageId, Placed, Role,
+    SessionId, SessionSummary, Turn, Verdict,
 };
 use resync_kernel::UserId;
 use sqlx::SqliteConnection;
@@ -20,7 +20,7 @@ use crate::failed::Failed;
 use crate::row::{RowName, signed};
 use crate::{SqliteDatabase, SqliteError};
 
-/// Conversations in the tables `chat_sessions` and `chat_messages`.
+/// Conversations in the tables `chat_sessions`, `chat_messages` and `chat_feedback`.
 #[derive(Debug, Clone)]
 pub struct SqliteConversationStore {
     database: SqliteDatabase,
@@ -64,6 +64,9 @@ struct MessageRow {
     text: String,
     at_ms: i64,
     answer: Option<String>,
+    verdict: Option<String>,
+    reason: Option<String>,
+    said_at_ms: Option<i64>,
 }
 
 impl TryFrom<MessageRow> for Placed {
@@ -80,6 +83,22 @@ impl TryFrom<MessageRow> for Placed {
             _ => return Err(name.broken("role", "no such role").into()),
         };
         let answer = row.answer.as_deref().map(|json| name.json("answer", json));
+        let feedback = row.verdict.as_deref().zip(row.said_at_ms);
+        let feedback = feedback.map(|(verdict, at)| {
+            let name = RowName {
+                table: "chat_feedback",
+                id: &row.id,
+            };
+            Ok::<_, ConversationError>(Feedback {
+                verdict: match verdict {
+                    "up" => Verdict::Up,
+                    "down" => Verdict::Down,
+                    _ => return Err(name.broken("verdict", "no such verdict").into()),
+                },
+                reason: row.reason.clone(),
+                at: name.time("at_ms", at)?,
+            })
+        });
         Ok(Self {
             place: name.number("place", row.place)?,
             message: Message {
@@ -87,6 +106,7 @@ impl TryFrom<MessageRow> for Placed {
                 role,
                 at: name.time("at_ms", row.at_ms)?,
                 answer: answer.transpose()?,
+                feedback: feedback.transpose()?,
                 text: row.text,
             },
         })
@@ -197,13 +217,20 @@ async fn delete(
     let Some(messages) = messages else {
         return Ok(None);
     };
-    // The messages go with their session.
+    // The messages go with their session, and feedback with its message.
     sqlx::query("DELETE FROM chat_sessions WHERE id = ? AND owner_id = ?")
         .bind(session.0)
         .bind(owner.0)
         .execute(connection)
         .await?;
     Ok(Some(session_row(&session).number("messages", messages)?))
+}
+
+const fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Up => "up",
+        Verdict::Down => "down",
+    }
 }
 
 #[async_trait]
@@ -240,8 +267,10 @@ impl ConversationStore for SqliteConversationStore {
         limit: u32,
     ) -> Result<Option<Vec<Placed>>, ConversationError> {
         let rows: Vec<MessageRow> = sqlx::query_as(
-            "SELECT place, chat_messages.id, role, text, at_ms, answer
+            "SELECT place, chat_messages.id, role, text, chat_messages.at_ms, answer,
+                 verdict, reason, chat_feedback.at_ms AS said_at_ms
              FROM chat_messages JOIN chat_sessions ON chat_sessions.id = session_id
+             LEFT JOIN chat_feedback ON chat_feedback.message_id = chat_messages.id
              WHERE session_id = ? AND owner_id = ? AND place > ?
              ORDER BY place LIMIT ?",
         )
@@ -259,6 +288,24 @@ impl ConversationStore for SqliteConversationStore {
             .map(Placed::try_from)
             .collect::<Result<_, _>>()
             .map(Some)
+    }
+
+    async fn session(
+        &self,
+        owner: UserId,
+        session: SessionId,
+    ) -> Result<Option<SessionSummary>, ConversationError> {
+        let row: Option<SessionRow> = sqlx::query_as(
+            "SELECT id, title, updated_at_ms,
+                 (SELECT count(*) FROM chat_messages WHERE session_id = chat_sessions.id) AS messages
+             FROM chat_sessions WHERE id = ? AND owner_id = ?",
+        )
+        .bind(session.0)
+        .bind(owner.0)
+        .fetch_optional(self.database.reader())
+        .await
+        .map_err(unavailable)?;
+        row.map(SessionSummary::try_from).transpose()
     }
 
     async fn sessions(
@@ -285,6 +332,62 @@ impl ConversationStore for SqliteConversationStore {
         .await
         .map_err(unavailable)?;
         rows.into_iter().map(SessionSummary::try_from).collect()
+    }
+
+    async fn rename(
+        &self,
+        owner: UserId,
+        session: SessionId,
+        title: &str,
+    ) -> Result<bool, ConversationError> {
+        let title = title.to_owned();
+        let work = self.database.write(move |tx| {
+            Box::pin(async move {
+                let renamed =
+                    sqlx::query("UPDATE chat_sessions SET title = ? WHERE id = ? AND owner_id = ?")
+                        .bind(title)
+                        .bind(session.0)
+                        .bind(owner.0)
+                        .execute(tx)
+                        .await?;
+                Ok::<_, Failed<ConversationError>>(renamed.rows_affected() > 0)
+            })
+        });
+        work.await.map_err(Failed::port)
+    }
+
+    async fn feedback(
+        &self,
+        owner: UserId,
+        session: SessionId,
+        message: MessageId,
+        feedback: &Feedback,
+    ) -> Result<bool, ConversationError> {
+        let feedback = feedback.clone();
+        let work = self.database.write(move |tx| {
+            Box::pin(async move {
+                let said = sqlx::query(
+                    "INSERT INTO chat_feedback (message_id, verdict, reason, at_ms)
+                     SELECT chat_messages.id, ?, ?, ?
+                     FROM chat_messages JOIN chat_sessions ON chat_sessions.id = session_id
+                     WHERE chat_messages.id = ? AND role = 'assistant'
+                         AND session_id = ? AND owner_id = ?
+                     ON CONFLICT (message_id) DO UPDATE SET
+                         verdict = excluded.verdict, reason = excluded.reason,
+                         at_ms = excluded.at_ms",
+                )
+                .bind(verdict_word(feedback.verdict))
+                .bind(feedback.reason)
+                .bind(feedback.at.timestamp_millis())
+                .bind(message.0)
+                .bind(session.0)
+                .bind(owner.0)
+                .execute(tx)
+                .await?;
+                Ok::<_, Failed<ConversationError>>(said.rows_affected() > 0)
+            })
+        });
+        work.await.map_err(Failed::port)
     }
 
     async fn delete(

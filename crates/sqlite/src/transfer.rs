@@ -65,6 +65,7 @@ pub const MOVED_TABLES: &[MovedTable] = &[
     plain("run_history_since"),
     plain("chat_sessions"),
     plain("chat_messages"),
+    plain("chat_feedback"),
     MovedTable {
         left: &["claimed_by", "claimed_until_ms"],
         ..plain("documents")

@@ -408,6 +408,11 @@ impl From<ChatError> for Problem {
             ChatError::UnknownSession => {
                 Self::not_found("unknown-session", "There is no such conversation of yours")
             }
+            ChatError::UnknownMessage => {
+                Self::not_found("unknown-message", "There is no such answer of yours")
+            }
+            ChatError::Title { .. } => Self::invalid("/title", detail),
+            ChatError::Reason { .. } => Self::invalid("/reason", detail),
             ChatError::Cursor(error) => error.into(),
             ChatError::Unavailable(source) => Self::unavailable(source),
         }

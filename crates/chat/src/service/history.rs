@@ -1,11 +1,13 @@
-//! Reading and deleting conversations: the owner's alone.
+//! Reading, naming, judging and deleting conversations: the owner's alone.
 
 use chrono::{DateTime, Utc};
 use resync_kernel::{Cursor, Limit, Page, UserId};
 
 use super::{ChatError, ChatService};
-use crate::answer::SessionId;
-use crate::ports::{Message, SessionSummary};
+use crate::answer::{MessageId, SessionId};
+use crate::ports::{Feedback, Message, SessionSummary, Verdict};
+use crate::service::{MAX_REASON_CHARS, MAX_TITLE_CHARS};
+use crate::text;
 
 /// A page of a conversation, oldest message first.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,6 +80,69 @@ impl ChatService {
             .map(|last| Cursor::encode(&(last.updated_at, last.id)))
             .transpose()?;
         Ok(Page { items, next })
+    }
+
+    /// Gives the owner's session a title of 1 to [`MAX_TITLE_CHARS`] characters, made one line.
+    ///
+    /// # Errors
+    /// [`ChatError::Title`], [`ChatError::UnknownSession`] when the user has no such session,
+    /// [`ChatError::Unavailable`].
+    #[tracing::instrument(name = "chat.rename", skip_all, fields(user.id = %owner))]
+    pub async fn rename(
+        &self,
+        owner: UserId,
+        session: SessionId,
+        title: &str,
+    ) -> Result<SessionSummary, ChatError> {
+        let too_long = title.trim().chars().count() > MAX_TITLE_CHARS;
+        let title = text::name(title);
+        if too_long || title.is_empty() {
+            let max = MAX_TITLE_CHARS;
+            return Err(ChatError::Title { max });
+        }
+        let conversations = &self.parts.conversations;
+        if !conversations.rename(owner, session, &title).await? {
+            return Err(ChatError::UnknownSession);
+        }
+        let found = conversations.session(owner, session).await?;
+        found.ok_or(ChatError::UnknownSession)
+    }
+
+    /// Keeps what the owner says of an answer, with a reason of at most [`MAX_REASON_CHARS`]
+    /// characters; the last word counts.
+    ///
+    /// # Errors
+    /// [`ChatError::Reason`], [`ChatError::UnknownMessage`] when the user has no such answer in that
+    /// session, [`ChatError::Unavailable`].
+    #[tracing::instrument(name = "chat.feedback", skip_all, fields(user.id = %owner))]
+    pub async fn feedback(
+        &self,
+        owner: UserId,
+        session: SessionId,
+        message: MessageId,
+        verdict: Verdict,
+        reason: Option<&str>,
+    ) -> Result<Feedback, ChatError> {
+        let reason = reason.map(str::trim).filter(|reason| !reason.is_empty());
+        if reason.is_some_and(|reason| reason.chars().count() > MAX_REASON_CHARS) {
+            let max = MAX_REASON_CHARS;
+            return Err(ChatError::Reason { max });
+        }
+        let feedback = Feedback {
+            verdict,
+            reason: reason.map(|reason| text::excerpt(reason, MAX_REASON_CHARS)),
+            at: self.parts.clock.now(),
+        };
+        let kept = self
+            .parts
+            .conversations
+            .feedback(owner, session, message, &feedback)
+            .await?;
+        if kept {
+            Ok(feedback)
+        } else {
+            Err(ChatError::UnknownMessage)
+        }
     }
 
     /// Deletes the owner's session; returns how many messages went (P1-04).
