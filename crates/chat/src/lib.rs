@@ -50,7 +50,12 @@ pub use events::MockProgress;
 pub use events::{ChatEvent, Progress, Silent};
 pub use language::Language;
 pub use links::PageLinks;
-pub use model::ModelUse;
+#[cfg(any(test, feature = "mocks"))]
+pub use model::MockLanguageModel;
+pub use model::{
+    Finish, LanguageModel, ModelError, ModelMessage, ModelRequest, ModelUse, Piece, Pieces,
+    TokenUse, ToolCall, ToolSpec,
+};
 #[cfg(any(test, feature = "mocks"))]
 pub use ports::MockConversationStore;
 pub use ports::{

@@ -1,5 +1,13 @@
-//! The language model: what it did in an answer.
+//! The language model: the port to it, and what it is used for.
 
+mod port;
+
+#[cfg(any(test, feature = "mocks"))]
+pub use port::MockLanguageModel;
+pub use port::{
+    Finish, LanguageModel, ModelError, ModelMessage, ModelRequest, Piece, Pieces, TokenUse,
+    ToolCall, ToolSpec,
+};
 use serde::{Deserialize, Serialize};
 
 /// What a language model was asked for and did in an answer.

@@ -1,4 +1,4 @@
-//! The client of OpenAI-compatible model servers, as far as Resync asks them: embeddings.
+//! The client of OpenAI-compatible model servers: embeddings, and chat completions in a stream.
 //!
 //! - A call ends by its deadline, whatever the server does; what may be tried again is tried within
 //!   it.
@@ -19,9 +19,11 @@
 //! ```
 
 mod call;
+mod chat;
 mod embedder;
 mod retry;
 mod wire;
 
 pub use call::CallError;
+pub use chat::{HttpLanguageModel, HttpLanguageModelConfig, LanguageModelError, ModelCounts};
 pub use embedder::{ConnectError, HttpEmbedder, HttpEmbedderConfig};

@@ -5,4 +5,5 @@
     reason = "clippy takes only functions marked as tests for tests, not their helpers"
 )]
 
+mod completions;
 mod embeddings;
