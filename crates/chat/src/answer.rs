@@ -17,6 +17,7 @@ use resync_tws::model::{ActionKind, EngineName, JobId, RunId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::evidence::Evidence;
 use crate::language::Language;
 use crate::model::ModelUse;
 use crate::route::Intent;
@@ -56,8 +57,12 @@ id!(
 /// The answer to a message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
-    /// The text, plain, in the language of the question.
+    /// The text, in the language of the question, with the marks of Markdown.
     pub answer: String,
+    /// The text as HTML of [`crate::markdown::TAGS`], for those who show it as it is. It is made anew
+    /// whenever an answer is handed out, and never stored.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub html: String,
     /// The conversation.
     pub session_id: SessionId,
     /// This message.
@@ -77,6 +82,9 @@ pub struct Answer {
     pub figures: Vec<Figure>,
     /// The places in logs and documents that the text rests on.
     pub citations: Vec<Citation>,
+    /// What the tools told, in the order of gathering; the ground of everything above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
     /// A prepared action; nothing has been done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proposal: Option<ProposalCard>,
@@ -139,6 +147,9 @@ pub struct Figure {
     pub unit: Option<String>,
     /// Who told it.
     pub source: FigureSource,
+    /// The piece of evidence that it stands in; empty in answers of before.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub evidence: String,
     /// When the engine told it.
     pub fetched_at: DateTime<Utc>,
     /// How old that was when the answer was made, in milliseconds.
@@ -173,6 +184,9 @@ pub struct Citation {
     pub id: String,
     /// What to call it.
     pub title: String,
+    /// The piece of evidence that it stands in; empty in answers of before.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub evidence: String,
     /// Where it is.
     #[serde(flatten)]
     pub place: Place,

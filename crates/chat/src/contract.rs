@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::answer::{Answer, Citation, MessageId, Mode, Place, SessionId, Timings};
 use crate::context::Context;
+use crate::evidence::{Evidence, EvidenceFact, EvidenceKind, EvidenceSource};
 use crate::language::Language;
 use crate::ports::{
     ConversationError, ConversationStore, Feedback, Message, Placed, Role, Turn, Verdict,
@@ -76,6 +77,7 @@ fn log_citation() -> Option<Citation> {
     Some(Citation {
         id: "c1".to_owned(),
         title: "Log of FIN_GL_POST".to_owned(),
+        evidence: "e1".to_owned(),
         place: Place::Log {
             engine: EngineName::parse("prod").ok()?,
             job_id: JobId::parse("job-1").ok()?,
@@ -84,6 +86,26 @@ fn log_citation() -> Option<Citation> {
             to_line: 5,
         },
         excerpt: "ORA-00060: deadlock detected".to_owned(),
+    })
+}
+
+/// The piece of evidence that the citation stands in.
+fn log_evidence() -> Option<Evidence> {
+    let citation = log_citation()?;
+    Some(Evidence {
+        id: citation.evidence,
+        kind: EvidenceKind::Log,
+        source: EvidenceSource::Engine {
+            engine: EngineName::parse("prod").ok()?,
+            question: "log".to_owned(),
+        },
+        fetched_at: DateTime::from_timestamp(1_772_409_600, 0)?,
+        age_ms: 1_200,
+        stale: true,
+        span: Some(citation.place),
+        facts: vec![EvidenceFact::number("return code", 12).of("FIN_GL_POST")],
+        text: Some(citation.excerpt),
+        cut: false,
     })
 }
 
@@ -99,6 +121,7 @@ pub fn turn(owner: UserId, session: SessionId, n: u32) -> Turn {
     let text = format!("Não há espaço; resposta {n}");
     let answer = Answer {
         answer: text.clone(),
+        html: String::new(),
         session_id: session,
         message_id: id(2),
         mode: Mode::Deterministic,
@@ -108,6 +131,7 @@ pub fn turn(owner: UserId, session: SessionId, n: u32) -> Turn {
         entities: BTreeMap::from([("job".to_owned(), vec!["FIN_GL_POST".to_owned()])]),
         figures: Vec::new(),
         citations: log_citation().into_iter().collect(),
+        evidence: log_evidence().into_iter().collect(),
         proposal: None,
         clarify: Vec::new(),
         tools_used: Vec::new(),

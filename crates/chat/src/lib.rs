@@ -25,12 +25,15 @@
 //! ```
 
 mod answer;
+pub mod check;
 mod context;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod events;
+pub mod evidence;
 mod language;
 mod links;
+pub mod markdown;
 mod model;
 mod ports;
 mod reply;
@@ -44,10 +47,12 @@ pub use answer::{
     Answer, CardImpact, Citation, Figure, FigureSource, FigureValue, MessageId, Mode, Needs, Place,
     ProposalCard, SessionId, Timings, ToolUse,
 };
+pub use check::{Broken, Fault, recheck};
 pub use context::{Context, KnownJob, Pending, Standing};
 #[cfg(any(test, feature = "mocks"))]
 pub use events::MockProgress;
 pub use events::{ChatEvent, Progress, Silent};
+pub use evidence::{Evidence, EvidenceFact, EvidenceKind, EvidenceSource};
 pub use language::Language;
 pub use links::PageLinks;
 #[cfg(any(test, feature = "mocks"))]

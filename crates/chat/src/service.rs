@@ -27,6 +27,7 @@ pub use history::HistoryPage;
 use crate::answer::{Answer, MessageId, Mode, SessionId, Timings, ToolUse};
 use crate::context::{Context, Pending};
 use crate::events::{self, ChatEvent, Progress, Silent};
+use crate::markdown;
 use crate::ports::{ConversationError, ConversationStore, Message, Role, Turn};
 use crate::reply::{Desk, Draft, Question, Remember, reply};
 use crate::route::{Intent, Router, Routing};
@@ -266,6 +267,7 @@ impl ChatService {
         let took = clock.monotonic() - start;
         let mut answer = Answer {
             answer: draft.text(),
+            html: String::new(),
             session_id,
             message_id,
             mode: Mode::Deterministic,
@@ -275,6 +277,7 @@ impl ChatService {
             entities: routing.entities.by_type(),
             figures: draft.figures,
             citations: draft.citations,
+            evidence: Vec::new(),
             proposal: draft.proposal,
             clarify: draft.clarify,
             tools_used: used(&desk),
@@ -297,6 +300,7 @@ impl ChatService {
             feedback: None,
         };
         answer.saved = self.save(ask.user, question, &answer, context).await;
+        answer.html = markdown::html(&answer.answer);
         events::tell_whole(progress, &answer).await;
         Ok(answer)
     }

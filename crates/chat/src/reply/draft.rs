@@ -156,6 +156,7 @@ impl Draft {
                 engine: meta.engine.clone(),
                 what: fact.what.to_owned(),
             },
+            evidence: String::new(),
             fetched_at: meta.fetched_at,
             age_ms: meta.age_ms,
             stale: meta.stale,
@@ -247,6 +248,7 @@ impl Draft {
         self.citations.push(Citation {
             id,
             title,
+            evidence: String::new(),
             place,
             excerpt: text::excerpt(words, EXCERPT),
         });

@@ -5,6 +5,7 @@ use resync_kernel::{Cursor, Limit, Page, UserId};
 
 use super::{ChatError, ChatService};
 use crate::answer::{MessageId, SessionId};
+use crate::markdown;
 use crate::ports::{Feedback, Message, SessionSummary, Verdict};
 use crate::service::{MAX_REASON_CHARS, MAX_TITLE_CHARS};
 use crate::text;
@@ -45,7 +46,8 @@ impl ChatService {
         placed.truncate(size(limit));
         let last = placed.last().map(|last| last.place).filter(|_| more);
         let next = last.map(|place| Cursor::encode(&place)).transpose()?;
-        let items = placed.into_iter().map(|placed| placed.message).collect();
+        let items = placed.into_iter().map(|placed| shown(placed.message));
+        let items = items.collect();
         Ok(HistoryPage {
             session_id: session,
             messages: Page { items, next },
@@ -154,6 +156,14 @@ impl ChatService {
         let deleted = self.parts.conversations.delete(owner, session).await?;
         deleted.ok_or(ChatError::UnknownSession)
     }
+}
+
+/// With the HTML of its text, which is never stored.
+fn shown(mut message: Message) -> Message {
+    if let Some(answer) = &mut message.answer {
+        answer.html = markdown::html(&answer.answer);
+    }
+    message
 }
 
 fn size(limit: Limit) -> usize {
