@@ -3,15 +3,31 @@
 //! Invariants (the module's tests prove them on generated texts):
 //! - A chunk's text is the stored text's slice at its span; chunks are in order and disjoint, and
 //!   together hold every visible character.
-//! - A code fence or a table that fits the target stays whole; a heading stays with the text below
-//!   it. Where the two meet, a chunk may exceed the target by its headings, never by more.
+//! - A code fence, a list or a table that fits the target stays whole; a heading stays with the text
+//!   below it. Where the two meet, a chunk may exceed the target by its headings, never by more.
+//! - An entry of a catalogue of messages, whether a heading, a line, an item or a table's row begins
+//!   it, is a chunk of its own, or several when it does not fit the target.
+//! - A chunk's context has what its text lacks: the headings above it, the head of the table and the
+//!   first line of the entry that it goes on with.
+//! - A chunk's section holds its span; two sections are apart or one holds the other.
+//! - The work grows with the text alone, however many headings it has and however deep they are.
 
 mod blocks;
+mod entries;
+mod lines;
+mod outline;
+mod parts;
+
+use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::chunk::blocks::{Block, Kind, blocks};
-use crate::model::{Chunk, DocumentId, Media, Span};
+use self::blocks::{Block, Kind, blocks};
+use self::entries::{Entry, entry};
+use self::lines::Place;
+use self::outline::{Outline, SectionId, span};
+use self::parts::lead;
+use crate::model::{Chunk, DocumentId, Media};
 
 /// The least target that is used.
 const MIN_CHUNK_CHARS: usize = 200;
@@ -37,38 +53,32 @@ pub fn chunk(
     max: usize,
 ) -> Result<Vec<Chunk>, TooManyChunks> {
     let target = target.max(MIN_CHUNK_CHARS);
-    let mut path = HeadingPath::default();
-    let mut open = Open::default();
     let mut packer = Packer {
         document,
         text,
+        target,
+        outline: Outline::default(),
+        open: None,
+        entry_line: None,
+        last_end: Place::START,
         chunks: Vec::new(),
+        sections: Vec::new(),
     };
     for block in blocks(text, media, target) {
         if packer.chunks.len() > max {
             return Err(TooManyChunks { max });
         }
-        if let Kind::Heading { level, title } = &block.kind {
-            // A heading with nothing but deeper headings below it goes along with them.
-            if open.has_body || open.level.is_some_and(|above| *level <= above) {
-                packer.close(&mut open, &path);
-            }
-            path.enter(*level, title);
-            open.level = Some(*level);
-            open.take(&block);
-            continue;
+        match &block.kind {
+            Kind::Heading { level, title } => packer.heading(&block, *level, title),
+            Kind::Body => packer.body(&block),
         }
-        if open.has_body && open.chars_with(&block) > target {
-            packer.close(&mut open, &path);
-        }
-        open.take(&block);
-        open.has_body = true;
+        packer.last_end = block.end;
     }
-    packer.close(&mut open, &path);
+    packer.close();
     if packer.chunks.len() > max {
         return Err(TooManyChunks { max });
     }
-    Ok(packer.chunks)
+    Ok(packer.finish())
 }
 
 /// The text of the first heading of level 1, if there is one.
@@ -82,84 +92,167 @@ pub fn title(text: &str, media: Media) -> Option<String> {
     })
 }
 
-/// The headings that are open at a place.
-#[derive(Debug, Default)]
-struct HeadingPath(Vec<(u8, String)>);
-
-impl HeadingPath {
-    fn enter(&mut self, level: u8, title: &str) {
-        self.0.retain(|(above, _)| *above < level);
-        self.0.push((level, title.to_owned()));
-    }
-
-    fn titles(&self) -> Vec<String> {
-        self.0
-            .iter()
-            .map(|(_, title)| title.clone())
-            .filter(|title| !title.is_empty())
-            .collect()
-    }
-}
-
 /// The chunk that is being filled.
-#[derive(Debug, Default)]
 struct Open {
-    blocks: Option<(Block, Block)>,
+    start: Place,
+    end: Place,
     has_body: bool,
+    /// The level of the last heading in it.
     level: Option<u8>,
+    /// Where the text ends and where the headings begin that no text has followed yet.
+    tail: Option<(Place, Place)>,
+    /// The level of the heading that begins the entry that this is.
+    entry_level: Option<u8>,
+    /// Whether nothing may join it, as an entry has ended.
+    sealed: bool,
+    lead: Option<Arc<str>>,
 }
 
 impl Open {
-    fn take(&mut self, block: &Block) {
-        let first = self
-            .blocks
-            .take()
-            .map_or_else(|| block.clone(), |(first, _)| first);
-        self.blocks = Some((first, block.clone()));
-    }
-
-    fn chars_with(&self, block: &Block) -> usize {
-        let start = self
-            .blocks
-            .as_ref()
-            .map_or(block.start.chars, |(first, _)| first.start.chars);
-        block.end.chars - start
+    fn at(block: &Block) -> Self {
+        Self {
+            start: block.start,
+            end: block.end,
+            has_body: false,
+            level: None,
+            tail: None,
+            entry_level: None,
+            sealed: false,
+            lead: None,
+        }
     }
 }
 
 struct Packer<'a> {
     document: DocumentId,
     text: &'a str,
+    target: usize,
+    outline: Outline,
+    open: Option<Open>,
+    /// The first line of the entry that goes on until another one or a heading.
+    entry_line: Option<Arc<str>>,
+    /// The end of the last block.
+    last_end: Place,
     chunks: Vec<Chunk>,
+    /// The section of each chunk; where it ends is known later.
+    sections: Vec<SectionId>,
 }
 
 impl Packer<'_> {
-    fn close(&mut self, open: &mut Open, path: &HeadingPath) {
-        open.has_body = false;
-        open.level = None;
-        let Some((first, last)) = open.blocks.take() else {
+    fn heading(&mut self, block: &Block, level: u8, title: &str) {
+        let is_entry = entry(title) == Entry::Begins;
+        if let Some(open) = &mut self.open {
+            // A heading with nothing but deeper headings below it goes along with them, and the parts
+            // of an entry stay together where they fit.
+            let below = !open.has_body && open.level.is_none_or(|above| level > above);
+            let part = open.entry_level.is_some_and(|entry| level > entry) && !is_entry;
+            let fits = block.end.chars - open.start.chars <= self.target;
+            if part && open.has_body && fits {
+                open.tail = open.tail.or(Some((open.end, block.start)));
+            } else if part && open.has_body {
+                self.close_before_tail();
+            } else if !below {
+                self.close();
+            }
+        }
+        self.outline.enter(level, title, block, self.last_end);
+        self.entry_line = None;
+        let open = self.open.get_or_insert_with(|| Open::at(block));
+        open.end = block.end;
+        open.level = Some(level);
+        if is_entry {
+            open.entry_level = open.entry_level.or(Some(level));
+        }
+    }
+
+    fn body(&mut self, block: &Block) {
+        if let Some(open) = self.open.as_ref().filter(|open| open.has_body) {
+            let apart = open.sealed || block.entry != Entry::No;
+            if apart || block.end.chars - open.start.chars > self.target {
+                self.close_before_tail();
+            }
+        }
+        let goes_on = self.entry_line.clone();
+        let open = self.open.get_or_insert_with(|| Open {
+            lead: goes_on.filter(|_| block.entry == Entry::No),
+            ..Open::at(block)
+        });
+        if !open.has_body && block.lead.is_some() {
+            open.lead.clone_from(&block.lead);
+        }
+        open.end = block.end;
+        open.has_body = true;
+        open.tail = None;
+        open.sealed = block.entry == Entry::Whole;
+        match block.entry {
+            Entry::Begins => {
+                let text = self.text.get(block.start.bytes..block.end.bytes);
+                let first = text.and_then(|text| text.lines().next());
+                self.entry_line = first.map(lead);
+            }
+            Entry::Whole => self.entry_line = None,
+            Entry::No => {}
+        }
+    }
+
+    /// Closes what is open; headings at its end that no text has followed wait for theirs.
+    fn close_before_tail(&mut self) {
+        let Some(open) = &mut self.open else { return };
+        let Some((text_end, tail)) = open.tail.take() else {
+            return self.close();
+        };
+        let waiting = Open {
+            start: tail,
+            end: open.end,
+            has_body: false,
+            level: open.level,
+            tail: None,
+            entry_level: None,
+            sealed: false,
+            lead: None,
+        };
+        open.end = text_end;
+        self.close();
+        self.open = Some(waiting);
+    }
+
+    fn close(&mut self) {
+        let Some(open) = self.open.take() else {
             return;
         };
-        let Some(text) = self.text.get(first.start.bytes..last.end.bytes) else {
+        let Some(text) = self.text.get(open.start.bytes..open.end.bytes) else {
             return;
         };
-        let heading_path = path.titles();
-        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        let span = Span {
-            start_char: count(first.start.chars),
-            end_char: count(last.end.chars),
-            start_line: count(first.start.line),
-            end_line: count(last.end.line),
-        };
+        let whole = span(open.start, open.end);
+        let heading_path = self.outline.titles(open.entry_level);
+        let mut context = heading_path.join("\n");
+        if let Some(lead) = &open.lead {
+            if !context.is_empty() {
+                context.push('\n');
+            }
+            context.push_str(lead);
+        }
+        let section = self.outline.section(open.entry_level, open.start);
+        self.sections.push(section);
         self.chunks.push(Chunk {
             document: self.document,
             ordinal: u32::try_from(self.chunks.len()).unwrap_or(u32::MAX),
-            context: heading_path.join("\n"),
             heading_path,
             text: text.to_owned(),
-            span,
-            section: span,
+            span: whole,
+            context,
+            section: whole,
         });
+    }
+
+    fn finish(mut self) -> Vec<Chunk> {
+        self.outline.end(self.last_end);
+        for (chunk, section) in self.chunks.iter_mut().zip(&self.sections) {
+            if let Some(section) = self.outline.span(*section) {
+                chunk.section = section;
+            }
+        }
+        self.chunks
     }
 }
 

@@ -1,11 +1,16 @@
-//! The blocks of a text: headings, code fences, tables and runs of other lines.
+//! The blocks of a text: headings, code fences, tables, lists and runs of other lines.
 //!
 //! Invariant: blocks come in order, do not overlap, begin and end at a visible character of a
 //! line, and leave out only blank lines and blanks at the ends of a block.
-//! They are made one by one: a text of many short lines needs no memory for each.
+//! They are made one by one, without recursion: a text of many short lines needs no memory for each,
+//! and no line is looked at more than a few times.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
+use super::entries::Entry;
+use super::lines::{Line, Lines, Place, item, outdented};
+use super::parts::parts;
 use crate::model::Media;
 
 /// A longer line is text, whatever it begins with, so that headings stay small.
@@ -13,14 +18,6 @@ const MAX_HEADING_CHARS: usize = 512;
 
 /// An underline below more lines is a rule; the look back stays short, so the work linear.
 const MAX_HEADING_LINES: usize = 8;
-
-/// A place in the text, counted three ways; `line` is from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) bytes: usize,
-    pub(super) chars: usize,
-    pub(super) line: usize,
-}
 
 /// What a block is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,62 +28,26 @@ pub(super) enum Kind {
     Body,
 }
 
+/// How a block may be cut when it is too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// At lines.
+    Code,
+    /// At rows; the parts after the first one need the head.
+    Table,
+    /// At items of lists where there are such, else at lines.
+    Prose,
+}
+
 /// A part of the text from `start` to before `end`; `end.line` is its last line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Block {
     pub(super) kind: Kind,
+    pub(super) entry: Entry,
+    /// What a reader needs to know before it, where it goes on with something.
+    pub(super) lead: Option<Arc<str>>,
     pub(super) start: Place,
     pub(super) end: Place,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Line<'a> {
-    text: &'a str,
-    start: Place,
-    chars: usize,
-}
-
-impl Line<'_> {
-    fn is_blank(&self) -> bool {
-        self.text.trim().is_empty()
-    }
-
-    fn end(&self) -> Place {
-        Place {
-            bytes: self.start.bytes + self.text.len(),
-            chars: self.start.chars + self.chars,
-            line: self.start.line,
-        }
-    }
-}
-
-/// The lines from a place on. A clone looks ahead.
-#[derive(Debug, Clone)]
-struct Lines<'a> {
-    rest: Option<&'a str>,
-    place: Place,
-}
-
-impl<'a> Iterator for Lines<'a> {
-    type Item = Line<'a>;
-
-    fn next(&mut self) -> Option<Line<'a>> {
-        let rest = self.rest?;
-        let (text, after) = match rest.split_once('\n') {
-            Some((text, after)) => (text, Some(after)),
-            None => (rest, None),
-        };
-        let line = Line {
-            text,
-            start: self.place,
-            chars: text.chars().count(),
-        };
-        self.rest = after;
-        self.place.bytes += text.len() + 1;
-        self.place.chars += line.chars + 1;
-        self.place.line += 1;
-        Some(line)
-    }
 }
 
 /// The blocks of `text` one by one; none but a heading is longer than `target` code points.
@@ -100,16 +61,8 @@ pub(super) struct Blocks<'a> {
 
 /// See [`Blocks`].
 pub(super) fn blocks(text: &str, media: Media, target: usize) -> Blocks<'_> {
-    let lines = Lines {
-        rest: Some(text),
-        place: Place {
-            bytes: 0,
-            chars: 0,
-            line: 1,
-        },
-    };
     Blocks {
-        lines,
+        lines: Lines::of(text),
         media,
         target,
         ready: VecDeque::new(),
@@ -126,12 +79,15 @@ impl Iterator for Blocks<'_> {
             if first.is_blank() {
                 continue;
             }
-            let (kind, length) = match self.media {
+            let (kind, shape, length) = match self.media {
                 Media::Markdown => next_markdown(&here),
-                Media::Text => (Kind::Body, run(here.clone(), |line| !line.is_blank())),
+                Media::Text => {
+                    let length = run(here.clone(), |line| !line.is_blank());
+                    (Kind::Body, Shape::Prose, length)
+                }
             };
             let length = length.max(1);
-            self.ready = parts(&kind, here.take(length), self.target);
+            self.ready = parts(&kind, shape, here.take(length), self.target);
             if let Some(skip) = length.checked_sub(2) {
                 self.lines.nth(skip);
             }
@@ -145,33 +101,29 @@ fn run<'a>(lines: Lines<'a>, wanted: impl Fn(&Line<'a>) -> bool) -> usize {
     lines.take_while(wanted).count()
 }
 
-/// The kind and the number of lines of the block that starts at a line with text.
-fn next_markdown(lines: &Lines<'_>) -> (Kind, usize) {
+/// The kind, the shape and the number of lines of the block that starts at a line with text.
+fn next_markdown(lines: &Lines<'_>) -> (Kind, Shape, usize) {
     let mut after = lines.clone();
     let Some(first) = after.next() else {
-        return (Kind::Body, 0);
+        return (Kind::Body, Shape::Prose, 0);
     };
     if let Some((level, title)) = atx(&first) {
-        return (Kind::Heading { level, title }, 1);
+        return (Kind::Heading { level, title }, Shape::Prose, 1);
     }
-    if let Some(fence) = fence(first.text) {
-        let inside = run(after.clone(), |line| !closes(line.text, fence));
-        let closed = after.nth(inside).is_some();
-        return (Kind::Body, 1 + inside + usize::from(closed));
+    if let Some(length) = fenced(lines) {
+        return (Kind::Body, Shape::Code, length);
     }
     if is_table(lines) {
-        return (
-            Kind::Body,
-            run(lines.clone(), |line| line.text.contains('|')),
-        );
+        let rows = run(lines.clone(), |line| line.text.contains('|'));
+        return (Kind::Body, Shape::Table, rows);
     }
     let mut length = 1;
     let mut titles = vec![first];
+    let mut listed = item(first.text).is_some();
     loop {
         let here = after.clone();
         let Some(line) = after.next() else { break };
-        if line.is_blank() || atx(&line).is_some() || fence(line.text).is_some() || is_table(&here)
-        {
+        if ends_prose(&line, &here) {
             break;
         }
         if let Some(level) = underline(line.text).filter(|_| length <= MAX_HEADING_LINES) {
@@ -179,27 +131,79 @@ fn next_markdown(lines: &Lines<'_>) -> (Kind, usize) {
             let listed = titles.iter().any(|line| is_list_or_quote(line.text));
             if chars <= MAX_HEADING_CHARS && line.chars <= MAX_HEADING_CHARS && !listed {
                 let title: Vec<&str> = titles.iter().map(|line| line.text.trim()).collect();
-                return (
-                    Kind::Heading {
-                        level,
-                        title: title.join(" "),
-                    },
-                    length + 1,
-                );
+                let title = title.join(" ");
+                return (Kind::Heading { level, title }, Shape::Prose, length + 1);
             }
         }
         if titles.len() < MAX_HEADING_LINES {
             titles.push(line);
         }
+        listed |= item(line.text).is_some();
         length += 1;
     }
-    (Kind::Body, length)
+    if listed {
+        length += rest_of_list(lines, length);
+    }
+    (Kind::Body, Shape::Prose, length)
 }
 
-/// At most three blanks, then the rest; deeper is code.
-fn outdented(line: &str) -> Option<&str> {
-    let rest = line.trim_start_matches(' ');
-    (line.len() - rest.len() <= 3).then_some(rest)
+/// Whether `line`, which `here` begins with, is no more of a run of lines.
+fn ends_prose(line: &Line<'_>, here: &Lines<'_>) -> bool {
+    line.is_blank() || atx(line).is_some() || fence(line.text).is_some() || is_table(here)
+}
+
+/// How many lines after the first `length` belong to the list that these end with: items after blank
+/// lines, and what is indented below an item, code among it.
+fn rest_of_list(lines: &Lines<'_>, length: usize) -> usize {
+    let mut after = lines.clone();
+    skip(&mut after, length);
+    let mut more = 0;
+    loop {
+        let mut next = after.clone();
+        let blank = run(next.clone(), Line::is_blank);
+        skip(&mut next, blank);
+        let here = next.clone();
+        let Some(line) = next.next() else {
+            return more;
+        };
+        let indented = line.text.starts_with("  ") || line.text.starts_with('\t');
+        if !indented && item(line.text).is_none() {
+            return more;
+        }
+        let length = match fenced(&here) {
+            Some(length) => length,
+            None if ends_prose(&line, &here) => return more,
+            None => {
+                let mut length = 1;
+                loop {
+                    let here = next.clone();
+                    match next.next() {
+                        Some(line) if !ends_prose(&line, &here) => length += 1,
+                        _ => break,
+                    }
+                }
+                length
+            }
+        };
+        more += blank + length;
+        skip(&mut after, blank + length);
+    }
+}
+
+/// Goes on by `count` lines.
+fn skip(lines: &mut Lines<'_>, count: usize) {
+    if let Some(last) = count.checked_sub(1) {
+        lines.nth(last);
+    }
+}
+
+/// How many lines the code has that opens with the first line, if code does.
+fn fenced(lines: &Lines<'_>) -> Option<usize> {
+    let mut after = lines.clone();
+    let fence = fence(after.next()?.text)?;
+    let inside = run(after.clone(), |line| !closes(line.text, fence));
+    let closed = after.nth(inside).is_some();
+    Some(1 + inside + usize::from(closed))
 }
 
 fn atx(line: &Line<'_>) -> Option<(u8, String)> {
@@ -233,12 +237,7 @@ fn underline(line: &str) -> Option<u8> {
 }
 
 fn is_list_or_quote(line: &str) -> bool {
-    let rest = line.trim_start();
-    let numbered = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-    rest.starts_with(['>', '|'])
-        || ["- ", "* ", "+ "].iter().any(|mark| rest.starts_with(mark))
-        || (numbered.len() < rest.len()
-            && (numbered.starts_with(". ") || numbered.starts_with(") ")))
+    item(line).is_some() || line.trim_start().starts_with(['>', '|'])
 }
 
 /// The mark and the length of an opening fence.
@@ -272,81 +271,4 @@ fn is_table(lines: &Lines<'_>) -> bool {
         && rule.contains('|')
         && rule.contains('-')
         && rule.chars().all(|c| matches!(c, '|' | '-' | ':' | ' '))
-}
-
-/// The lines as one block, or as several when they are longer than `target`; blank lines at the
-/// end are left out.
-fn parts<'a>(
-    kind: &Kind,
-    lines: impl Iterator<Item = Line<'a>> + Clone,
-    target: usize,
-) -> VecDeque<Block> {
-    let mut visible = lines.clone().filter(|line| !line.is_blank());
-    let Some(first) = visible.next() else {
-        return VecDeque::new();
-    };
-    let last = visible.last().unwrap_or(first);
-    let (start, end) = (first.start, last.end());
-    if end.chars - start.chars <= target || matches!(kind, Kind::Heading { .. }) {
-        return VecDeque::from([Block {
-            kind: kind.clone(),
-            start,
-            end,
-        }]);
-    }
-    let mut found = VecDeque::new();
-    let mut open: Option<(Place, Place)> = None;
-    for piece in lines.flat_map(|line| pieces(&line, target)) {
-        open = match open {
-            Some((start, _)) if piece.1.chars - start.chars <= target => Some((start, piece.1)),
-            Some((start, end)) => {
-                found.push_back(Block {
-                    kind: Kind::Body,
-                    start,
-                    end,
-                });
-                Some(piece)
-            }
-            None => Some(piece),
-        };
-    }
-    if let Some((start, end)) = open {
-        found.push_back(Block {
-            kind: Kind::Body,
-            start,
-            end,
-        });
-    }
-    found
-}
-
-/// The line, or parts of at most `target` code points that end at a blank where there is one.
-fn pieces(line: &Line<'_>, target: usize) -> Vec<(Place, Place)> {
-    if line.is_blank() {
-        return Vec::new();
-    }
-    let mut parts = Vec::new();
-    let (mut start, mut rest) = (line.start, line.text);
-    loop {
-        let cut = rest.char_indices().nth(target).map(|(at, _)| at);
-        let Some(limit) = cut else {
-            let end = line.end();
-            if !rest.trim().is_empty() {
-                parts.push((start, end));
-            }
-            return parts;
-        };
-        let head = rest.get(..limit).unwrap_or(rest);
-        let at = head.rfind(' ').map_or(limit, |blank| blank + 1);
-        let (part, remaining) = rest.split_at(at);
-        let next = Place {
-            bytes: start.bytes + part.len(),
-            chars: start.chars + part.chars().count(),
-            line: start.line,
-        };
-        if !part.trim().is_empty() {
-            parts.push((start, next));
-        }
-        (start, rest) = (next, remaining);
-    }
 }
