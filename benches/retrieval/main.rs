@@ -176,6 +176,7 @@ async fn knowledge(world: &Arc<World>) -> Result<(KnowledgeService, Arc<ReadyVec
         extractor: Arc::new(PlainText),
         embedder: Some(embedder.clone()),
         nearest: None,
+        reranker: None,
         glossary: Glossary::built_in(),
         clock: Arc::new(ManualClock::default()),
         ids: Arc::new(SystemIds),

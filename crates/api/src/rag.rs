@@ -1,13 +1,16 @@
 //! Documents: upload, list, read, delete, search.
 
+mod events;
+mod found;
+mod section;
+
 use axum::Json;
 use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, Multipart, Path, Request, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use resync_rag::{
-    Document, DocumentFilter, DocumentId, Language, NewUpload, SearchHit, SearchQuery, Span,
-    StageName, VectorCount,
+    Document, DocumentFilter, DocumentId, Language, NewUpload, Span, StageName, VectorCount,
 };
 use resync_tws::ports::AuditAction;
 use serde::{Deserialize, Serialize};
@@ -20,6 +23,11 @@ use crate::edge::guard::Caller;
 use crate::page::limit_of;
 use crate::problem::Problem;
 use crate::state::App;
+
+pub(crate) use self::events::events;
+pub use self::found::HitDto;
+pub(crate) use self::found::{SearchAnswer, search};
+pub(crate) use self::section::{SectionAnswer, section};
 
 /// The answer to an upload.
 #[derive(Debug, Serialize, ToSchema)]
@@ -150,39 +158,6 @@ pub(crate) struct DeleteAnswer {
     pub(crate) deleted: bool,
 }
 
-/// The hits of a search.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SearchAnswer {
-    /// The hits, best first.
-    pub(crate) items: Vec<HitDto>,
-    /// Whether they are likely to hold an answer.
-    pub(crate) answerable: bool,
-    /// How long it took, in milliseconds.
-    pub(crate) took_ms: u64,
-}
-
-/// One hit.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct HitDto {
-    /// The document.
-    pub(crate) document_id: Uuid,
-    /// The uploaded file's name.
-    pub(crate) source: String,
-    /// The document's title.
-    pub(crate) title: String,
-    /// The headings above the section, outermost first.
-    pub(crate) heading_path: Vec<String>,
-    /// The section.
-    pub(crate) text: String,
-    /// Where it stands.
-    pub(crate) span: SpanDto,
-    /// BM25; comparable within one search only.
-    pub(crate) score: f32,
-    /// Why it was found, when asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) explanation: Option<String>,
-}
-
 /// A place in a document: code points from 0, lines from 1, ends included for lines only.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SpanDto {
@@ -196,16 +171,6 @@ pub(crate) struct SpanDto {
     pub(crate) end_line: u64,
 }
 
-impl From<VectorCount> for VectorsDto {
-    fn from(count: VectorCount) -> Self {
-        Self {
-            model: count.model.id,
-            dimensions: count.model.dimensions,
-            vectors: count.vectors,
-        }
-    }
-}
-
 impl From<Span> for SpanDto {
     fn from(span: Span) -> Self {
         Self {
@@ -217,19 +182,12 @@ impl From<Span> for SpanDto {
     }
 }
 
-impl From<SearchHit> for HitDto {
-    fn from(hit: SearchHit) -> Self {
+impl From<VectorCount> for VectorsDto {
+    fn from(count: VectorCount) -> Self {
         Self {
-            document_id: hit.document_id.0,
-            source: hit.source,
-            title: hit.title,
-            heading_path: hit.heading_path,
-            text: hit.text,
-            span: hit.span.into(),
-            score: hit.score,
-            explanation: hit
-                .explanation
-                .map(|explanation| format!("{explanation:?}")),
+            model: count.model.id,
+            dimensions: count.model.dimensions,
+            vectors: count.vectors,
         }
     }
 }
@@ -275,17 +233,6 @@ pub(crate) struct ListParams {
 
 fn language_of(word: &str, place: &str) -> Result<Language, Problem> {
     Language::parse(word).ok_or_else(|| Problem::invalid(place, "must be en or pt"))
-}
-
-/// The query of a search.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SearchParams {
-    q: String,
-    k: Option<usize>,
-    collection: Option<String>,
-    #[serde(default)]
-    explain: bool,
 }
 
 fn unknown() -> Problem {
@@ -474,32 +421,6 @@ pub(crate) async fn delete(
     } else {
         Err(unknown())
     }
-}
-
-/// `GET rag/search`
-pub(crate) async fn search(
-    State(app): State<App>,
-    Query(params): Query<SearchParams>,
-) -> Result<Json<SearchAnswer>, Problem> {
-    let k = params.k.unwrap_or(5);
-    if !(1..=SearchQuery::MAX_K).contains(&k) {
-        return Err(Problem::invalid(
-            "?k",
-            format!("must be 1 to {}", SearchQuery::MAX_K),
-        ));
-    }
-    let query = SearchQuery {
-        text: params.q,
-        k,
-        collection: params.collection,
-        explain: params.explain,
-    };
-    let results = app.knowledge.search(query).await?;
-    Ok(Json(SearchAnswer {
-        items: results.items.into_iter().map(HitDto::from).collect(),
-        answerable: results.answerable,
-        took_ms: u64::try_from(results.took.as_millis()).unwrap_or(u64::MAX),
-    }))
 }
 
 /// `GET rag/stats`

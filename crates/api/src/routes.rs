@@ -241,6 +241,23 @@ pub fn table() -> Vec<Route> {
         )
         .by(rag::text)
         .gives::<rag::TextAnswer>(200),
+        get(
+            "/api/v1/rag/documents/{id}/section",
+            can(P::ReadKnowledge),
+            "The section around a place of a document",
+        )
+        .by(rag::section)
+        .query(&[
+            ("start_char", "The first character of the place, from 0."),
+            ("end_char", "One past its last character; one character when absent."),
+        ])
+        .gives::<rag::SectionAnswer>(200),
+        get(
+            "/api/v1/rag/documents/{id}/events",
+            can(P::ReadKnowledge),
+            "How a document gets on, as server-sent events",
+        )
+        .by(rag::events),
         Route::new(
             Method::DELETE,
             "/api/v1/rag/documents/{id}",
@@ -261,6 +278,10 @@ pub fn table() -> Vec<Route> {
             ("k", "Hits at most, 1 to 50; 5 when absent."),
             ("collection", "Only documents of this collection."),
             ("explain", "`true` adds why each hit was found."),
+            (
+                "widen",
+                "Adds to each hit its text with neighbours, of so many characters at most, to 8000.",
+            ),
         ]),
         get(
             "/api/v1/rag/stats",

@@ -271,6 +271,7 @@ async fn knowledge(clock: &Arc<ManualClock>, documents: &[(&str, &str)]) -> Know
         extractor: Arc::new(PlainText),
         embedder: None,
         nearest: None,
+        reranker: None,
         glossary: Glossary::built_in(),
         clock: clock.clone(),
         ids: Arc::new(CountingIds::default()),

@@ -101,7 +101,7 @@ impl HttpEmbedder {
         }
         let mut embedder = Self {
             client: call::client(config.timeout).map_err(ConnectError::Client)?,
-            url: endpoint(&config)?,
+            url: endpoint(&config.url, config.api_key.is_some(), ENDPOINT)?,
             model: EmbeddingModel {
                 id: config.model.clone(),
                 dimensions: config.dimensions.unwrap_or_default(),
@@ -188,22 +188,22 @@ impl Embedder for HttpEmbedder {
     }
 }
 
-/// The whole address of the endpoint.
-fn endpoint(config: &HttpEmbedderConfig) -> Result<Url, ConnectError> {
+/// The whole address of an endpoint such as `/embeddings`, by its server's base or as it stands.
+pub(crate) fn endpoint(base: &str, keyed: bool, endpoint: &str) -> Result<Url, ConnectError> {
     const NONE: &str = "must be an address such as https://host/v1";
-    let mut url = Url::parse(&config.url).map_err(|_| ConnectError::Url(NONE))?;
+    let mut url = Url::parse(base).map_err(|_| ConnectError::Url(NONE))?;
     if !matches!(url.scheme(), "http" | "https") || url.query().is_some() {
         return Err(ConnectError::Url(NONE));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(ConnectError::Url("must not carry credentials"));
     }
-    if config.api_key.is_some() && !call::may_carry_key(&url) {
+    if keyed && !call::may_carry_key(&url) {
         return Err(ConnectError::Url("must be https, as a key is sent there"));
     }
     let path = url.path().trim_end_matches('/');
-    let base = path.strip_suffix(ENDPOINT).unwrap_or(path);
-    let path = format!("{base}{ENDPOINT}");
+    let base = path.strip_suffix(endpoint).unwrap_or(path);
+    let path = format!("{base}{endpoint}");
     url.set_path(&path);
     Ok(url)
 }
@@ -222,19 +222,19 @@ mod tests {
     #[test]
     fn a_base_and_a_whole_address_are_the_same() {
         for url in ["https://h/v1", "https://h/v1/", "https://h/v1/embeddings"] {
-            let endpoint = endpoint(&config(url, None)).unwrap();
-            assert_eq!(endpoint.as_str(), "https://h/v1/embeddings");
+            let found = endpoint(url, false, ENDPOINT).unwrap();
+            assert_eq!(found.as_str(), "https://h/v1/embeddings");
         }
     }
 
     #[test]
     fn an_address_that_is_none_or_gives_secrets_away_is_refused() {
         for url in ["h", "ftp://h/v1", "https://u:pw@h/v1", "https://h/v1?key=k"] {
-            let error = endpoint(&config(url, None)).unwrap_err().to_string();
+            let error = endpoint(url, false, ENDPOINT).unwrap_err().to_string();
             assert!(!error.contains("pw") && !error.contains("key="), "{error}");
         }
-        assert!(endpoint(&config("http://h/v1", Some("k"))).is_err());
-        assert!(endpoint(&config("http://h/v1", None)).is_ok());
+        assert!(endpoint("http://h/v1", true, ENDPOINT).is_err());
+        assert!(endpoint("http://h/v1", false, ENDPOINT).is_ok());
     }
 
     #[test]

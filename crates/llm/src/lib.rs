@@ -21,9 +21,11 @@
 mod call;
 mod chat;
 mod embedder;
+mod rerank;
 mod retry;
 mod wire;
 
 pub use call::CallError;
 pub use chat::{HttpLanguageModel, HttpLanguageModelConfig, LanguageModelError, ModelCounts};
 pub use embedder::{ConnectError, HttpEmbedder, HttpEmbedderConfig};
+pub use rerank::{HttpReranker, HttpRerankerConfig};

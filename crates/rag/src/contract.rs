@@ -85,6 +85,8 @@ macro_rules! vector_repository_contract {
             vectors_of_another_model_are_replaced_chunk_by_chunk
             vectors_go_with_their_chunks_and_documents
             models_are_counted
+            a_ready_document_is_recut_at_once
+            a_recut_needs_the_claim_and_a_vector_for_each_chunk
         }
     };
 }

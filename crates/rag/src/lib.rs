@@ -25,6 +25,7 @@
 //!     extractor: Arc::new(PlainText),
 //!     embedder: None,
 //!     nearest: None,
+//!     reranker: None,
 //!     glossary: Glossary::built_in(),
 //!     clock: Arc::new(ManualClock::default()),
 //!     ids: Arc::new(SystemIds),
@@ -59,18 +60,20 @@ pub use plain::PlainText;
 pub use ports::{
     Change, ChangeKind, DocumentCounts, DocumentFilter, DocumentRepository,
     DocumentRepositoryError, Embedder, EmbedderError, EmbeddingKind, EmbeddingModel, ExtractError,
-    Extracted, Inserted, NearestQuery, Neighbour, ReadText, StageName, TextExtractor, VectorCount,
-    VectorRepository, VectorSearch,
+    Extracted, Inserted, NearestQuery, Neighbour, ReadText, Recut, Reranker, RerankerError,
+    StageName, TextExtractor, VectorCount, VectorRepository, VectorSearch,
 };
 #[cfg(any(test, feature = "mocks"))]
 pub use ports::{
-    MockDocumentRepository, MockEmbedder, MockTextExtractor, MockVectorRepository, MockVectorSearch,
+    MockDocumentRepository, MockEmbedder, MockReranker, MockTextExtractor, MockVectorRepository,
+    MockVectorSearch,
 };
 pub use search::{
     ExactVectorSearch, Explanation, Fusion, Glossary, GlossaryError, Range, Scores, SearchHit,
-    Strategy,
+    Strategy, Wide,
 };
 pub use service::{
-    KnowledgeConfig, KnowledgeError, KnowledgeParts, KnowledgeService, KnowledgeStats, NewUpload,
-    Progress, SearchError, SearchQuery, SearchResults, UploadError,
+    DocumentWatch, KnowledgeConfig, KnowledgeError, KnowledgeParts, KnowledgeService,
+    KnowledgeStats, MAX_SECTION_CHARS, MAX_WATCHES, NewUpload, Progress, Reindexed, Reranking,
+    SearchError, SearchQuery, SearchResults, SectionLink, SectionView, UploadError, Watched,
 };

@@ -16,11 +16,13 @@ mod plan;
 mod rows;
 mod score;
 mod snippet;
+mod widen;
 
 pub use dense::ExactVectorSearch;
 pub use engine::Strategy;
 pub(crate) use engine::{DENSE_CANDIDATES, Question, conclude, propose};
 pub use fuse::Fusion;
 pub use glossary::{Glossary, GlossaryError};
-pub use hit::{Explanation, Range, Scores, SearchHit};
+pub use hit::{Explanation, Range, Scores, SearchHit, Wide};
 pub(crate) use index::{Index, IndexError, IndexWriter};
+pub(crate) use widen::widen;

@@ -11,10 +11,14 @@ mod follow;
 mod load;
 mod process;
 mod read;
+mod reindex;
 mod run;
 mod search;
+mod section;
 mod steps;
 mod upload;
+mod watch;
+mod work_off;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -25,18 +29,21 @@ use std::time::Duration;
 use resync_kernel::{BoxError, Clock, CursorError, IdGenerator};
 use resync_sync::OnceInit;
 use thiserror::Error;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use embed::Progress;
-pub use read::KnowledgeStats;
-pub use search::{SearchError, SearchQuery, SearchResults};
-pub use upload::{NewUpload, UploadError};
+pub use self::embed::Progress;
+pub use self::read::KnowledgeStats;
+pub use self::reindex::Reindexed;
+pub use self::search::{Reranking, SearchError, SearchQuery, SearchResults};
+pub use self::section::{MAX_SECTION_CHARS, SectionLink, SectionView};
+pub use self::upload::{NewUpload, UploadError};
+pub use self::watch::{DocumentWatch, MAX_WATCHES, Watched};
 
 use crate::model::{DocumentId, WorkerId};
 use crate::ports::{
-    DocumentRepository, DocumentRepositoryError, Embedder, EmbeddingModel, TextExtractor,
+    DocumentRepository, DocumentRepositoryError, Embedder, EmbeddingModel, Reranker, TextExtractor,
     VectorRepository, VectorSearch,
 };
 use crate::search::{ExactVectorSearch, Glossary, Index, IndexWriter};
@@ -82,6 +89,8 @@ pub struct KnowledgeParts {
     /// Finds the nearest of the stored vectors. Without it they are held in this process, and all are
     /// looked at ([`ExactVectorSearch`]).
     pub nearest: Option<Arc<dyn VectorSearch>>,
+    /// Puts the best hits into a better order, if there is one.
+    pub reranker: Option<Arc<dyn Reranker>>,
     /// Words of the same meaning.
     pub glossary: Glossary,
     /// Time.
@@ -142,8 +151,11 @@ struct Inner {
     loaded: OnceInit<(), Arc<KnowledgeError>>,
     /// What tasks of this process work on. A plain lock: only map operations.
     work: Mutex<Work>,
-    /// Bumped whenever a document leaves the work, for [`KnowledgeService::settled`].
-    settled: watch::Sender<u64>,
+    /// Bumped whenever a document gets on or leaves the work, for [`KnowledgeService::settled`] and
+    /// for those who watch.
+    settled: tokio::sync::watch::Sender<u64>,
+    /// How many watch a document.
+    watchers: Arc<Semaphore>,
     /// Wakes [`KnowledgeService::run`] before its time.
     nudged: Notify,
     /// How many documents are processed at the same time.
@@ -207,7 +219,8 @@ impl KnowledgeService {
                 followed: AtomicU64::new(0),
                 loaded: OnceInit::new(),
                 work: Mutex::default(),
-                settled: watch::Sender::new(0),
+                settled: tokio::sync::watch::Sender::new(0),
+                watchers: Arc::new(Semaphore::new(MAX_WATCHES)),
                 nudged: Notify::new(),
                 workers: Semaphore::new(2),
                 searchers: Arc::new(Semaphore::new(8)),

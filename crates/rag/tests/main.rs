@@ -10,7 +10,13 @@ mod init;
 #[cfg(test)]
 mod knowledge;
 #[cfg(test)]
+mod reading;
+#[cfg(test)]
+mod reindex;
+#[cfg(test)]
 mod replicas;
+#[cfg(test)]
+mod rerank;
 #[cfg(test)]
 mod retrieval;
 #[cfg(test)]

@@ -1,21 +1,19 @@
 //! Crashes, replicas, versions and models: what survives, and what the others see.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 
-use async_trait::async_trait;
 use chrono::TimeDelta;
 use resync_kernel::{Clock, ManualClock};
 use resync_memory::rag::InMemoryDocumentRepository;
 use resync_rag::contract::{read_text, worker};
 use resync_rag::{
-    Document, DocumentId, DocumentRepository, Embedder, EmbedderError, EmbeddingKind,
-    EmbeddingModel, KnowledgeParts, KnowledgeService, NewUpload, SearchQuery, Stage,
-    VectorRepository,
+    Document, DocumentId, DocumentRepository, EmbeddingModel, KnowledgeParts, KnowledgeService,
+    NewUpload, SearchQuery, Stage, VectorRepository,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Switched, parts, taken_in, upload};
+use crate::support::{Model, Switched, parts, taken_in, upload};
 
 const DISK: &str = "# Disk full\n\nRemove old files.\n\n## Afterwards\n\nOpen a ticket.\n";
 
@@ -255,46 +253,4 @@ async fn vectors_of_another_model_are_made_anew() {
     assert_eq!((&counted[0].model, counted[0].vectors), (&new.named, 2));
     let ready = knowledge.get(document.id).await.unwrap().unwrap();
     assert_eq!(ready.stage, Stage::Ready);
-}
-
-/// A model of three numbers that can be away.
-struct Model {
-    named: EmbeddingModel,
-    away: AtomicBool,
-    made: AtomicU32,
-}
-
-impl Default for Model {
-    fn default() -> Self {
-        Self {
-            named: EmbeddingModel {
-                id: "test".to_owned(),
-                dimensions: 3,
-            },
-            away: AtomicBool::new(false),
-            made: AtomicU32::new(0),
-        }
-    }
-}
-
-#[async_trait]
-impl Embedder for Model {
-    fn model(&self) -> &EmbeddingModel {
-        &self.named
-    }
-
-    async fn embed(
-        &self,
-        kind: EmbeddingKind,
-        texts: Vec<String>,
-    ) -> Result<Vec<Vec<f32>>, EmbedderError> {
-        if self.away.load(Ordering::SeqCst) {
-            return Err(EmbedderError::Unavailable("away".into()));
-        }
-        if kind == EmbeddingKind::Passage {
-            let made = u32::try_from(texts.len()).unwrap();
-            self.made.fetch_add(made, Ordering::SeqCst);
-        }
-        Ok(texts.iter().map(|_| vec![0.6, 0.8, 0.0]).collect())
-    }
 }

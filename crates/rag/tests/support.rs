@@ -9,8 +9,9 @@ use resync_kernel::{ManualClock, SystemIds, UserId};
 use resync_memory::rag::InMemoryDocumentRepository;
 use resync_rag::{
     Change, Chunk, Document, DocumentCounts, DocumentFilter, DocumentId, DocumentRepository,
-    DocumentRepositoryError, EmbeddingModel, Glossary, Inserted, KnowledgeConfig, KnowledgeParts,
-    KnowledgeService, NewUpload, PlainText, ReadText, VectorCount, VectorRepository, WorkerId,
+    DocumentRepositoryError, Embedder, EmbedderError, EmbeddingKind, EmbeddingModel, Glossary,
+    Inserted, KnowledgeConfig, KnowledgeParts, KnowledgeService, NewUpload, PlainText, ReadText,
+    Recut, VectorCount, VectorRepository, WorkerId,
 };
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -18,7 +19,7 @@ use uuid::Uuid;
 
 /// A repository in memory with switches.
 pub(crate) struct Switched {
-    pub(crate) inner: InMemoryDocumentRepository,
+    pub(crate) inner: Arc<InMemoryDocumentRepository>,
     /// How many walks over ready documents have begun.
     pub(crate) loads: AtomicU32,
     /// Whether walks, claims and changes of stage fail.
@@ -38,7 +39,7 @@ pub(crate) struct Switched {
 impl Default for Switched {
     fn default() -> Self {
         Self {
-            inner: InMemoryDocumentRepository::default(),
+            inner: Arc::default(),
             loads: AtomicU32::new(0),
             broken: AtomicBool::new(false),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
@@ -217,6 +218,16 @@ impl VectorRepository for Switched {
             .await
     }
 
+    async fn recut(
+        &self,
+        id: DocumentId,
+        worker: WorkerId,
+        recut: &Recut,
+    ) -> Result<bool, DocumentRepositoryError> {
+        self.check()?;
+        self.inner.recut(id, worker, recut).await
+    }
+
     async fn embedded(
         &self,
         id: DocumentId,
@@ -249,6 +260,7 @@ where
         extractor: Arc::new(PlainText),
         embedder: None,
         nearest: None,
+        reranker: None,
         glossary: Glossary::built_in(),
         clock,
         ids: Arc::new(SystemIds),
@@ -280,4 +292,55 @@ pub(crate) async fn taken_in(knowledge: &KnowledgeService, upload: NewUpload) ->
     let id = knowledge.upload(upload).await.unwrap().id;
     knowledge.settled(id).await;
     knowledge.get(id).await.unwrap().unwrap()
+}
+
+/// A model of three numbers that can be away.
+pub(crate) struct Model {
+    pub(crate) named: EmbeddingModel,
+    pub(crate) away: AtomicBool,
+    /// How many texts it has read.
+    pub(crate) made: AtomicU32,
+    /// A batch of texts takes one permit.
+    pub(crate) gate: Semaphore,
+    /// How many batches have begun.
+    pub(crate) begun: AtomicU32,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            named: EmbeddingModel {
+                id: "test".to_owned(),
+                dimensions: 3,
+            },
+            away: AtomicBool::new(false),
+            made: AtomicU32::new(0),
+            gate: Semaphore::new(Semaphore::MAX_PERMITS),
+            begun: AtomicU32::new(0),
+        }
+    }
+}
+
+#[async_trait]
+impl Embedder for Model {
+    fn model(&self) -> &EmbeddingModel {
+        &self.named
+    }
+
+    async fn embed(
+        &self,
+        kind: EmbeddingKind,
+        texts: Vec<String>,
+    ) -> Result<Vec<Vec<f32>>, EmbedderError> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(EmbedderError::Unavailable("away".into()));
+        }
+        if kind == EmbeddingKind::Passage {
+            self.begun.fetch_add(1, Ordering::SeqCst);
+            self.gate.acquire().await.unwrap().forget();
+            let made = u32::try_from(texts.len()).unwrap();
+            self.made.fetch_add(made, Ordering::SeqCst);
+        }
+        Ok(texts.iter().map(|_| vec![0.6, 0.8, 0.0]).collect())
+    }
 }

@@ -461,6 +461,15 @@ pub struct RagConfig {
     pub embedder_api_key: Option<SecretString>,
     /// Numbers in a vector of that server's; 0 asks it at the start.
     pub embedder_dimensions: u32,
+    /// The base address of a server with `/rerank`, which puts the best hits into a better order.
+    pub reranker_url: Option<String>,
+    /// The model's name at that server.
+    pub reranker_model: Option<String>,
+    /// The key to that server.
+    #[serde(skip_serializing)]
+    pub reranker_api_key: Option<SecretString>,
+    /// Seconds after which it is asked what other processes did to the documents; at least 1.
+    pub poll_seconds: u64,
 }
 
 impl Default for RagConfig {
@@ -474,6 +483,10 @@ impl Default for RagConfig {
             embedder_model: None,
             embedder_api_key: None,
             embedder_dimensions: 0,
+            reranker_url: None,
+            reranker_model: None,
+            reranker_api_key: None,
+            poll_seconds: 1,
         }
     }
 }

@@ -15,6 +15,7 @@ mod metrics;
 mod oidc;
 mod plan;
 mod redis;
+mod reranker;
 mod schema;
 mod sealer;
 mod store;
@@ -311,6 +312,7 @@ async fn knowledge(
         extractor: knowledge::extractor(config.reader.clone()),
         embedder: embedder::embedder(config).await?,
         nearest: stores.nearest.clone(),
+        reranker: reranker::reranker(config)?,
         glossary: glossary(config).await?,
         clock: clock.clone(),
         ids: ids.clone(),
@@ -318,6 +320,7 @@ async fn knowledge(
         config: KnowledgeConfig {
             max_upload_bytes: config.max_upload_bytes,
             chunk_chars: config.chunk_chars,
+            poll: Duration::from_secs(config.poll_seconds),
             ..KnowledgeConfig::default()
         },
     }))

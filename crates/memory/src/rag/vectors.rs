@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use resync_rag::{
-    DocumentId, DocumentRepositoryError, EmbeddingModel, Stage, VectorCount, VectorRepository,
-    WorkerId,
+    ChangeKind, DocumentId, DocumentRepositoryError, EmbeddingModel, Recut, Stage, VectorCount,
+    VectorRepository, WorkerId,
 };
 
 use super::{InMemoryDocumentRepository, Row};
@@ -44,6 +44,35 @@ impl VectorRepository for InMemoryDocumentRepository {
         if row.document.stage != Stage::Ready {
             row.document.stage = Stage::Vectors;
         }
+        Ok(true)
+    }
+
+    async fn recut(
+        &self,
+        id: DocumentId,
+        worker: WorkerId,
+        recut: &Recut,
+    ) -> Result<bool, DocumentRepositoryError> {
+        let mut rows = self.rows();
+        let Some(row) = rows.claimed(id, worker) else {
+            return Ok(false);
+        };
+        let vectors = recut.vectors.as_ref();
+        let fits = vectors.is_none_or(|(_, vectors)| vectors.len() == recut.chunks.len());
+        if !fits || row.document.stage != Stage::Ready {
+            return Ok(false);
+        }
+        row.drop_chunks();
+        row.release();
+        row.chunks.clone_from(&recut.chunks);
+        let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        row.document.chunks = count(row.chunks.len());
+        if let Some((model, vectors)) = vectors {
+            let vectors = vectors.iter().map(|vector| (model.clone(), vector.clone()));
+            row.vectors = (0..).zip(vectors).collect();
+            row.document.vectors = count(row.vectors.len());
+        }
+        rows.record(id, ChangeKind::Ready);
         Ok(true)
     }
 

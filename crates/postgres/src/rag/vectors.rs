@@ -2,14 +2,18 @@
 
 use async_trait::async_trait;
 use resync_rag::{
-    DocumentId, DocumentRepositoryError, EmbeddingModel, VectorCount, VectorRepository, WorkerId,
+    ChangeKind, DocumentId, DocumentRepositoryError, EmbeddingModel, Recut, VectorCount,
+    VectorRepository, WorkerId,
 };
 use sqlx::PgConnection;
 
-use super::{Fails, PgDocumentRepository};
+use super::{Fails, PgDocumentRepository, feed, stages};
 use crate::failed::Failed;
 use crate::row::RowName;
 use crate::{PgDatabase, PgError};
+
+/// Vectors that one statement takes.
+const BATCH: usize = 256;
 
 const EMBEDDED: &str = "SELECT count(*) FROM chunk_vectors
     JOIN embedding_models ON embedding_models.id = chunk_vectors.model_id
@@ -125,6 +129,46 @@ async fn put(
     Ok(true)
 }
 
+/// The steps to a ready document again, in one transaction: nobody sees the stages between.
+async fn recut(
+    tx: &mut PgConnection,
+    id: DocumentId,
+    worker: WorkerId,
+    number: Option<i32>,
+    recut: &Recut,
+) -> Result<bool, Fails> {
+    feed::hold(tx).await?;
+    let ready: Option<(i32,)> = sqlx::query_as(
+        "SELECT 1 FROM documents WHERE id = $1 AND claimed_by = $2 AND stage = 'ready'
+         FOR NO KEY UPDATE",
+    )
+    .bind(id.0)
+    .bind(worker.0)
+    .fetch_optional(&mut *tx)
+    .await?;
+    let vectors = recut.vectors.as_ref();
+    let fits = vectors.is_none_or(|(_, vectors)| vectors.len() == recut.chunks.len());
+    if ready.is_none() || !fits {
+        return Ok(false);
+    }
+    stages::put_chunks(tx, id, worker, &recut.chunks).await?;
+    if let Some(((model, vectors), number)) = vectors.zip(number) {
+        // As many at a time as a batch of other work has, so that no array gets too long.
+        for (batch, first) in vectors.chunks(BATCH).zip((0..).step_by(BATCH)) {
+            put(tx, id, worker, (model, number), first, batch).await?;
+        }
+    }
+    sqlx::query(
+        "UPDATE documents SET stage = 'ready', claimed_by = NULL, claimed_until_ms = NULL
+         WHERE id = $1",
+    )
+    .bind(id.0)
+    .execute(&mut *tx)
+    .await?;
+    feed::record(tx, id, ChangeKind::Ready).await?;
+    Ok(true)
+}
+
 #[async_trait]
 impl VectorRepository for PgDocumentRepository {
     async fn put_vectors(
@@ -142,6 +186,26 @@ impl VectorRepository for PgDocumentRepository {
         let (model, vectors) = (model.clone(), vectors.to_vec());
         let work = self.database.write(move |tx| {
             Box::pin(async move { put(tx, id, worker, (&model, number), first, &vectors).await })
+        });
+        work.await.map_err(Failed::port)
+    }
+
+    async fn recut(
+        &self,
+        id: DocumentId,
+        worker: WorkerId,
+        new: &Recut,
+    ) -> Result<bool, DocumentRepositoryError> {
+        let mut model_number = None;
+        if let Some((model, vectors)) = &new.vectors {
+            for vector in vectors {
+                check(model, vector)?;
+            }
+            model_number = Some(number(&self.database, model).await?);
+        }
+        let new = new.clone();
+        let work = self.database.write(move |tx| {
+            Box::pin(async move { recut(tx, id, worker, model_number, &new).await })
         });
         work.await.map_err(Failed::port)
     }

@@ -8,7 +8,9 @@
 
 use super::{Outcome, chunked, chunks, document, later, model, now, published, worker};
 use crate::model::Stage;
-use crate::ports::{DocumentRepository, EmbeddingModel, VectorCount, VectorRepository};
+use crate::ports::{
+    ChangeKind, DocumentRepository, EmbeddingModel, Recut, VectorCount, VectorRepository,
+};
 
 const ONE: [f32; 3] = [1.0, -0.5, 1e-7];
 const TWO: [f32; 3] = [0.0, 0.25, -1.0];
@@ -152,5 +154,70 @@ where
         vectors,
     };
     assert_eq!(store.models().await?, [count("a", 1), count("b", 2)]);
+    Ok(())
+}
+
+/// New chunks and vectors take the place of the old ones in a document that stays ready, and the feed
+/// says so.
+pub async fn a_ready_document_is_recut_at_once<R>(store: &R) -> Outcome
+where
+    R: DocumentRepository + VectorRepository,
+{
+    let (id, model) = (document(1).id, model("a"));
+    published(store, &document(1)).await?;
+    published(store, &document(2)).await?;
+    for vectors in [Some((model.clone(), vec![ONE.to_vec(); 3])), None] {
+        let seen = store.last_change().await?;
+        assert!(store.claim(id, worker(2), now(), later()).await?);
+        let recut = Recut {
+            chunks: chunks(id, &["a", "b", "c"]),
+            vectors,
+        };
+        assert!(store.recut(id, worker(2), &recut).await?);
+        assert_eq!(store.chunks(id).await?, recut.chunks);
+        let count = recut
+            .vectors
+            .as_ref()
+            .map_or(0, |(_, vectors)| vectors.len());
+        let stored = store.vectors(id, &model).await?;
+        assert_eq!(stored, recut.vectors.map(|(_, vectors)| vectors));
+        let read = store.get(id).await?;
+        let said = read.map(|d| (d.stage, d.chunks, usize::try_from(d.vectors)));
+        assert_eq!(said, Some((Stage::Ready, 3, Ok(count))));
+        let changes = store.changes(seen, 10).await?;
+        let changes: Vec<_> = changes.iter().map(|one| (one.document, one.kind)).collect();
+        assert_eq!(changes, [(id, ChangeKind::Ready)]);
+        assert!(
+            store.claim(id, worker(3), now(), later()).await?,
+            "the claim is over"
+        );
+        store.defer(id, worker(3), now(), None).await?;
+    }
+    Ok(())
+}
+
+/// Without the claim, before the document is ready, or with fewer vectors than chunks nothing changes.
+pub async fn a_recut_needs_the_claim_and_a_vector_for_each_chunk<R>(store: &R) -> Outcome
+where
+    R: DocumentRepository + VectorRepository,
+{
+    let (ready, undone) = (document(1).id, document(2).id);
+    published(store, &document(1)).await?;
+    chunked(store, &document(2)).await?;
+    let recut = |id, vectors: usize| Recut {
+        chunks: chunks(id, &["a", "b", "c"]),
+        vectors: Some((model("a"), vec![ONE.to_vec(); vectors])),
+    };
+    assert!(!store.recut(ready, worker(1), &recut(ready, 3)).await?);
+    assert!(store.claim(ready, worker(1), now(), later()).await?);
+    assert!(!store.recut(ready, worker(2), &recut(ready, 3)).await?);
+    assert!(!store.recut(ready, worker(1), &recut(ready, 2)).await?);
+    assert!(!store.recut(undone, worker(1), &recut(undone, 3)).await?);
+    for id in [ready, undone] {
+        assert_eq!(store.chunks(id).await?, chunks(id, &["um", "dois"]));
+        assert_eq!(store.embedded(id, &model("a")).await?, 0);
+    }
+    let stage = store.get(undone).await?.map(|document| document.stage);
+    assert_eq!(stage, Some(Stage::Chunks));
     Ok(())
 }

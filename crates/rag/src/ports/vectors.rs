@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{DocumentRepositoryError, EmbeddingModel};
-use crate::model::{DocumentId, WorkerId};
+use crate::model::{Chunk, DocumentId, WorkerId};
 
 /// How many chunks have vectors of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,15 @@ pub struct VectorCount {
     pub model: EmbeddingModel,
     /// Its vectors.
     pub vectors: u64,
+}
+
+/// What takes the place of a ready document's chunks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recut {
+    /// The chunks, by ordinal.
+    pub chunks: Vec<Chunk>,
+    /// A vector for each of them, and the model that made them, where there is one.
+    pub vectors: Option<(EmbeddingModel, Vec<Vec<f32>>)>,
 }
 
 /// Keeps the vectors of documents' chunks, at most one for each chunk. They go away with their
@@ -31,6 +40,17 @@ pub trait VectorRepository: Send + Sync {
         model: &EmbeddingModel,
         first: u32,
         vectors: &[Vec<f32>],
+    ) -> Result<bool, DocumentRepositoryError>;
+
+    /// Replaces the chunks and the vectors of a ready document that `worker` has claimed, ends the
+    /// claim, and enters the document into the feed, all or nothing: a reader sees the old ones or the
+    /// new ones. `false`, and nothing is changed, unless the claim holds, the document is ready, and
+    /// there is a vector for each chunk or none at all.
+    async fn recut(
+        &self,
+        id: DocumentId,
+        worker: WorkerId,
+        recut: &Recut,
     ) -> Result<bool, DocumentRepositoryError>;
 
     /// How many of the document's chunks have vectors of `model`: those of the first ordinals.

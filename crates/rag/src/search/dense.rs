@@ -154,6 +154,9 @@ impl ExactVectorSearch {
         if query.model != self.inner.model || query.vector.len() != self.inner.dimensions {
             return Vec::new();
         }
+        if query.vector.iter().all(|x| *x == 0.0) {
+            return Vec::new();
+        }
         let only = match &query.collection {
             None => None,
             Some(name) => match state.collections.get(name) {
@@ -314,6 +317,10 @@ impl VectorSearch for ExactVectorSearch {
         &self,
         query: NearestQuery,
     ) -> Result<Vec<Neighbour>, DocumentRepositoryError> {
+        if query.model == self.inner.model && query.vector.len() != self.inner.dimensions {
+            let error = "the question's vector is not as long as the model says";
+            return Err(DocumentRepositoryError::Unavailable(error.into()));
+        }
         let search = self.clone();
         tokio::task::spawn_blocking(move || search.scan(&query))
             .await

@@ -31,6 +31,8 @@ pub struct Scores {
     pub lexical_weight: f32,
     /// What a name of the question adds.
     pub boost: f32,
+    /// What the re-ranker says; hits that have it are in its order. `None` without one.
+    pub reranked: Option<f32>,
     /// The sum that hits are ordered by; the same as the hit's score.
     pub total: f32,
 }
@@ -42,6 +44,15 @@ pub struct Range {
     pub start: u32,
     /// The code point after the last one.
     pub end: u32,
+}
+
+/// A hit's text with what stands before and after it in its section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wide {
+    /// The text: that of the document at `span`, where blanks between chunks may differ.
+    pub text: String,
+    /// Where it stands; it holds the hit's span and is held by its section.
+    pub span: Span,
 }
 
 /// A section that was found.
@@ -61,13 +72,19 @@ pub struct SearchHit {
     pub text: String,
     /// Where the text stands in the document.
     pub span: Span,
+    /// What the text goes on with and does not say itself: the head of a table, the first line of an
+    /// entry; mostly empty.
+    pub context: String,
     /// Where the whole section stands that the text is part of; it holds `span`.
     pub section: Span,
+    /// The text with its neighbours, when the query asks for it and there are some.
+    pub wide: Option<Wide>,
     /// The part of the text that says most about the question, at most some 240 code points.
     pub snippet: Range,
     /// The words of the text that the question asks for, in order, at most 64.
     pub matches: Vec<Range>,
-    /// What hits are ordered by, 0 upwards, to four decimals; only comparable within one search.
+    /// What words and meaning say, 0 upwards, to four decimals; only comparable within one search. Hits
+    /// are ordered by it where no re-ranker gave another order.
     pub score: f32,
     /// Why it was found, when asked for.
     pub explanation: Option<Explanation>,

@@ -33,8 +33,6 @@ pub(crate) struct Concept {
     pub(crate) ways: Vec<Way>,
     /// Whether it names one thing, as jobs and messages have names.
     pub(crate) technical: bool,
-    /// Whether the index has the word itself, and not only another way to say it.
-    pub(crate) present: bool,
     /// Whether it is a word of any text, which says little about the subject.
     pub(crate) everyday: bool,
 }
@@ -150,7 +148,6 @@ fn concept(
         surface: word.surface.clone(),
         ways,
         technical: word.technical,
-        present,
         everyday: !others.is_empty() && others.iter().all(|other| other.everyday),
     }
 }
@@ -241,7 +238,6 @@ mod tests {
         let surfaces: Vec<_> = concepts.iter().map(|c| c.surface.as_str()).collect();
         assert_eq!(surfaces, ["FIN_GL_POST", "deadlock"]);
         assert!(concepts[0].technical && !concepts[1].technical);
-        assert!(!concepts[0].present && concepts[1].present);
     }
 
     #[test]

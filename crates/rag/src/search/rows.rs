@@ -85,6 +85,8 @@ pub(crate) struct Row {
     pub(crate) text: String,
     pub(crate) span: Span,
     pub(crate) section: Span,
+    /// What the chunk's context says beyond the headings.
+    pub(crate) lead: String,
     /// The words of the text.
     pub(crate) body: Terms,
     /// Those of the heading right above it.
@@ -125,7 +127,8 @@ impl Rows {
             let more: Vec<&str> = more
                 .filter(|line| !chunk.heading_path.iter().any(|heading| heading == line))
                 .collect();
-            let mut above = words(&format!("{outer}\n{}", more.join("\n")));
+            let lead = more.join("\n");
+            let mut above = words(&format!("{outer}\n{lead}"));
             above.extend(title.iter().cloned());
             let mut terms = String::with_capacity(chunk.text.len() * 2);
             // A heading counts twice, as it tells what the section is about.
@@ -142,6 +145,7 @@ impl Rows {
                 text: chunk.text.clone(),
                 span: chunk.span,
                 section: chunk.section,
+                lead,
                 body: Terms::of(&body),
                 heading: Terms::of(&heading),
                 above: Terms::of(&above),

@@ -125,7 +125,6 @@ mod tests {
                     counts: true,
                 }],
                 technical: false,
-                present: true,
                 everyday: false,
             })
             .collect()

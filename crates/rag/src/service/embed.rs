@@ -58,8 +58,25 @@ impl KnowledgeService {
                 return Err(Ended::Lost);
             }
             first = first.saturating_add(u32::try_from(batch.len()).unwrap_or(u32::MAX));
+            self.moved();
         }
         Ok(())
+    }
+
+    /// The vectors of all `chunks`.
+    pub(super) async fn embed_all(
+        &self,
+        embedder: &dyn Embedder,
+        chunks: &[Chunk],
+    ) -> Result<Vec<Vec<f32>>, Ended> {
+        let mut vectors = Vec::with_capacity(chunks.len());
+        for batch in chunks.chunks(BATCH) {
+            if self.inner.parts.tasks.is_closed() {
+                return Err(Ended::Closing);
+            }
+            vectors.extend(made(embedder, batch).await?);
+        }
+        Ok(vectors)
     }
 
     /// Makes new vectors, in the background, for the ready documents whose vectors are of another

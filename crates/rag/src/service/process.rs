@@ -91,6 +91,11 @@ impl KnowledgeService {
         }
     }
 
+    /// Tells who waits that some document got on.
+    pub(super) fn moved(&self) {
+        self.inner.settled.send_modify(|count| *count += 1);
+    }
+
     pub(super) fn process_in_background(&self, flight: Flight) {
         let service = self.clone();
         let tasks = &self.inner.parts.tasks;
@@ -239,7 +244,6 @@ pub(super) struct Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         self.service.work().flights.remove(&self.id);
-        let settled = &self.service.inner.settled;
-        settled.send_modify(|count| *count += 1);
+        self.service.moved();
     }
 }

@@ -10,11 +10,15 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::KnowledgeService;
 use crate::ports::{EmbeddingKind, NearestQuery, Neighbour};
 use crate::search::{
-    DENSE_CANDIDATES, IndexError, Question, SearchHit, Strategy, conclude, propose,
+    DENSE_CANDIDATES, IndexError, Question, SearchHit, Strategy, conclude, propose, widen,
 };
 
 /// The greatest length of a query, in Unicode code points.
 const MAX_QUERY_CHARS: usize = 1000;
+/// How many of the best hits the re-ranker reads.
+const RERANKED: usize = 30;
+/// How long the re-ranker may take before the order without it is given.
+const RERANK_TIME: Duration = Duration::from_secs(2);
 /// How long the search by meaning may take before the words are searched alone.
 const MEANING_TIME: Duration = Duration::from_secs(3);
 
@@ -29,11 +33,16 @@ pub struct SearchQuery {
     pub collection: Option<String>,
     /// Whether hits carry an [`Explanation`](crate::Explanation).
     pub explain: bool,
+    /// Most code points of a hit's text with its neighbours in the section, see
+    /// [`Wide`](crate::Wide); 0 for none, at most [`SearchQuery::MAX_WIDE`].
+    pub widen: usize,
 }
 
 impl SearchQuery {
     /// The greatest `k`.
     pub const MAX_K: usize = 50;
+    /// The greatest `widen`.
+    pub const MAX_WIDE: usize = 8000;
 
     /// The eight best hits of all collections for `text`.
     #[must_use]
@@ -43,8 +52,20 @@ impl SearchQuery {
             k: 8,
             collection: None,
             explain: false,
+            widen: 0,
         }
     }
+}
+
+/// What became of putting the best hits into a better order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reranking {
+    /// The hits are in the re-ranker's order.
+    Done,
+    /// The re-ranker failed, so the order is that without it.
+    Away,
+    /// The re-ranker took too long, so the order is that without it.
+    Slow,
 }
 
 /// What was found.
@@ -52,6 +73,8 @@ impl SearchQuery {
 pub struct SearchResults {
     /// Best first; equal scores by document id, then ordinal.
     pub items: Vec<SearchHit>,
+    /// What the re-ranker did, where there is one and something was found.
+    pub reranking: Option<Reranking>,
     /// Whether the hits can answer the question: the best document has enough of what the question
     /// asks for, weighed by how rare each word is. When `false`, say "not found" and show the hits
     /// as what was looked at.
@@ -116,12 +139,15 @@ impl KnowledgeService {
         let Some(state) = self.inner.index.state() else {
             return Ok(SearchResults {
                 items: Vec::new(),
+                reranking: None,
                 answerable: false,
                 took: clock.monotonic() - start,
             });
         };
+        let k = query.k.clamp(1, SearchQuery::MAX_K);
+        let reranked = self.inner.parts.reranker.is_some();
         let question = Arc::new(Question {
-            k: query.k.clamp(1, SearchQuery::MAX_K),
+            k: if reranked { k.max(RERANKED) } else { k },
             text: query.text,
             collection: query.collection,
             explain: query.explain,
@@ -139,12 +165,24 @@ impl KnowledgeService {
         };
         let (proposed, neighbours) = tokio::join!(by_words, self.by_meaning(&question));
         let proposed = proposed?;
-        let found = blocking(permit, move || {
-            conclude(&state, &question, &proposed, &neighbours)
-        })
-        .await?;
+        let concluding = {
+            let (state, question) = (Arc::clone(&state), Arc::clone(&question));
+            blocking(permit, move || {
+                conclude(&state, &question, &proposed, &neighbours)
+            })
+        };
+        let mut found = concluding.await?;
+        let reranking = self.rerank(&question.text, &mut found.hits).await;
+        found.hits.truncate(k);
+        if query.widen > 0 {
+            let most = query.widen.min(SearchQuery::MAX_WIDE);
+            for hit in &mut found.hits {
+                hit.wide = widen(&state, hit, most);
+            }
+        }
         Ok(SearchResults {
             items: found.hits,
+            reranking,
             answerable: found.answerable,
             took: clock.monotonic() - start,
         })
@@ -188,6 +226,52 @@ impl KnowledgeService {
                 Vec::new()
             }
         }
+    }
+}
+
+impl KnowledgeService {
+    /// Puts the hits into the re-ranker's order, if there is one. One that is away or slow is no reason
+    /// to find nothing: the order stays as it is then, and who asked is told.
+    async fn rerank(&self, question: &str, hits: &mut Vec<SearchHit>) -> Option<Reranking> {
+        let reranker = self.inner.parts.reranker.as_ref()?;
+        if hits.is_empty() {
+            return None;
+        }
+        let read = |hit: &SearchHit| {
+            let above = hit.heading_path.join("\n");
+            [above.as_str(), &hit.context, &hit.text]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        let asked = reranker.rerank(question, hits.iter().map(read).collect());
+        let scores = match tokio::time::timeout(RERANK_TIME, asked).await {
+            Ok(Ok(scores)) => scores,
+            Ok(Err(error)) => {
+                let error = error_chain(&error);
+                tracing::warn!(error, "hits are in the order without the re-ranker");
+                return Some(Reranking::Away);
+            }
+            Err(_) => {
+                tracing::warn!("hits are in the order without the re-ranker, as it takes too long");
+                return Some(Reranking::Slow);
+            }
+        };
+        if scores.len() != hits.len() || !scores.iter().all(|score| score.is_finite()) {
+            tracing::warn!("the re-ranker gave scores that do not fit");
+            return Some(Reranking::Away);
+        }
+        let mut judged: Vec<(f32, SearchHit)> = scores.into_iter().zip(hits.drain(..)).collect();
+        // Stable: what the re-ranker holds for equal stays as words and meaning have it.
+        judged.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        hits.extend(judged.into_iter().map(|(score, mut hit)| {
+            if let Some(why) = &mut hit.explanation {
+                why.scores.reranked = Some(score);
+            }
+            hit
+        }));
+        Some(Reranking::Done)
     }
 }
 

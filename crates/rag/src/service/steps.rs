@@ -39,6 +39,7 @@ impl KnowledgeService {
             if !done {
                 return Err(Ended::Lost);
             }
+            self.moved();
         }
     }
 

@@ -53,6 +53,9 @@ enum KbCommand {
     Search(SearchArgs),
     /// Make vectors for documents that lack those of the present model.
     Reembed,
+    /// Cut all documents anew, as after an update, and have every index read them again; search goes on
+    /// meanwhile.
+    Reindex,
     /// Ask the questions of a golden set and measure what is found.
     Eval {
         /// Questions with where their answers stand, a line each, as JSON.
@@ -86,6 +89,7 @@ async fn done(knowledge: &Knowledge, command: KbCommand, json: bool) -> Done {
         KbCommand::Rm(args) => look::remove(knowledge, args, json).await,
         KbCommand::Search(args) => look::search(knowledge, args, json).await,
         KbCommand::Reembed => measure::reembed(knowledge, json).await,
+        KbCommand::Reindex => measure::reindex(knowledge, json).await,
         KbCommand::Eval { golden, thresholds } => {
             measure::evaluate(knowledge, &golden, thresholds.as_deref(), json).await
         }

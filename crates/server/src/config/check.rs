@@ -124,6 +124,7 @@ fn numbers(config: &Config) -> Vec<Number> {
         rag.max_upload_bytes: 1..=GIB;
         rag.chunk_chars: 1..=100_000;
         rag.embedder_dimensions: 0..=4000;
+        rag.poll_seconds: 1..=60;
         // One that never idles out is a leak.
         ws.idle_timeout_seconds: 1..=YEAR;
         ws.max_message_bytes: 1..=16 << 20;

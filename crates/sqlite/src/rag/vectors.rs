@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 use resync_rag::{
-    DocumentId, DocumentRepositoryError, EmbeddingModel, VectorCount, VectorRepository, WorkerId,
+    ChangeKind, DocumentId, DocumentRepositoryError, EmbeddingModel, Recut, VectorCount,
+    VectorRepository, WorkerId,
 };
 use sqlx::SqliteConnection;
 
-use super::{Fails, SqliteDocumentRepository, unavailable};
+use super::{Fails, SqliteDocumentRepository, feed, stages, unavailable};
 use crate::failed::Failed;
 use crate::row::RowName;
 
@@ -85,6 +86,40 @@ async fn put(
     Ok(true)
 }
 
+/// The steps to a ready document again, in one transaction: nobody sees the stages between.
+async fn recut(
+    tx: &mut SqliteConnection,
+    id: DocumentId,
+    worker: WorkerId,
+    recut: &Recut,
+) -> Result<bool, Fails> {
+    let ready: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM documents WHERE id = ? AND claimed_by = ? AND stage = 'ready'",
+    )
+    .bind(id.0)
+    .bind(worker.0)
+    .fetch_optional(&mut *tx)
+    .await?;
+    let vectors = recut.vectors.as_ref();
+    let fits = vectors.is_none_or(|(_, vectors)| vectors.len() == recut.chunks.len());
+    if ready.is_none() || !fits {
+        return Ok(false);
+    }
+    stages::put_chunks(tx, id, worker, &recut.chunks).await?;
+    if let Some((model, vectors)) = vectors {
+        put(tx, id, worker, model, 0, vectors).await?;
+    }
+    sqlx::query(
+        "UPDATE documents SET stage = 'ready', claimed_by = NULL, claimed_until_ms = NULL
+         WHERE id = ?",
+    )
+    .bind(id.0)
+    .execute(&mut *tx)
+    .await?;
+    feed::record(tx, id, ChangeKind::Ready).await?;
+    Ok(true)
+}
+
 #[async_trait]
 impl VectorRepository for SqliteDocumentRepository {
     async fn put_vectors(
@@ -99,6 +134,19 @@ impl VectorRepository for SqliteDocumentRepository {
         let work = self.database.write(move |tx| {
             Box::pin(async move { put(tx, id, worker, &model, first, &vectors).await })
         });
+        work.await.map_err(Failed::port)
+    }
+
+    async fn recut(
+        &self,
+        id: DocumentId,
+        worker: WorkerId,
+        new: &Recut,
+    ) -> Result<bool, DocumentRepositoryError> {
+        let new = new.clone();
+        let work = self
+            .database
+            .write(move |tx| Box::pin(async move { recut(tx, id, worker, &new).await }));
         work.await.map_err(Failed::port)
     }
 

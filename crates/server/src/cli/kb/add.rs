@@ -4,6 +4,8 @@
 //! - A file that is refused stops no other; the command fails at its end when one did.
 //! - What was accepted is stored: a command that is interrupted leaves it to the server, or to the next
 //!   command, and says so.
+//! - What waits, for a model that is away or because a process died, is tried again for some time, and
+//!   then said.
 //! - Each document that is new, or is tried anew, leaves a row in the audit.
 
 use std::collections::BTreeMap;
@@ -15,7 +17,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use futures_util::StreamExt as _;
 use resync_kernel::{UserId, error_chain};
-use resync_rag::{Document, Language, NewUpload, Stage, UploadError};
+use resync_rag::{Document, DocumentId, Language, NewUpload, Stage, UploadError};
 use resync_tws::ports::{AuditAction, AuditOutcome};
 use serde::Serialize;
 use serde_json::json;
@@ -54,6 +56,9 @@ pub(super) struct AddArgs {
     /// What stdin is known as; its extension tells kinds of text apart.
     #[arg(long, value_name = "NAME", default_value = "stdin.txt")]
     stdin_name: String,
+    /// Seconds that it goes on with documents that wait, such as for a model that is away.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=86_400))]
+    wait: u64,
 }
 
 fn language() -> impl clap::builder::TypedValueParser<Value = Language> {
@@ -93,6 +98,19 @@ impl Outcome {
             format: document.format.clone(),
             chunks: Some(document.chunks),
             reason: document.stage.reason().map(str::to_owned),
+        }
+    }
+
+    /// What became of a document that was to be taken in.
+    fn now(path: &str, document: &Document) -> Self {
+        match document.stage {
+            Stage::Ready => Self::of(path, "added", document),
+            Stage::Failed { .. } => Self::of(path, "failed", document),
+            Stage::Received | Stage::Text | Stage::Chunks | Stage::Vectors => {
+                let mut outcome = Self::of(path, "pending", document);
+                outcome.reason.clone_from(&document.waiting);
+                outcome
+            }
         }
     }
 
@@ -157,6 +175,9 @@ pub(super) async fn run(knowledge: &Knowledge, args: AddArgs, json: bool) -> Don
         }
     }
     adding.bar(|progress| progress.end());
+    if !interrupted {
+        adding.work_off(&mut outcomes).await?;
+    }
     outcomes.sort_by(|a: &Outcome, b| a.path.cmp(&b.path));
     let done: Vec<&str> = outcomes
         .iter()
@@ -231,17 +252,54 @@ impl Adding<'_> {
                 return Ok(Outcome::failed(label, "it was removed meanwhile"));
             };
             self.stage(label, Some(now.stage.as_str()));
-            match (&now.stage, &now.waiting) {
-                (Stage::Ready, _) => return Ok(Outcome::of(label, "added", &now)),
-                (Stage::Failed { .. }, _) => return Ok(Outcome::of(label, "failed", &now)),
-                (_, Some(why)) => {
-                    let mut outcome = Outcome::of(label, "pending", &now);
-                    outcome.reason = Some(why.clone());
-                    return Ok(outcome);
-                }
-                (_, None) => tokio::time::sleep(LOOK_EVERY).await,
+            if now.stage.is_final() || now.waiting.is_some() {
+                return Ok(Outcome::now(label, &now));
             }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// Goes on with what waits, and says what still does.
+    async fn work_off(&self, outcomes: &mut [Outcome]) -> Result<(), Failure> {
+        let pending: Vec<DocumentId> = outcomes
+            .iter()
+            .filter(|outcome| outcome.what == "pending")
+            .filter_map(|outcome| outcome.id.as_ref()?.parse().ok())
+            .collect();
+        if !pending.is_empty() {
+            output::note(&format!(
+                "{} documents wait; they are tried again",
+                pending.len()
+            ));
+        }
+        let patience = Duration::from_secs(self.args.wait);
+        let working = self.knowledge.service.work_off(&pending, patience);
+        let waiting = tokio::select! {
+            waiting = working => waiting?,
+            _ = tokio::signal::ctrl_c() => return Ok(()),
+        };
+        let others = waiting
+            .iter()
+            .filter(|one| !pending.contains(&one.id))
+            .count();
+        if others > 0 {
+            output::note(&format!(
+                "{others} documents that were added earlier still wait"
+            ));
+        }
+        for outcome in outcomes
+            .iter_mut()
+            .filter(|outcome| outcome.what == "pending")
+        {
+            let id = outcome.id.as_ref().and_then(|id| id.parse().ok());
+            let Some(id) = id else { continue };
+            let now = self.knowledge.service.get(id).await?;
+            *outcome = match now {
+                None => Outcome::failed(&outcome.path, "it was removed meanwhile"),
+                Some(now) => Outcome::now(&outcome.path, &now),
+            };
+        }
+        Ok(())
     }
 
     /// Stores the file, and waits while as many as are allowed are under way.

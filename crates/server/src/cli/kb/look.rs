@@ -308,7 +308,8 @@ fn shown(place: usize, hit: &SearchHit) -> String {
         .skip(chars(hit.snippet.start))
         .take(chars(hit.snippet.end.saturating_sub(hit.snippet.start)))
         .collect();
-    for line in snippet.lines() {
+    let context = hit.context.lines();
+    for line in context.chain(snippet.lines()) {
         text.push_str("\n   ");
         text.push_str(line);
     }

@@ -1,11 +1,11 @@
-//! `resync kb reembed` and `eval`: how well the knowledge base finds, and by which model.
+//! `resync kb reembed`, `reindex` and `eval`: how well the knowledge base finds, and by which model.
 
 use std::path::Path;
 use std::time::Duration;
 
 use resync_kernel::error_chain;
-use resync_rag::Strategy;
 use resync_rag::eval::{Thresholds, golden};
+use resync_rag::{Reindexed, Strategy};
 use serde_json::json;
 
 use crate::cli::output::{self, Done, FAILURE, Failure, NOT_FOUND, OK, USAGE, note};
@@ -50,6 +50,46 @@ pub(super) async fn reembed(knowledge: &Knowledge, json: bool) -> Done {
         format!("{of_model} vectors of {}", model.id)
     };
     Ok((OK, text))
+}
+
+/// `kb reindex`.
+pub(super) async fn reindex(knowledge: &Knowledge, json: bool) -> Done {
+    let (mut cut, mut same, mut left) = (0_u64, 0_u64, 0_u64);
+    let cutting = knowledge.service.reindex(|document, outcome, progress| {
+        let name = document.path.as_ref().unwrap_or(&document.source);
+        let what = match outcome {
+            Reindexed::Cut => {
+                cut += 1;
+                "cut anew".to_owned()
+            }
+            Reindexed::Same => {
+                same += 1;
+                "as it was".to_owned()
+            }
+            Reindexed::Left(why) => {
+                left += 1;
+                let why = why.as_deref().unwrap_or("another process works on it");
+                format!("left as it was: {why}")
+            }
+        };
+        note(&format!(
+            "{} of {}: {name}: {what}",
+            progress.done, progress.total
+        ));
+    });
+    let outcome = tokio::select! {
+        outcome = cutting => outcome,
+        _ = tokio::signal::ctrl_c() => {
+            return Err(Failure::new(FAILURE, "interrupted; what was done stays done"));
+        }
+    };
+    outcome?;
+    let text = if json {
+        output::json(&json!({"cut": cut, "same": same, "left": left}))?
+    } else {
+        format!("{cut} cut anew, {same} as they were, {left} left")
+    };
+    Ok((if left > 0 { FAILURE } else { OK }, text))
 }
 
 /// `kb eval`.
