@@ -88,16 +88,17 @@ fn from_environment(name: &str) -> Result<String, BoxError> {
     std::env::var(name).map_err(|_| format!("{name} is not set; run it by scripts/services").into())
 }
 
-/// Stores documents as an upload leaves them, by plain SQL, for uploading is not what is measured.
+/// Stores documents as an upload leaves them, by plain SQL, for uploading is not what is measured; by a
+/// connection without a limit on the time of a statement.
 async fn fill(
-    database: &PgDatabase,
+    store: &mut PgConnection,
     plan: &Plan,
     noise: &mut Noise,
     centres: &[Vec<f32>],
 ) -> Result<Vec<Stored>, BoxError> {
     let (model,): (i32,) = sqlx::query_as("SELECT embedding_model('bench', $1)")
         .bind(i32::try_from(DIMENSIONS)?)
-        .fetch_one(database.pool())
+        .fetch_one(&mut *store)
         .await?;
     let mut all = Vec::new();
     for number in 0..plan.documents {
@@ -117,7 +118,7 @@ async fn fill(
         .bind(collection(number))
         .bind(i64::try_from(number)?)
         .bind(chunks)
-        .execute(database.pool())
+        .execute(&mut *store)
         .await?;
         let vectors: Vec<Vec<f32>> = centres
             .iter()
@@ -137,7 +138,7 @@ async fn fill(
         .bind(vectors.concat())
         .bind(i32::try_from(DIMENSIONS)?)
         .bind(chunks)
-        .execute(database.pool())
+        .execute(&mut *store)
         .await?;
         all.extend((0..).zip(vectors).map(|(ordinal, vector)| Stored {
             document,
@@ -146,7 +147,7 @@ async fn fill(
             vector,
         }));
     }
-    sqlx::query("ANALYZE").execute(database.pool()).await?;
+    sqlx::query("ANALYZE").execute(&mut *store).await?;
     Ok(all)
 }
 
@@ -227,7 +228,9 @@ async fn measure(url: &str, database: &PgDatabase, plan: &Plan) -> Result<Vec<Fi
         .map(|_| noise.near(&[0.0; DIMENSIONS], 1.0))
         .collect();
     let began = Instant::now();
-    let all = fill(database, plan, &mut noise, &centres).await?;
+    let mut store = PgConnection::connect(url).await?;
+    let all = fill(&mut store, plan, &mut noise, &centres).await?;
+    store.close().await?;
     println!(
         "{} vectors of {DIMENSIONS} dimensions stored and indexed in {:.0} s\n",
         all.len(),

@@ -1,7 +1,7 @@
 //! The nearest vectors by an exact scan in memory.
 //!
-//! Every row is looked at as bytes, which is a quarter of the memory to read; the best ones are then
-//! measured by their numbers. There is nothing to build, and a row is found as soon as it is put.
+//! Every row is looked at as bytes, which is little memory to read; the best ones are then measured by
+//! their numbers, which are kept in half precision, as pgvector keeps them. There is nothing to build, and a row is found as soon as it is put.
 //!
 //! Invariants:
 //! - A document is found with all its vectors or none: a change is published at once.
@@ -257,16 +257,9 @@ impl State {
     }
 
     fn cosine(&self, place: Place, vector: &[f32]) -> f32 {
-        let row = self
-            .blocks
-            .get(place.block)
-            .map(|block| block.numbers(place.row));
-        let dot: f32 = row
-            .unwrap_or_default()
-            .iter()
-            .zip(vector)
-            .map(|(a, b)| a * b)
-            .sum();
+        let block = self.blocks.get(place.block);
+        let row = block.map_or_else(Vec::new, |block| block.numbers(place.row));
+        let dot: f32 = row.iter().zip(vector).map(|(a, b)| a * b).sum();
         dot.clamp(-1.0, 1.0)
     }
 }

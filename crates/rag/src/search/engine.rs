@@ -6,6 +6,7 @@
 //! - Of chunks with nearly the same words the best one is given; of one section, the best
 //!   [`MAX_OF_SECTION`] before all else, so that ten hits are more than one page.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::search::hit::{Scores, SearchHit};
 use crate::search::index::{IndexError, Place, State};
 use crate::search::judge::{explanation, is_answerable};
 use crate::search::plan::{Concept, Dictionary, plan};
-use crate::search::rows::{Row, Rows, Terms};
+use crate::search::rows::{Row, Rows};
 use crate::search::score::Scorer;
 use crate::search::snippet::{matches, snippet};
 
@@ -167,7 +168,7 @@ pub(crate) fn conclude(
         Some(hit(entry, row, candidate, concepts, question.explain))
     });
     Ok(Found {
-        hits: hits.collect(),
+        hits: hits.collect::<Result<_, _>>()?,
         answerable,
     })
 }
@@ -178,35 +179,36 @@ fn hit(
     candidate: &Candidate,
     concepts: &[Concept],
     explain: bool,
-) -> SearchHit {
-    let matches = matches(&row.text, concepts);
+) -> Result<SearchHit, IndexError> {
+    let text = row.text.text()?;
+    let matches = matches(&text, concepts);
     let mut why = explain.then(|| explanation(concepts, &candidate.matched));
     if let Some(why) = &mut why {
         why.scores = candidate.scores;
     }
-    SearchHit {
+    Ok(SearchHit {
         document_id: entry.id,
         ordinal: row.ordinal,
         source: entry.source.clone(),
         title: entry.title.clone(),
         heading_path: row.heading_path.clone(),
-        text: row.text.clone(),
+        snippet: snippet(&text, &matches),
+        text,
         span: row.span,
         context: row.lead.clone(),
         section: row.section,
         wide: None,
-        snippet: snippet(&row.text, &matches),
         matches,
         score: candidate.scores.total,
         explanation: why,
-    }
+    })
 }
 
 /// The `k` best of `candidates`, which are in order: none that says what a better one says, and of
 /// one section no more than two while there are others.
 fn without_repeats(state: &State, candidates: Vec<Candidate>, k: usize) -> Vec<Candidate> {
     let mut kept: Vec<Candidate> = Vec::with_capacity(k);
-    let mut kept_rows: Vec<(&Rows, &Row)> = Vec::with_capacity(k);
+    let mut kept_rows: Vec<(&Rows, &Row, Vec<u32>)> = Vec::with_capacity(k);
     let mut later = Vec::new();
     for (at, candidate) in candidates.into_iter().enumerate() {
         if kept.len() >= k {
@@ -215,18 +217,21 @@ fn without_repeats(state: &State, candidates: Vec<Candidate>, k: usize) -> Vec<C
         let Some((entry, row)) = state.row(candidate.place) else {
             continue;
         };
-        if at < COMPARED && kept_rows.iter().any(|(_, other)| says_the_same(row, other)) {
+        // A chunk is compared with all that are kept, so its words are put in order once.
+        let words = row.body.sorted();
+        let mut better = kept_rows.iter();
+        if at < COMPARED && better.any(|(_, other, of)| says_the_same((row, &words), (other, of))) {
             continue;
         }
         let of_section = kept_rows
             .iter()
-            .filter(|(e, r)| e.id == entry.id && r.heading_path == row.heading_path)
+            .filter(|(e, r, _)| e.id == entry.id && r.heading_path == row.heading_path)
             .count();
         if of_section >= MAX_OF_SECTION && !row.heading_path.is_empty() {
             later.push(candidate);
             continue;
         }
-        kept_rows.push((entry, row));
+        kept_rows.push((entry, row, words));
         kept.push(candidate);
     }
     let room = k.saturating_sub(kept.len());
@@ -234,7 +239,8 @@ fn without_repeats(state: &State, candidates: Vec<Candidate>, k: usize) -> Vec<C
     kept
 }
 
-fn says_the_same(a: &Row, b: &Row) -> bool {
+/// Whether two chunks, each with its [`sorted`](Terms::sorted) words, say the same.
+fn says_the_same((a, a_words): (&Row, &[u32]), (b, b_words): (&Row, &[u32])) -> bool {
     let (long, short) = (
         a.body.len().max(b.body.len()),
         a.body.len().min(b.body.len()),
@@ -242,18 +248,24 @@ fn says_the_same(a: &Row, b: &Row) -> bool {
     if short < 8 || part(short, long) < SAME_WORDS {
         return a.text == b.text;
     }
-    let sorted = |terms: &Terms| {
-        let mut hashes: Vec<u32> = terms.iter().map(|(_, hash)| hash).collect();
-        hashes.sort_unstable();
-        hashes.dedup();
-        hashes
-    };
-    let (a, b) = (sorted(&a.body), sorted(&b.body));
-    let common = a
-        .iter()
-        .filter(|hash| b.binary_search(hash).is_ok())
-        .count();
-    part(common, a.len() + b.len() - common) >= SAME_WORDS
+    let common = common(a_words, b_words);
+    part(common, a_words.len() + b_words.len() - common) >= SAME_WORDS
+}
+
+/// How many numbers two ascending lists share.
+fn common(mut a: &[u32], mut b: &[u32]) -> usize {
+    let mut shared = 0;
+    while let ([first, rest @ ..], [other, others @ ..]) = (a, b) {
+        match first.cmp(other) {
+            Ordering::Less => a = rest,
+            Ordering::Greater => b = others,
+            Ordering::Equal => {
+                shared += 1;
+                (a, b) = (rest, others);
+            }
+        }
+    }
+    shared
 }
 
 fn part(of: usize, all: usize) -> f32 {

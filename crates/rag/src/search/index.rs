@@ -42,9 +42,9 @@ pub(crate) enum IndexError {
     /// The library failed.
     #[error("the search index failed")]
     Library(#[from] tantivy::TantivyError),
-    /// The library's dictionary of terms could not be read.
-    #[error("the search index has an unreadable dictionary")]
-    Dictionary(#[from] std::io::Error),
+    /// The library's dictionary of terms, or a packed text, could not be read.
+    #[error("the search index has an unreadable part")]
+    Unreadable(#[from] std::io::Error),
 }
 
 /// Names a chunk.

@@ -1,15 +1,20 @@
 //! What the index knows of each chunk beside the library's postings.
 //!
 //! Invariants:
+//! - The words of a chunk are kept packed, as they are shown for few chunks of many.
 //! - A document's [`Rows`] never changes; another version is another entry, so a search that holds
 //!   an old state reads it whole.
 //! - [`Terms`] holds a chunk's words in order, each as the hashes of its forms. Two forms with equal
 //!   hashes would be taken for each other; with 31 bits that is one in two billion pairs.
 
 use std::hash::Hasher as _;
+use std::io;
+
+use lz4_flex::block::{compress_prepend_size, decompress_size_prepended};
 
 use crate::model::{Chunk, Document, DocumentId, Span};
 use crate::search::analysis::{Word, words};
+use crate::search::index::IndexError;
 
 /// Marks the first form of a word.
 const FIRST: u32 = 1 << 31;
@@ -64,6 +69,14 @@ impl Terms {
         })
     }
 
+    /// The hashes, ascending, each once.
+    pub(crate) fn sorted(&self) -> Vec<u32> {
+        let mut hashes: Vec<u32> = self.iter().map(|(_, hash)| hash).collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        hashes
+    }
+
     /// How many words there are.
     pub(crate) fn len(&self) -> usize {
         self.0.iter().filter(|marked| **marked & FIRST != 0).count()
@@ -77,12 +90,28 @@ fn push(hashes: &mut Vec<u32>, word: &Word) {
     }
 }
 
+/// A text in less memory. Equal texts are equal packed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Packed(Box<[u8]>);
+
+impl Packed {
+    pub(crate) fn of(text: &str) -> Self {
+        Self(compress_prepend_size(text.as_bytes()).into_boxed_slice())
+    }
+
+    /// The text.
+    pub(crate) fn text(&self) -> Result<String, IndexError> {
+        let bytes = decompress_size_prepended(&self.0).map_err(io::Error::other)?;
+        String::from_utf8(bytes).map_err(|error| io::Error::other(error).into())
+    }
+}
+
 /// A chunk as it is searched.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) ordinal: u32,
     pub(crate) heading_path: Vec<String>,
-    pub(crate) text: String,
+    pub(crate) text: Packed,
     pub(crate) span: Span,
     pub(crate) section: Span,
     /// What the chunk's context says beyond the headings.
@@ -142,7 +171,7 @@ impl Rows {
             rows.push(Row {
                 ordinal: chunk.ordinal,
                 heading_path: chunk.heading_path.clone(),
-                text: chunk.text.clone(),
+                text: Packed::of(&chunk.text),
                 span: chunk.span,
                 section: chunk.section,
                 lead,
@@ -189,6 +218,14 @@ mod tests {
                 .iter()
                 .any(|found| found == (1, term_hash("fin_gl_post")))
         );
+    }
+
+    #[test]
+    fn a_packed_text_comes_back_as_it_was() {
+        for text in ["", "a", "Não há espaço.", &"the same again. ".repeat(80)] {
+            assert_eq!(Packed::of(text).text().unwrap(), text);
+        }
+        assert!(Packed::of(&"the same again. ".repeat(80)).0.len() < 100);
     }
 
     #[test]

@@ -68,8 +68,38 @@ pub(crate) struct Scorer<'a> {
     weights: Vec<f32>,
     ways: Vec<WayPlan>,
     by_hash: HashMap<u32, Vec<Met>>,
+    /// Nearly all words of a chunk are not of the question; most of these are told apart by this.
+    sieve: Sieve,
     mean_words: f32,
     total: f32,
+}
+
+/// Which hashes may be of the question, by their lower bits.
+struct Sieve([u64; Self::BITS / 64]);
+
+impl Sieve {
+    const BITS: usize = 4096;
+
+    fn of(hashes: impl Iterator<Item = u32>) -> Self {
+        let mut sieve = Self([0; Self::BITS / 64]);
+        for hash in hashes {
+            let (word, bit) = Self::place(hash);
+            if let Some(word) = sieve.0.get_mut(word) {
+                *word |= bit;
+            }
+        }
+        sieve
+    }
+
+    fn place(hash: u32) -> (usize, u64) {
+        let low = usize::try_from(hash).unwrap_or(0) % Self::BITS;
+        (low / 64, 1 << (low % 64))
+    }
+
+    fn lets_pass(&self, hash: u32) -> bool {
+        let (word, bit) = Self::place(hash);
+        self.0.get(word).is_some_and(|word| word & bit != 0)
+    }
 }
 
 impl<'a> Scorer<'a> {
@@ -105,6 +135,7 @@ impl<'a> Scorer<'a> {
             total: weights.iter().sum(),
             weights,
             ways,
+            sieve: Sieve::of(by_hash.keys().copied()),
             by_hash,
             mean_words: state.mean_words(),
         })
@@ -188,7 +219,7 @@ impl<'a> Scorer<'a> {
             phrases: HashMap::new(),
             matched: None,
         };
-        for (place, hash) in terms.iter() {
+        for (place, hash) in terms.iter().filter(|(_, hash)| self.sieve.lets_pass(*hash)) {
             for met in self.by_hash.get(&hash).into_iter().flatten() {
                 self.meet(*met, place, &mut counts, &mut seen);
             }

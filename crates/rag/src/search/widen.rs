@@ -4,18 +4,26 @@
 //! after the hit first, as an answer more often goes on than begins earlier.
 
 use crate::search::hit::{SearchHit, Wide};
-use crate::search::index::{Place, State};
+use crate::search::index::{IndexError, Place, State};
 use crate::search::rows::Row;
 
 /// The hit's text with as many neighbours as fit into `most` code points; `None` when none does.
-pub(crate) fn widen(state: &State, hit: &SearchHit, most: usize) -> Option<Wide> {
+pub(crate) fn widen(
+    state: &State,
+    hit: &SearchHit,
+    most: usize,
+) -> Result<Option<Wide>, IndexError> {
     let place = Place {
         document: hit.document_id,
         ordinal: hit.ordinal,
     };
-    let (entry, _) = state.row(place)?;
+    let Some((entry, _)) = state.row(place) else {
+        return Ok(None);
+    };
     let rows = &entry.chunks;
-    let at = rows.iter().position(|row| row.ordinal == hit.ordinal)?;
+    let Some(at) = rows.iter().position(|row| row.ordinal == hit.ordinal) else {
+        return Ok(None);
+    };
     let section = hit.section;
     let inside = |row: &Row| {
         row.span.start_char >= section.start_char && row.span.end_char <= section.end_char
@@ -37,17 +45,16 @@ pub(crate) fn widen(state: &State, hit: &SearchHit, most: usize) -> Option<Wide>
     {
         first = before;
     }
-    if first == last {
-        return None;
+    match rows.get(first..=last) {
+        Some([first, more @ ..]) if !more.is_empty() => join(first, more).map(Some),
+        _ => Ok(None),
     }
-    join(rows.get(first..=last)?)
 }
 
 /// The texts with as many line ends and blanks between them as the document has there.
-fn join(rows: &[Row]) -> Option<Wide> {
-    let (first, more) = rows.split_first()?;
+fn join(first: &Row, more: &[Row]) -> Result<Wide, IndexError> {
     let mut wide = Wide {
-        text: first.text.clone(),
+        text: first.text.text()?,
         span: first.span,
     };
     for row in more {
@@ -56,9 +63,9 @@ fn join(rows: &[Row]) -> Option<Wide> {
         for at in 0..chars {
             wide.text.push(if at < lines { '\n' } else { ' ' });
         }
-        wide.text.push_str(&row.text);
+        wide.text.push_str(&row.text.text()?);
         wide.span.end_char = row.span.end_char;
         wide.span.end_line = row.span.end_line;
     }
-    Some(wide)
+    Ok(wide)
 }

@@ -177,7 +177,8 @@ impl KnowledgeService {
         if query.widen > 0 {
             let most = query.widen.min(SearchQuery::MAX_WIDE);
             for hit in &mut found.hits {
-                hit.wide = widen(&state, hit, most);
+                hit.wide = widen(&state, hit, most)
+                    .map_err(|error| SearchError::Unavailable(Box::new(error)))?;
             }
         }
         Ok(SearchResults {

@@ -1,8 +1,11 @@
-//! Rows of vectors that lie side by side, as numbers and as bytes.
+//! Rows of vectors that lie side by side, as numbers of half precision and as bytes.
 //!
 //! Invariants: a block has the same number of rows in each of its parts; a row without an owner is
 //! never an answer, whatever numbers it holds; the bytes of a row times its scale are its numbers, to
 //! half a step.
+
+use half::f16;
+use half::slice::HalfFloatSliceExt as _;
 
 use crate::model::DocumentId;
 
@@ -51,7 +54,7 @@ pub(super) struct Block {
     owners: Vec<Option<Owner>>,
     scales: Vec<f32>,
     codes: Vec<i8>,
-    numbers: Vec<f32>,
+    numbers: Vec<f16>,
     dimensions: usize,
 }
 
@@ -61,7 +64,7 @@ impl Block {
             owners: vec![None; ROWS],
             scales: vec![0.0; ROWS],
             codes: vec![0; ROWS * dimensions],
-            numbers: vec![0.0; ROWS * dimensions],
+            numbers: vec![f16::ZERO; ROWS * dimensions],
             dimensions,
         }
     }
@@ -80,7 +83,7 @@ impl Block {
             *slot = Some(owner);
             *scale = code.scale;
             codes.copy_from_slice(&code.bytes);
-            numbers.copy_from_slice(vector);
+            numbers.convert_from_f32_slice(vector);
         }
     }
 
@@ -102,11 +105,11 @@ impl Block {
             .filter_map(|(at, ((owner, code), scale))| Some((at, owner.as_ref()?, code, *scale)))
     }
 
-    /// The row's numbers.
-    pub(super) fn numbers(&self, row: usize) -> &[f32] {
-        self.numbers
-            .get(row * self.dimensions..(row + 1) * self.dimensions)
-            .unwrap_or_default()
+    /// The row's numbers, as exact as half precision has them.
+    pub(super) fn numbers(&self, row: usize) -> Vec<f32> {
+        let row = row * self.dimensions..(row + 1) * self.dimensions;
+        let numbers = self.numbers.get(row).unwrap_or_default();
+        numbers.to_f32_vec()
     }
 
     /// Bytes of memory that it takes.
