@@ -10,6 +10,8 @@ mod accounts;
 mod actions;
 mod apikeys;
 mod check;
+mod clients;
+mod conversations;
 mod edge;
 mod edge_input;
 mod edge_load;

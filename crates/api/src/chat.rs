@@ -1,15 +1,17 @@
 //! Questions in words, and what was said before.
 
-use std::sync::{Mutex, PoisonError};
+pub(crate) mod sessions;
+pub(crate) mod sse;
+pub(crate) mod telling;
 
-use async_trait::async_trait;
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
 use resync_auth::{Permission, Principal};
-use resync_chat::{Analysis, Answer, Ask, ChatEvent, Message, Progress, SessionId, SessionSummary};
+use resync_chat::{Analysis, AnswerMode, Ask, Message, SessionId, SessionSummary};
 use resync_tws::model::EngineName;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -29,6 +31,18 @@ pub(crate) struct ChatRequest {
     pub(crate) session_id: Option<Uuid>,
     /// The engine to ask about; the conversation's, else the first, when absent.
     pub(crate) engine: Option<String>,
+    /// Who may word the answer; `auto` when absent.
+    pub(crate) mode: Option<ModeDto>,
+}
+
+/// Who may word an answer.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ModeDto {
+    /// The language model, where there is one.
+    Auto,
+    /// Templates alone.
+    Deterministic,
 }
 
 /// The body of `POST chat/analyze`.
@@ -72,7 +86,7 @@ pub(crate) struct SessionsAnswer {
     next_cursor: Option<String>,
 }
 
-fn question(
+pub(crate) fn question(
     principal: &Principal,
     message: String,
     session_id: Option<Uuid>,
@@ -90,19 +104,27 @@ fn question(
     })
 }
 
-/// `POST chat`
+/// `POST chat`: the whole answer, or its events for who accepts them.
 pub(crate) async fn ask(
     State(app): State<App>,
     Caller(principal): Caller,
+    headers: HeaderMap,
     JsonBody(body): JsonBody<ChatRequest>,
-) -> Result<Json<Answer>, Problem> {
-    let ask = question(
+) -> Result<Response, Problem> {
+    let mut ask = question(
         &principal,
         body.message,
         body.session_id,
         body.engine.as_deref(),
     )?;
-    Ok(Json(app.chat.ask(ask).await?))
+    ask.mode = body.mode.map(|mode| match mode {
+        ModeDto::Auto => AnswerMode::Auto,
+        ModeDto::Deterministic => AnswerMode::Deterministic,
+    });
+    if sse::wanted(&headers) {
+        return sse::answer(&app, ask).await;
+    }
+    Ok(Json(app.chat.ask(ask).await?).into_response())
 }
 
 /// `POST chat/analyze`
@@ -162,61 +184,4 @@ pub(crate) async fn forget(
         .delete(principal.user_id, SessionId(query.session_id))
         .await?;
     Ok(Json(ForgetAnswer { deleted }))
-}
-
-/// Keeps the events of an answer, in order.
-#[derive(Default)]
-struct Kept(Mutex<Vec<ChatEvent>>);
-
-#[async_trait]
-impl Progress for Kept {
-    async fn tell(&self, event: ChatEvent) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push(event);
-    }
-}
-
-/// An answer as the events of a socket, the whole message last. The socket itself says that an
-/// answer begins.
-pub(crate) async fn answer_events(
-    app: &App,
-    principal: &Principal,
-    content: String,
-    session_id: Option<Uuid>,
-    stream: bool,
-) -> Result<Vec<Value>, Problem> {
-    let (ask, kept) = (
-        question(principal, content, session_id, None)?,
-        Kept::default(),
-    );
-    app.chat.ask_telling(ask, &kept).await?;
-    let told = kept.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let mut events = Vec::new();
-    for event in told {
-        match event {
-            ChatEvent::StreamStart { .. } => {}
-            ChatEvent::Message { is_final, answer } => {
-                let mut message = to_value(&*answer)?;
-                if let Some(object) = message.as_object_mut() {
-                    object.insert("type".to_owned(), json!("message"));
-                    object.insert("is_final".to_owned(), json!(is_final));
-                    object.insert("content".to_owned(), json!(answer.answer));
-                }
-                events.push(message);
-            }
-            event @ (ChatEvent::Step { .. }
-            | ChatEvent::Stream { .. }
-            | ChatEvent::Citation { .. }
-            | ChatEvent::Proposal { .. }) => {
-                if stream {
-                    events.push(to_value(&event)?);
-                }
-            }
-        }
-    }
-    Ok(events)
-}
-
-fn to_value(value: &impl Serialize) -> Result<Value, Problem> {
-    serde_json::to_value(value).map_err(|error| Problem::internal().caused_by(error))
 }

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod plan;
+mod talk;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use crate::edge::{cors, trail::Trail};
 use crate::metrics::{self, RouteMeter};
 use crate::problem::Problem;
 use crate::state::App;
-use crate::{audit, cache, chat, openapi, rag, system, ws};
+use crate::{audit, cache, openapi, rag, system};
 
 /// Bytes of a body where the row says nothing else.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -152,56 +153,11 @@ const CURSOR: (&str, &str) = ("cursor", "`next_cursor` of the page before.");
 #[must_use]
 #[expect(clippy::too_many_lines, reason = "one row a route, and nothing else")]
 pub fn table() -> Vec<Route> {
-    use Guard::{Public, Socket};
+    use Guard::Public;
     use Permission as P;
     let get = |path, guard, summary| Get(path, guard, summary);
     let can = Guard::Permission;
     let rest = vec![
-        Route::new(Method::POST, "/api/v1/chat", can(P::Chat), "Ask", chat::ask)
-            .class(RateClass::Chat)
-            .takes::<chat::ChatRequest>(),
-        Route::new(
-            Method::POST,
-            "/api/v1/chat/analyze",
-            can(P::Chat),
-            "How a question is understood",
-            chat::analyze,
-        )
-        .class(RateClass::Chat)
-        .takes::<chat::AnalyzeRequest>(),
-        get(
-            "/api/v1/chat/sessions",
-            can(P::Chat),
-            "One's own conversations",
-        )
-        .by(chat::sessions)
-        .query(&[LIMIT, CURSOR]),
-        get(
-            "/api/v1/chat/history",
-            can(P::Chat),
-            "What was said in a conversation of one's own",
-        )
-        .by(chat::history)
-        .query(&[("session_id", "The conversation."), LIMIT, CURSOR]),
-        Route::new(
-            Method::DELETE,
-            "/api/v1/chat/history",
-            can(P::Chat),
-            "Forget a conversation of one's own",
-            chat::forget,
-        )
-        .query(&[("session_id", "The conversation.")])
-        .gives::<chat::ForgetAnswer>(200),
-        get("/api/v1/ws/chat", Socket(P::Chat), "Ask over a WebSocket")
-            .by(ws::upgrade)
-            .status(101),
-        get(
-            "/ws/{agent_id}",
-            Socket(P::Chat),
-            "The same, at the address of older clients",
-        )
-        .by(ws::upgrade)
-        .status(101),
         Route::new(
             Method::POST,
             "/api/v1/rag/documents",
@@ -345,6 +301,8 @@ pub fn table() -> Vec<Route> {
     table.extend(accounts::administration());
     table.extend(plan::plan());
     table.extend(plan::administration());
+    table.extend(talk::talk());
+    table.extend(talk::interfaces());
     table.extend(rest);
     table
 }

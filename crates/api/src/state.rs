@@ -9,7 +9,7 @@ use resync_auth::{
     ApiKeyService, CsrfTokens, ExternalSignIn, LoginService, SessionService, SetupService,
     UserService,
 };
-use resync_chat::ChatService;
+use resync_chat::{ChatService, PageLinks};
 use resync_kernel::{BoxError, Clock, IdGenerator, SecretString};
 use resync_rag::KnowledgeService;
 use resync_sync::AnswerStore;
@@ -25,7 +25,7 @@ use crate::edge::limit::RateGate;
 use crate::edge::origin::Origins;
 use crate::metrics::Metrics;
 use crate::serve::Draining;
-use crate::ws::Sockets;
+use crate::ws::{Sockets, Streams};
 
 /// Everything a handler may use. Cheap to clone: all clones are the same one (P0-04).
 #[derive(Clone)]
@@ -98,6 +98,10 @@ pub struct Parts {
     pub metrics: Metrics,
     /// Open WebSockets.
     pub sockets: Sockets,
+    /// Answers that are streamed over HTTP, counted as sockets are.
+    pub streams: Sockets,
+    /// Answers that a client of a WebSocket may come back to.
+    pub kept_streams: Streams,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Ids of requests.
@@ -127,6 +131,8 @@ pub struct EdgeSettings {
     pub cors_origins: Vec<String>,
     /// How cookies are named and marked.
     pub cookies: CookieStyle,
+    /// Addresses of our page, as others reach it.
+    pub links: PageLinks,
     /// The proxies whose word on a client's address is believed.
     pub proxies: Proxies,
     /// Bytes of an uploaded document at most.

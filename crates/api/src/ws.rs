@@ -2,6 +2,7 @@
 
 mod connection;
 mod registry;
+mod streams;
 
 use std::time::Duration;
 
@@ -10,20 +11,42 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::response::{IntoResponse, Response};
 use resync_auth::{For, Permission, RateClass, RateKey};
-use serde_json::Value;
+use resync_kernel::UserId;
+use serde::Deserialize;
+use uuid::Uuid;
 
 use crate::chat;
 use crate::edge::credential::Credential;
 use crate::edge::guard::{Caller, Shown};
 use crate::problem::Problem;
 use crate::state::App;
-use connection::{Conversation, Question, Timing, run};
+use connection::{Conversation, Question, Resume, Timing, run};
+pub(crate) use registry::Place;
 pub use registry::Sockets;
+pub use streams::Streams;
+use streams::{Begin, Reader};
 
 /// A socket's read buffer: sockets are many, and mostly silent.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 /// What may wait for a slow reader before its connection is dropped.
 const MAX_WRITE_BUFFER_BYTES: usize = 256 * 1024;
+
+/// The query of `ws/chat`. Others beside these are let through: older clients send some.
+#[derive(Debug, Deserialize)]
+struct SocketQuery {
+    resume: Option<Uuid>,
+    after: Option<usize>,
+}
+
+fn resume_of(query: Option<&str>) -> Result<Option<Resume>, Problem> {
+    let query: SocketQuery = serde_urlencoded::from_str(query.unwrap_or("")).map_err(|_| {
+        Problem::bad_request("resume is the id of a stream, and after the last number of it")
+    })?;
+    Ok(query.resume.map(|stream_id| Resume {
+        stream_id,
+        after: query.after.unwrap_or(0),
+    }))
+}
 
 /// `GET ws/chat`
 pub(crate) async fn upgrade(State(app): State<App>, request: Request) -> Result<Response, Problem> {
@@ -35,6 +58,7 @@ pub(crate) async fn upgrade(State(app): State<App>, request: Request) -> Result<
         .map_err(|_| {
             Problem::bad_request("this address opens a WebSocket; send the headers of an upgrade")
         })?;
+    let resume = resume_of(parts.uri.query())?;
     let ws = &app.edge.ws;
     let upgrade = upgrade
         .max_message_size(ws.max_message_bytes)
@@ -61,9 +85,16 @@ pub(crate) async fn upgrade(State(app): State<App>, request: Request) -> Result<
             let shutdown = app.shutdown.clone();
             // The tracker waits for open sockets at shutdown.
             let tracker = app.tracker.clone();
-            let conversation = Held { app, credential };
+            let user = principal.user_id;
+            let conversation = Held {
+                app,
+                credential,
+                user,
+            };
             tracker
-                .track_future(async move { run(socket, &conversation, timing, shutdown).await })
+                .track_future(
+                    async move { run(socket, &conversation, timing, resume, shutdown).await },
+                )
                 .await;
             drop(place);
         })
@@ -85,6 +116,7 @@ async fn refuse(mut socket: WebSocket, send_timeout: Duration) {
 struct Held {
     app: App,
     credential: Credential,
+    user: UserId,
 }
 
 #[async_trait]
@@ -99,25 +131,35 @@ impl Conversation for Held {
         }
     }
 
-    async fn answer(&self, question: Question) -> Result<Vec<Value>, Problem> {
-        let principal = self.credential.authenticate(&self.app, For::Change).await?;
+    async fn answer(&self, question: Question) -> Result<Reader, Problem> {
+        let app = &self.app;
+        let principal = self.credential.authenticate(app, For::Change).await?;
         if !principal.can(Permission::Chat) {
             return Err(Problem::forbidden(
                 "not-permitted",
                 "Your role does not allow this",
             ));
         }
-        self.app
-            .limits
+        app.limits
             .pass(RateClass::Chat, RateKey::of(&principal))
             .await?;
-        chat::answer_events(
-            &self.app,
-            &principal,
-            question.content,
-            question.session_id,
-            question.stream,
-        )
-        .await
+        let begin = Begin {
+            id: app.ids.next(),
+            answers: app.chat.clone(),
+            ask: chat::question(&principal, question.content, question.session_id, None)?,
+            stream: question.stream,
+            shutdown: app.shutdown.clone(),
+        };
+        Ok(app.kept_streams.begin(begin, &app.tracker))
+    }
+
+    async fn resume(&self, resume: Resume) -> Result<Reader, Problem> {
+        let reader = self
+            .app
+            .kept_streams
+            .resume(self.user, resume.stream_id, resume.after);
+        reader.ok_or_else(|| {
+            Problem::not_found("unknown-stream", "That answer is not kept; see the history")
+        })
     }
 }

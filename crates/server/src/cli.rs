@@ -3,13 +3,16 @@
 //! 7 conflict, 8 needs confirmation.
 
 mod accounts;
+mod ask;
 mod kb;
 mod key;
+mod mcp;
 mod migrate;
 mod output;
 mod password;
 mod probe;
 mod reader;
+mod remote;
 mod settings;
 mod store;
 mod user;
@@ -23,8 +26,10 @@ use clap::{Args, Parser, Subcommand};
 use resync_kernel::error_chain;
 use resync_tws::model::EngineName;
 
+use self::ask::AskArgs;
 use self::kb::KbArgs;
 use self::key::KeyArgs;
+use self::mcp::McpArgs;
 use self::migrate::MigrateArgs;
 use self::output::{CONFIGURATION, FAILURE, NOT_FOUND, OK};
 use self::probe::{HealthcheckArgs, healthcheck};
@@ -57,6 +62,10 @@ enum Command {
     Serve(ServeArgs),
     /// Whether the configuration is whole, the store opens, and what each engine can do.
     Check(CheckArgs),
+    /// Ask a running server a question, by an API key.
+    Ask(AskArgs),
+    /// Speak the Model Context Protocol on stdin and stdout, for a running server.
+    Mcp(McpArgs),
     /// Accounts: list, make, change, unlock and remove them, beside a running server.
     User(UserArgs),
     /// API keys of accounts: make, list and end them, beside a running server.
@@ -149,6 +158,8 @@ async fn run(cli: Cli) -> ExitCode {
         }
         Command::Serve(args) => serve(cli.config, &args).await,
         Command::Check(args) => check(cli.config, &args).await,
+        Command::Ask(args) => ask::run(cli.config, args).await,
+        Command::Mcp(args) => mcp::run(cli.config, args).await,
         Command::User(args) => user::run(cli.config, args).await,
         Command::Key(args) => key::run(cli.config, args).await,
         Command::Kb(args) => kb::run(cli.config, args).await,

@@ -88,6 +88,20 @@ pub struct ServerConfig {
     pub tls_client_ca: Option<PathBuf>,
 }
 
+impl ServerConfig {
+    /// Where others reach it: `public_url`, else the listener's own address.
+    #[must_use]
+    pub fn own_url(&self) -> String {
+        let scheme = if self.tls_cert.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        let own = || format!("{scheme}://{}", self.listen);
+        self.public_url.clone().unwrap_or_else(own)
+    }
+}
+
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {

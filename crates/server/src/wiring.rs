@@ -34,7 +34,7 @@ use resync_api::routes::router;
 use resync_api::serve::Draining;
 use resync_api::serve::tls::{LOOK_EVERY, Tls};
 use resync_api::state::{App, Parts};
-use resync_api::ws::Sockets;
+use resync_api::ws::{Sockets, Streams};
 use resync_auth::UserService;
 use resync_chat::{ChatConfig, ChatParts, ChatService};
 use resync_kernel::{BoxError, Clock, IdGenerator, SecretString, SystemClock, SystemIds};
@@ -213,6 +213,8 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         limits: edge::limits(&config.limits, &clock, &metrics, shared.as_ref()),
         metrics,
         sockets,
+        streams: Sockets::default(),
+        kept_streams: Streams::default(),
         clock,
         ids,
         tracker: tracker.clone(),

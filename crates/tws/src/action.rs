@@ -9,12 +9,14 @@
 //! - What the action changed is out of the cache before its answer is given (I-10).
 
 mod confirm;
+mod follow;
 mod propose;
 mod request;
 mod rules;
 mod token;
 
 pub use confirm::{ConfirmError, ConfirmRequest, Confirmed};
+pub use follow::{ConfirmedBy, FollowError, Followed};
 pub use propose::{Impact, Proposal, ProposalHandle, ProposeError, ProposeRequest, ProposedTarget};
 pub use request::{ActionActor, Reason, ReasonError, Ticket, TicketError};
 pub use rules::NotAllowed;
@@ -26,8 +28,9 @@ use std::time::Duration;
 use resync_kernel::{Clock, IdGenerator};
 use tokio_util::task::TaskTracker;
 
+use crate::model::ActionKind;
 use crate::plan::PlanService;
-use crate::ports::{AuditLog, ProposalStore};
+use crate::ports::{AuditLog, ProposalStore, StoredProposal};
 
 /// What an [`ActionService`] is built from.
 pub struct ActionParts {
@@ -66,4 +69,9 @@ impl ActionService {
             parts: Arc::new(parts),
         }
     }
+}
+
+/// How the audit names what an action was done to.
+fn audited_target(kind: ActionKind, proposal: &StoredProposal) -> String {
+    format!("{} {} ({})", kind.as_str(), proposal.label, proposal.target)
 }

@@ -109,8 +109,9 @@ pub struct Readme;
 
 pub use action::{
     ActionActor, ActionParts, ActionService, ConfirmError, ConfirmRequest, ConfirmationKey,
-    Confirmed, EntropyMissing, Impact, NotAllowed, Proposal, ProposalHandle, ProposeError,
-    ProposeRequest, ProposedTarget, Reason, ReasonError, Ticket, TicketError,
+    Confirmed, ConfirmedBy, EntropyMissing, FollowError, Followed, Impact, NotAllowed, Proposal,
+    ProposalHandle, ProposeError, ProposeRequest, ProposedTarget, Reason, ReasonError, Ticket,
+    TicketError,
 };
 pub use admin::{
     Ability, AdminActor, ConfiguredEngine, EngineAdminError, EngineAdminParts, EngineAdminService,

@@ -42,6 +42,7 @@ use super::trace::{TRACEPARENT, TraceContext};
 use super::trail::Trail;
 use super::waiting::Waiting;
 use crate::metrics::{Metrics, Shed};
+use crate::openai;
 use crate::problem::Problem;
 
 /// The longest path and query, in bytes.
@@ -313,13 +314,19 @@ fn with_problem_body(
         .0
         .members
         .insert("trace_id".to_owned(), trace.into());
-    let body = serde_json::to_vec(&problem.body(path, trail.id().as_str()));
+    let id = trail.id().as_str();
+    let (body, media_type) = if openai::speaks(path) {
+        let body = serde_json::to_vec(&openai::error_body(&problem.0, id));
+        (body, "application/json")
+    } else {
+        let body = serde_json::to_vec(&problem.body(path, id));
+        (body, "application/problem+json")
+    };
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(axum::http::header::CONTENT_LENGTH);
-    parts.headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/problem+json"),
-    );
+    parts
+        .headers
+        .insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     parts
         .headers
         .entry(CACHE_CONTROL)

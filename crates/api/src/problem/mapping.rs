@@ -6,8 +6,8 @@ use resync_kernel::CursorError;
 use resync_rag::{KnowledgeError, SearchError, UploadError};
 use resync_tws::ports::{AuditError, GatewayError, ProposalError, ThresholdError};
 use resync_tws::{
-    AttentionError, ConfirmError, EngineAdminError, HistoryReadError, NotAllowed, ProposeError,
-    ReadError, ThresholdChangeError, UnknownEngine,
+    AttentionError, ConfirmError, EngineAdminError, FollowError, HistoryReadError, NotAllowed,
+    ProposeError, ReadError, ThresholdChangeError, UnknownEngine,
 };
 
 use super::Problem;
@@ -228,6 +228,18 @@ impl From<ProposeError> for Problem {
             ProposeError::Read(error) => error.into(),
             ProposeError::Store(error) => error.into(),
             ProposeError::Token(error) => Self::internal().caused_by(error),
+        }
+    }
+}
+
+impl From<FollowError> for Problem {
+    fn from(error: FollowError) -> Self {
+        match error {
+            FollowError::Unknown => {
+                Self::not_found("unknown-proposal", "There is no such proposal of yours")
+            }
+            FollowError::Store(error) => error.into(),
+            FollowError::Audit(error) => error.into(),
         }
     }
 }

@@ -29,7 +29,7 @@ use crate::problem::Problem;
 use crate::state::App;
 
 /// The body of either call: a reason proposes, a token confirms.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ActRequest {
     /// Why, 1 to 500 characters; goes to the engine's own audit.
@@ -230,7 +230,7 @@ async fn two_steps(
     Ok((status, Json(answer_of(proposal))).into_response())
 }
 
-fn actor_of(principal: &Principal) -> ActionActor {
+pub(crate) fn actor_of(principal: &Principal) -> ActionActor {
     ActionActor {
         user: principal.user_id,
         username: principal.username.to_string(),
@@ -239,7 +239,7 @@ fn actor_of(principal: &Principal) -> ActionActor {
 }
 
 /// The action of a path with the parameters of a body; a parameter that does not belong is refused.
-fn action_of(kind: ActionKind, body: &ActRequest) -> Result<Action, Problem> {
+pub(crate) fn action_of(kind: ActionKind, body: &ActRequest) -> Result<Action, Problem> {
     use ActionKind as K;
     let belongs: [(&str, bool, &[ActionKind]); 5] = [
         (

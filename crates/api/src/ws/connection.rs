@@ -8,6 +8,10 @@
 //! 6. `a_goodbye_is_answered`: a peer that closes gets its close frame back.
 //! 7. `a_flood_does_not_hold_off_the_clock`: what is due is done before more is read.
 //! 8. `a_reader_that_does_not_read_loses_its_own_socket`: after the send timeout (P2-06).
+//! 9. `a_lost_connection_is_resumed_where_it_was_read_to`: by the stream's id and the last number.
+//!
+//! Each message has `seq`. Those of an answer have `stream_id` too and count within it from 1, on
+//! whichever connection they come; the others count within the connection.
 //!
 //! The socket is anything that streams and sinks messages, so that all this runs on paused time.
 
@@ -25,6 +29,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::streams::{self, Reader};
 use crate::problem::Problem;
 
 /// What a socket talks to.
@@ -34,8 +39,19 @@ pub(crate) trait Conversation: Send + Sync {
     /// answer: the socket stays, and no question is answered meanwhile.
     async fn still_allowed(&self) -> Result<bool, Problem>;
 
-    /// The events of an answer, the last of them the whole message.
-    async fn answer(&self, question: Question) -> Result<Vec<Value>, Problem>;
+    /// Begins an answer and gives its events, the last of them the whole message.
+    async fn answer(&self, question: Question) -> Result<Reader, Problem>;
+
+    /// The events of an answer of one's own behind the first `after`.
+    async fn resume(&self, resume: Resume) -> Result<Reader, Problem>;
+}
+
+/// Where a client wants to read on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Resume {
+    pub(crate) stream_id: Uuid,
+    /// The last number that it has.
+    pub(crate) after: usize,
 }
 
 /// A question that came in.
@@ -66,7 +82,12 @@ enum Incoming {
     },
     Cancel {
         #[serde(default)]
-        stream_id: Option<u64>,
+        stream_id: Option<Uuid>,
+    },
+    Resume {
+        stream_id: Uuid,
+        #[serde(default)]
+        after: usize,
     },
     Heartbeat {},
 }
@@ -75,7 +96,36 @@ fn yes() -> bool {
     true
 }
 
-type Answering<'a> = Pin<Box<dyn Future<Output = Result<Vec<Value>, Problem>> + Send + 'a>>;
+type Beginning<'a> = Pin<Box<dyn Future<Output = Result<Reader, Problem>> + Send + 'a>>;
+
+/// The answer under way on this socket.
+enum Answering<'a> {
+    No,
+    Beginning(Beginning<'a>),
+    Reading(Reader),
+}
+
+/// What comes of it.
+enum News {
+    Began(Result<Reader, Problem>),
+    Event(Utf8Bytes),
+    Ended,
+}
+
+impl Answering<'_> {
+    fn is_no(&self) -> bool {
+        matches!(self, Self::No)
+    }
+
+    /// What comes next; never, while there is no answer. Cancel safe.
+    async fn next(&mut self) -> News {
+        match self {
+            Self::No => std::future::pending().await,
+            Self::Beginning(beginning) => News::Began(beginning.await),
+            Self::Reading(reader) => reader.next().await.map_or(News::Ended, News::Event),
+        }
+    }
+}
 
 /// Why the socket ends.
 enum End {
@@ -90,6 +140,7 @@ pub(crate) async fn run<S, E>(
     socket: S,
     conversation: &dyn Conversation,
     timing: Timing,
+    resume: Option<Resume>,
     shutdown: CancellationToken,
 ) where
     S: Stream<Item = Result<Message, E>> + Sink<Message, Error = E> + Unpin + Send,
@@ -99,9 +150,16 @@ pub(crate) async fn run<S, E>(
         socket,
         timing,
         seq: 0,
-        streams: 0,
     };
-    let end = open.talk(conversation, &shutdown).await;
+    let mut answering = match resume {
+        Some(resume) => Answering::Beginning(conversation.resume(resume)),
+        None => Answering::No,
+    };
+    let end = open.talk(conversation, &mut answering, &shutdown).await;
+    if let (End::Close(1008, _), Answering::Reading(reader)) = (&end, &answering) {
+        // Whose session is over is answered no further.
+        reader.cancel();
+    }
     // The socket goes either way; a peer that does not read gets no goodbye.
     let goodbye = async {
         if let End::Close(code, reason) = end {
@@ -123,7 +181,6 @@ struct Open<S> {
     socket: S,
     timing: Timing,
     seq: u64,
-    streams: u64,
 }
 
 impl<S, E> Open<S>
@@ -131,7 +188,12 @@ where
     S: Stream<Item = Result<Message, E>> + Sink<Message, Error = E> + Unpin + Send,
     E: std::error::Error + Send + 'static,
 {
-    async fn talk(&mut self, conversation: &dyn Conversation, shutdown: &CancellationToken) -> End {
+    async fn talk<'a>(
+        &mut self,
+        conversation: &'a dyn Conversation,
+        answering: &mut Answering<'a>,
+        shutdown: &CancellationToken,
+    ) -> End {
         let idle_seconds = self.timing.idle_timeout.as_secs();
         if self
             .send(json!({"type": "ready", "idle_timeout_seconds": idle_seconds}))
@@ -146,21 +208,19 @@ where
             self.timing.session_check,
         );
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut answering: Option<Answering<'_>> = None;
         loop {
             let end = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => Some(End::Close(1001, "Shutting down")),
-                answered = next_answer(&mut answering) => {
-                    answering = None;
-                    idle_at = Instant::now() + self.timing.idle_timeout;
-                    self.deliver(answered).await
-                }
                 _ = look.tick() => match conversation.still_allowed().await {
                     Ok(false) => Some(End::Close(1008, "Session ended")),
                     Ok(true) | Err(_) => None,
                 },
-                () = sleep_until(idle_at), if answering.is_none() => Some(End::Close(1000, "Idle timeout")),
+                () = sleep_until(idle_at), if answering.is_no() => Some(End::Close(1000, "Idle timeout")),
+                news = answering.next() => {
+                    idle_at = Instant::now() + self.timing.idle_timeout;
+                    self.deliver(news, answering).await
+                }
                 received = self.socket.next() => match received {
                     None => Some(End::Gone),
                     Some(Ok(Message::Close(_))) => Some(End::Closed),
@@ -169,7 +229,7 @@ where
                     Some(Ok(Message::Binary(_))) => Some(End::Close(1003, "Text only")),
                     Some(Ok(Message::Text(text))) => {
                         idle_at = Instant::now() + self.timing.idle_timeout;
-                        self.receive(text.as_str(), conversation, &mut answering).await
+                        self.receive(text.as_str(), conversation, answering).await
                     }
                 },
             };
@@ -183,20 +243,25 @@ where
         &mut self,
         text: &str,
         conversation: &'a dyn Conversation,
-        answering: &mut Option<Answering<'a>>,
+        answering: &mut Answering<'a>,
     ) -> Option<End> {
         let event = match read(text) {
             Ok(Incoming::Heartbeat {}) => json!({"type": "heartbeat_ack"}),
-            Ok(Incoming::Cancel { stream_id }) => {
-                let running = answering.is_some() && stream_id.is_none_or(|id| id == self.streams);
-                if running {
-                    *answering = None;
-                    json!({"type": "message", "is_final": true, "cancelled": true, "content": ""})
-                } else {
+            Ok(Incoming::Cancel { stream_id }) => match answering {
+                Answering::Reading(reader) if stream_id.is_none_or(|id| id == reader.id()) => {
+                    // The answer's own last event says that it is cancelled.
+                    reader.cancel();
+                    return None;
+                }
+                Answering::Beginning(_) if stream_id.is_none() => {
+                    *answering = Answering::No;
+                    streams::cancelled()
+                }
+                Answering::No | Answering::Beginning(_) | Answering::Reading(_) => {
                     error_event("nothing-to-cancel", "There is no such answer under way")
                 }
-            }
-            Ok(Incoming::ChatMessage { .. }) if answering.is_some() => {
+            },
+            Ok(Incoming::ChatMessage { .. } | Incoming::Resume { .. }) if !answering.is_no() => {
                 error_event("busy", "The question before is still being answered")
             }
             Ok(Incoming::ChatMessage {
@@ -204,36 +269,43 @@ where
                 stream,
                 session_id,
             }) => {
-                self.streams += 1;
-                *answering = Some(conversation.answer(Question {
+                *answering = Answering::Beginning(conversation.answer(Question {
                     content,
                     session_id,
                     stream,
                 }));
-                if !stream {
-                    return None;
-                }
-                json!({"type": "stream_start", "stream_id": self.streams})
+                return None;
+            }
+            Ok(Incoming::Resume { stream_id, after }) => {
+                let resume = Resume { stream_id, after };
+                *answering = Answering::Beginning(conversation.resume(resume));
+                return None;
             }
             Err(problem) => problem_event(&problem),
         };
         self.send(event).await.err().map(|()| End::Gone)
     }
 
-    async fn deliver(&mut self, answered: Result<Vec<Value>, Problem>) -> Option<End> {
-        let events = match answered {
-            Ok(events) => events,
-            Err(problem) if problem.status() == axum::http::StatusCode::UNAUTHORIZED => {
-                return Some(End::Close(1008, "Session ended"));
+    async fn deliver(&mut self, news: News, answering: &mut Answering<'_>) -> Option<End> {
+        let sent = match news {
+            News::Began(Ok(reader)) => {
+                *answering = Answering::Reading(reader);
+                return None;
             }
-            Err(problem) => vec![problem_event(&problem)],
+            News::Began(Err(problem)) => {
+                *answering = Answering::No;
+                if problem.status() == axum::http::StatusCode::UNAUTHORIZED {
+                    return Some(End::Close(1008, "Session ended"));
+                }
+                self.send(problem_event(&problem)).await
+            }
+            News::Event(text) => self.pass(text).await,
+            News::Ended => {
+                *answering = Answering::No;
+                return None;
+            }
         };
-        for event in events {
-            if self.send(event).await.is_err() {
-                return Some(End::Gone);
-            }
-        }
-        None
+        sent.err().map(|()| End::Gone)
     }
 
     /// Sends one event with its number, within the send timeout.
@@ -242,7 +314,12 @@ where
         if let Some(object) = event.as_object_mut() {
             object.insert("seq".to_owned(), self.seq.into());
         }
-        let message = Message::Text(event.to_string().into());
+        self.pass(event.to_string().into()).await
+    }
+
+    /// Sends a text as it is, within the send timeout.
+    async fn pass(&mut self, text: Utf8Bytes) -> Result<(), ()> {
+        let message = Message::Text(text);
         match timeout(self.timing.send_timeout, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
@@ -254,14 +331,6 @@ where
                 Err(())
             }
         }
-    }
-}
-
-/// The answer under way, or never.
-async fn next_answer(answering: &mut Option<Answering<'_>>) -> Result<Vec<Value>, Problem> {
-    match answering {
-        Some(answer) => answer.await,
-        None => std::future::pending().await,
     }
 }
 
@@ -281,7 +350,7 @@ fn error_event(code: &str, title: &str) -> Value {
     json!({"type": "error", "code": code, "title": title})
 }
 
-fn problem_event(problem: &Problem) -> Value {
+pub(super) fn problem_event(problem: &Problem) -> Value {
     json!({
         "type": "error",
         "code": problem.0.code,

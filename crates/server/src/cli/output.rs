@@ -17,6 +17,8 @@ pub(super) const CONFIGURATION: u8 = 3;
 pub(super) const NOT_FOUND: u8 = 4;
 /// A rule does not allow it.
 pub(super) const DENIED: u8 = 5;
+/// An engine, or what else the answer needed, did not answer.
+pub(super) const UNREACHABLE: u8 = 6;
 /// What is there already is in its way.
 pub(super) const CONFLICT: u8 = 7;
 /// It has to be confirmed.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use resync_kernel::SecretString;
 
 use super::output::{CONFIGURATION, FAILURE, fail, print};
 use super::reader::reader;
@@ -42,6 +43,37 @@ pub(super) fn load(
         Loaded::from(&sources).map_err(|error| fail(CONFIGURATION, &error.to_string()))?;
     loaded.config.rag.reader = reader();
     Ok(loaded)
+}
+
+/// What the commands that ask a running server read from the environment.
+#[derive(Default)]
+pub(super) struct OfClients {
+    pub(super) url: Option<String>,
+    pub(super) key: Option<SecretString>,
+    pub(super) key_file: Option<PathBuf>,
+    pub(super) ca_file: Option<PathBuf>,
+}
+
+/// Reads the variables of [`CLIENT_VARIABLES`].
+pub(super) fn of_clients() -> OfClients {
+    let mut found = OfClients::default();
+    for (name, value) in std::env::vars_os() {
+        let text = || {
+            value
+                .clone()
+                .into_string()
+                .ok()
+                .filter(|text| !text.is_empty())
+        };
+        match name.to_str() {
+            Some("RESYNC_URL") => found.url = text(),
+            Some("RESYNC_API_KEY") => found.key = text().map(|text| text.trim().into()),
+            Some("RESYNC_API_KEY_FILE") => found.key_file = Some(PathBuf::from(&value)),
+            Some("RESYNC_CA_FILE") => found.ca_file = Some(PathBuf::from(&value)),
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Prints each value and where it came from.

@@ -137,6 +137,14 @@ pub(crate) const ALIASES: &[(&str, &str)] = &[
     ("WS_IDLE_TIMEOUT_SECONDS", "ws.idle_timeout_seconds"),
 ];
 
+/// Variables of the commands that ask a running server; they configure none.
+pub(crate) const CLIENT_VARIABLES: [&str; 4] = [
+    "RESYNC_URL",
+    "RESYNC_API_KEY",
+    "RESYNC_API_KEY_FILE",
+    "RESYNC_CA_FILE",
+];
+
 /// The kind of a key.
 pub(crate) fn kind(key: &str) -> Option<Kind> {
     KEYS.iter()

@@ -12,7 +12,9 @@ use thiserror::Error;
 
 use super::Config;
 use super::check::check;
-use super::keys::{ALIASES, KEYS, Kind, NOT_YET, environment_name, kind, nearest};
+use super::keys::{
+    ALIASES, CLIENT_VARIABLES, KEYS, Kind, NOT_YET, environment_name, kind, nearest,
+};
 
 /// Where values come from. The caller reads the world; this module does not.
 #[derive(Debug, Clone, Default)]
@@ -217,8 +219,9 @@ fn from_environment(
                 .entry((*key).to_owned())
                 .or_insert((variable.clone(), text.trim_end().to_owned()));
         } else if let Some(rest) = variable.strip_prefix("RESYNC_") {
-            // What the tests of this project hand to each other is no configuration.
-            if !rest.starts_with("TEST_") {
+            // What the tests of this project hand to each other, and what tells a client where its server
+            // is, is no configuration.
+            if !rest.starts_with("TEST_") && !CLIENT_VARIABLES.contains(&variable.as_str()) {
                 let key = rest.to_ascii_lowercase().replacen('_', ".", 1);
                 known(&key, &format!("{key} (environment variable {variable})"))?;
             }

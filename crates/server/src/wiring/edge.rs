@@ -12,6 +12,7 @@ use resync_api::metrics::Metrics;
 use resync_api::serve::tls::{Tls, TlsFiles};
 use resync_api::state::{EdgeSettings, WsSettings};
 use resync_auth::RateLimits;
+use resync_chat::PageLinks;
 use resync_kernel::Clock;
 
 use super::redis::Shared;
@@ -55,6 +56,7 @@ pub(super) fn settings(config: &Config) -> EdgeSettings {
         } else {
             CookieStyle::Secure
         },
+        links: PageLinks::new(&server.own_url()),
         proxies: proxies(server),
         max_upload_bytes: config.rag.max_upload_bytes,
         handler_timeout: Duration::from_secs(server.body_timeout_seconds),

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod backup;
+mod clients;
 mod command;
 mod end;
 mod first_start;

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::{Instrument as _, instrument};
 use uuid::Uuid;
 
-use super::{ActionActor, ActionService, NotAllowed, rules, token};
+use super::{ActionActor, ActionService, NotAllowed, audited_target, rules, token};
 use crate::engines::{Engine, UnknownEngine};
 use crate::model::{
     ActionKind, Command, EngineName, JobId, Justification, ObjectKind, StateWord, Subject, Target,
@@ -291,12 +291,7 @@ impl ActionService {
             actor: request.actor.username.clone(),
             user_id: Some(request.actor.user),
             action: AuditAction::ActionIntent,
-            target: Some(format!(
-                "{} {} ({})",
-                request.kind.as_str(),
-                proposal.label,
-                proposal.target
-            )),
+            target: Some(audited_target(request.kind, proposal)),
             engine: Some(engine.name.clone()),
             reason: Some(proposal.reason.clone()),
             ticket: proposal.ticket.clone(),

@@ -1,6 +1,11 @@
 //! The life of a socket, on paused time.
 
 use super::*;
+use crate::chat::telling::Answers;
+use crate::ws::streams::tests::answer;
+use crate::ws::streams::{Begin, Streams};
+use resync_chat::{Answer, Ask, ChatError, ChatEvent, Progress};
+use resync_kernel::UserId;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -54,21 +59,63 @@ impl Sink<Message> for Fake {
 struct Scripted {
     allowed: AtomicBool,
     takes: Duration,
+    streams: Streams,
+    tracker: TaskTracker,
+    shutdown: CancellationToken,
 }
+
+/// Takes its time between the start and the whole, which says what was asked.
+struct Echo(Duration);
+
+#[async_trait]
+impl Answers for Echo {
+    async fn answer(&self, ask: Ask, progress: &dyn Progress) -> Result<Answer, ChatError> {
+        let whole = answer(&ask.message);
+        let start = ChatEvent::StreamStart {
+            session_id: whole.session_id,
+            message_id: whole.message_id,
+        };
+        progress.tell(start).await;
+        tokio::time::sleep(self.0).await;
+        let (is_final, answer) = (true, Box::new(whole.clone()));
+        progress.tell(ChatEvent::Message { is_final, answer }).await;
+        Ok(whole)
+    }
+}
+
+const OWNER: UserId = UserId(Uuid::nil());
 
 #[async_trait]
 impl Conversation for Scripted {
     async fn still_allowed(&self) -> Result<bool, Problem> {
         Ok(self.allowed.load(Ordering::SeqCst))
     }
-    async fn answer(&self, question: Question) -> Result<Vec<Value>, Problem> {
+
+    async fn answer(&self, question: Question) -> Result<Reader, Problem> {
         if !self.allowed.load(Ordering::SeqCst) {
             return Err(Problem::unauthenticated());
         }
-        tokio::time::sleep(self.takes).await;
-        Ok(vec![
-            json!({"type": "message", "is_final": true, "content": question.content}),
-        ])
+        let ask = Ask {
+            user: OWNER,
+            can_propose: false,
+            message: question.content,
+            session_id: None,
+            engine: None,
+            mode: None,
+        };
+        let begin = Begin {
+            id: Uuid::from_u128(7),
+            answers: Echo(self.takes),
+            ask,
+            stream: question.stream,
+            shutdown: self.shutdown.clone(),
+        };
+        Ok(self.streams.begin(begin, &self.tracker))
+    }
+
+    async fn resume(&self, resume: Resume) -> Result<Reader, Problem> {
+        let found = self.streams.resume(OWNER, resume.stream_id, resume.after);
+        found.ok_or_else(|| Problem::not_found("unknown-stream", "Not kept"))
     }
 }
 
@@ -88,11 +135,18 @@ const TIMING: Timing = Timing {
 };
 
 fn open(takes: Duration, stuck: bool) -> Client {
+    open_on(Streams::default(), takes, stuck, None)
+}
+
+fn open_on(streams: Streams, takes: Duration, stuck: bool, resume: Option<Resume>) -> Client {
     let (to, incoming) = mpsc::unbounded_channel();
     let (outgoing, from) = mpsc::unbounded_channel();
     let conversation = std::sync::Arc::new(Scripted {
         allowed: AtomicBool::new(true),
         takes,
+        streams,
+        tracker: TaskTracker::new(),
+        shutdown: CancellationToken::new(),
     });
     let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
     let (held, token) = (conversation.clone(), shutdown.clone());
@@ -105,6 +159,7 @@ fn open(takes: Duration, stuck: bool) -> Client {
             },
             &*held,
             TIMING,
+            resume,
             token,
         )
         .await;
@@ -236,26 +291,62 @@ async fn events_are_numbered_and_a_second_question_waits_its_turn() {
             (1, "ready".into()),
             (2, "error".into()),
             (3, "error".into()),
-            (4, "message".into())
+            // Of its stream the first one.
+            (1, "message".into())
         ]
     );
     assert_eq!(events[1]["code"], "busy");
+    assert_eq!(events[3]["stream_id"], Uuid::from_u128(7).to_string());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_can_be_cancelled() {
     let mut client = open(Duration::from_secs(10), false);
     client.say("why?");
-    client.say(r#"{"type":"cancel","stream_id":1}"#);
+    assert_eq!(client.event().await["type"], "ready");
+    let start = client.event().await;
+    assert_eq!(start["type"], "stream_start");
+    let other = Uuid::from_u128(8);
+    client.say(&json!({"type": "cancel", "stream_id": other}).to_string());
+    assert_eq!(client.event().await["code"], "nothing-to-cancel");
+    client.say(&json!({"type": "cancel", "stream_id": start["stream_id"]}).to_string());
+    assert_eq!(client.event().await["cancelled"], true);
+    assert!(client.started.elapsed() < Duration::from_secs(10));
+    tokio::time::sleep(Duration::from_millis(1)).await;
     client.say(r#"{"type":"cancel"}"#);
-    let events = [
-        client.event().await,
-        client.event().await,
-        client.event().await,
-        client.event().await,
-    ];
-    assert_eq!(events[2]["cancelled"], true);
-    assert_eq!(events[3]["code"], "nothing-to-cancel");
+    assert_eq!(client.event().await["code"], "nothing-to-cancel");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_connection_is_resumed_where_it_was_read_to() {
+    let streams = Streams::default();
+    let takes = Duration::from_mins(1);
+    let mut lost = open_on(streams.clone(), takes, false, None);
+    lost.say("why?");
+    assert_eq!(lost.event().await["type"], "ready");
+    let start = lost.event().await;
+    let stream_id: Uuid = start["stream_id"].as_str().unwrap().parse().unwrap();
+    drop(lost);
+
+    // By the address, while it is still being answered.
+    let after = 1;
+    let resume = Some(Resume { stream_id, after });
+    let mut back = open_on(streams.clone(), takes, false, resume);
+    assert_eq!(back.event().await["type"], "ready");
+    let whole = back.event().await;
+    assert_eq!(
+        (&whole["content"], &whole["seq"]),
+        (&json!("why?"), &json!(2))
+    );
+
+    // By a message, after it has ended; what is not kept is said.
+    back.say(&json!({"type": "resume", "stream_id": stream_id}).to_string());
+    assert_eq!(back.event().await, start);
+    assert_eq!(back.event().await, whole);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let other = Uuid::from_u128(8);
+    back.say(&json!({"type": "resume", "stream_id": other, "after": 3}).to_string());
+    assert_eq!(back.event().await["code"], "unknown-stream");
 }
 
 #[tokio::test(start_paused = true)]
