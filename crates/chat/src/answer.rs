@@ -13,7 +13,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use resync_rag::{DocumentId, Span};
 use resync_tws::Text;
-use resync_tws::model::{ActionKind, EngineName, JobId, RunId};
+use resync_tws::model::{ActionKind, ConfirmOutcome, EngineName, JobId, RunId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -236,6 +236,9 @@ pub struct ProposalCard {
     pub label: String,
     /// What would be done.
     pub action: ActionKind,
+    /// How a job is confirmed; absent for other actions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<ConfirmOutcome>,
     /// The state that the job had when the card was made.
     pub state: String,
     /// What it would mean for others.

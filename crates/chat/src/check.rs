@@ -63,7 +63,8 @@ pub enum Fault {
 }
 
 /// The sentences of `text`, as ranges of bytes that follow one another and together are all of it.
-/// A sentence ends behind a line end, and behind `.`, `!` or `?` before a blank.
+/// A sentence ends behind a line end, and behind `.`, `!` or `?` before a blank; a line that is marked as
+/// a quote is one.
 #[must_use]
 pub fn sentences(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
@@ -77,7 +78,9 @@ pub fn sentences(text: &str) -> Vec<Range<usize>> {
             let before = before.trim_start_matches(['>', '-', ' ']);
             !before.is_empty() && before.bytes().all(|b| b.is_ascii_digit())
         });
-        let ends = c == '\n' || (matches!(c, '.' | '!' | '?') && next == Some(' ') && !number);
+        let quote = || text.get(start..at).is_some_and(is_quote);
+        let mark = matches!(c, '.' | '!' | '?') && next == Some(' ');
+        let ends = c == '\n' || (mark && !number && !quote());
         // Marks of sources belong to the sentence before them.
         over |= ends;
         let rest = text.get(end..).unwrap_or("").trim_start_matches(' ');
@@ -91,6 +94,10 @@ pub fn sentences(text: &str) -> Vec<Range<usize>> {
         found.push(start..text.len());
     }
     found
+}
+
+fn is_quote(line: &str) -> bool {
+    line.trim_start().starts_with('>')
 }
 
 /// Checks `text` against `evidence`: what of it cites an id that is not there, or holds a number, a
@@ -311,6 +318,10 @@ impl Known {
         for at in sentences(text) {
             let sentence = text.get(at.clone()).unwrap_or("");
             let mut faults: Vec<Fault> = self.quote(sentence).into_iter().collect();
+            if is_quote(sentence) && faults.is_empty() {
+                // Word for word, with whatever marks and numbers stand there.
+                continue;
+            }
             for claim in claims(sentence) {
                 if !self.holds(&claim.what) {
                     let said = sentence.get(claim.at.clone()).unwrap_or("");

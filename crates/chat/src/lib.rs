@@ -72,7 +72,10 @@ pub use service::{
     AnswerMode, Ask, ChatConfig, ChatError, ChatParts, ChatService, Export, HistoryPage,
     MAX_MESSAGE_CHARS, MAX_REASON_CHARS, MAX_TITLE_CHARS,
 };
-pub use tools::{EngineFacts, KnowledgeToolError, KnowledgeTools, PlanToolError, PlanTools, Seen};
+pub use tools::{
+    EngineFacts, JobFilter, JobList, KnowledgeToolError, KnowledgeTools, LivePlan, PlanToolError,
+    PlanTools, Seen, TimeSpan,
+};
 #[cfg(any(test, feature = "mocks"))]
 pub use tools::{MockKnowledgeTools, MockPlanTools};
 pub use vocabulary::{JobRef, Vocabulary};

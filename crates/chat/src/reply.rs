@@ -5,10 +5,12 @@
 //! - Text of logs and documents never decides what is said next and never becomes a step (I-13).
 
 mod act;
+mod book;
 mod dependencies;
 mod desk;
 mod documents;
 mod draft;
+mod facts;
 mod history;
 mod job;
 mod lists;
@@ -20,10 +22,12 @@ use std::sync::Arc;
 use resync_tws::model::Job;
 use resync_tws::{Meta, Snapshot};
 
+pub(crate) use book::Book;
 pub(crate) use desk::Desk;
 pub(crate) use draft::Draft;
 
 use crate::context::KnownJob;
+use crate::evidence::{EvidenceFact, EvidenceKind};
 use crate::language::Language;
 use crate::route::{Entities, Intent, Routing};
 use crate::text;
@@ -62,7 +66,7 @@ pub(crate) async fn reply(desk: &Desk<'_>, question: &Question<'_>, draft: &mut 
     let intent = question.routing.intent;
     match intent {
         Intent::PlanSummary => lists::summary(desk, question, draft),
-        Intent::JobList => lists::jobs(desk, question, draft),
+        Intent::JobList => lists::jobs(desk, question, draft).await,
         Intent::WorkstationStatus => lists::workstations(desk, question, draft),
         Intent::Knowledge => documents::answer(desk, question, draft).await,
         Intent::Help => talk::help(draft),
@@ -106,10 +110,10 @@ async fn about_job(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) 
     };
     let job = match question.routing.intent {
         Intent::JobDiagnose => why::answer(desk, question, &target, draft).await,
-        Intent::JobDependencies => dependencies::answer(desk, question, &target, draft).await,
-        Intent::HistoryTrend => history::answer(&target, draft),
+        Intent::JobDependencies => dependencies::answer(desk, &target, draft).await,
+        Intent::HistoryTrend => history::answer(desk, &target, draft).await,
         Intent::JobLog => job::log(desk, &target, draft).await,
-        Intent::Impact => job::impact(desk, question, &target, draft),
+        Intent::Impact => job::impact(desk, &target, draft).await,
         intent if intent.is_action() => act::propose(desk, question, &target, draft).await,
         _ => job::status(desk, &target, draft).await,
     };
@@ -156,20 +160,26 @@ fn target(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) -> Target
     if let Some(named) = entities.jobs.first() {
         let fitting = narrowed(&named.candidates, entities);
         return match fitting.as_slice() {
-            [] => ask_which(draft, &named.candidates),
+            [] => ask_which(desk, question, &named.candidates, draft),
             [one] => Target::One(known(one)),
-            several => ask_which(draft, several),
+            several => ask_which(desk, question, several, draft),
         };
     }
     if let Some(unknown) = entities.unknown.first() {
-        not_in_plan(desk, &text::name(&unknown.text), &unknown.alike, draft);
+        not_in_plan(
+            desk,
+            question,
+            &text::name(&unknown.text),
+            &unknown.alike,
+            draft,
+        );
         return Target::Answered(Remember {
             job: None,
             asked_which: true,
         });
     }
     if let Some(stream) = entities.streams.first() {
-        return of_stream(question, snapshot, stream, draft);
+        return of_stream(desk, question, snapshot, stream, draft);
     }
     if let Some(known) = &question.routing.reference {
         return Target::One(known.clone());
@@ -211,7 +221,13 @@ pub(crate) fn known_job(job: &Job) -> KnownJob {
 }
 
 /// Asks which of several jobs is meant, listing their labels.
-fn ask_which(draft: &mut Draft, jobs: &[JobRef]) -> Target {
+fn ask_which(
+    desk: &Desk<'_>,
+    question: &Question<'_>,
+    jobs: &[JobRef],
+    draft: &mut Draft,
+) -> Target {
+    candidates(desk, question, jobs);
     draft.tell(
         "More than one job has that name. Which one do you mean?",
         "Há mais de um job com esse nome. De qual você fala?",
@@ -244,6 +260,7 @@ fn ask_which(draft: &mut Draft, jobs: &[JobRef]) -> Target {
 
 /// A question about a stream: the jobs of it that it can mean.
 fn of_stream(
+    desk: &Desk<'_>,
     question: &Question<'_>,
     snapshot: &Seen<Snapshot>,
     stream: &str,
@@ -264,6 +281,11 @@ fn of_stream(
         .map(|job| JobRef::from(&**job))
         .collect();
     let name = text::name(stream);
+    names(
+        desk,
+        question,
+        vec![EvidenceFact::words("looked for jobs of stream", &name)],
+    );
     match jobs.as_slice() {
         [] => {
             draft.tell(
@@ -274,6 +296,7 @@ fn of_stream(
         }
         [one] => Target::One(known(one)),
         several => {
+            candidates(desk, question, several);
             draft.tell(
                 &format!("{name} is a stream. Which of its jobs do you mean?"),
                 &format!("{name} é um stream. De qual job dele você fala?"),
@@ -291,7 +314,14 @@ fn of_stream(
     }
 }
 
-fn not_in_plan(desk: &Desk<'_>, name: &str, alike: &[String], draft: &mut Draft) {
+fn not_in_plan(
+    desk: &Desk<'_>,
+    question: &Question<'_>,
+    name: &str,
+    alike: &[String],
+    draft: &mut Draft,
+) {
+    names(desk, question, facts::of_missing_name(name, alike));
     let engine = engine_name(desk);
     draft.tell(
         &format!("Not found; looked at the names of the jobs, streams and workstations in the plan of {engine}: {name} is none of them."),
@@ -307,6 +337,20 @@ fn not_in_plan(desk: &Desk<'_>, name: &str, alike: &[String], draft: &mut Draft)
             &format!("Você quis dizer {}?", names.join(", ")),
         );
         draft.clarify.extend(names);
+    }
+}
+
+/// Keeps on record which jobs a name can mean.
+fn candidates(desk: &Desk<'_>, question: &Question<'_>, jobs: &[JobRef]) {
+    let name = jobs.first().map_or("", |job| job.name.as_str());
+    let labels = jobs.iter().map(|job| (job.label.as_str(), job.id.as_str()));
+    names(desk, question, facts::of_candidates(name, labels));
+}
+
+/// Keeps on record what was looked up among the names of the plan.
+fn names(desk: &Desk<'_>, question: &Question<'_>, facts: Vec<EvidenceFact>) {
+    if let Ok(seen) = question.snapshot {
+        let _ground = desk.ground(EvidenceKind::Names, "snapshot", &seen.meta, facts);
     }
 }
 
@@ -334,10 +378,20 @@ fn engine_down(desk: &Desk<'_>, error: PlanToolError, draft: &mut Draft) {
             "refused Resync's credentials",
             "recusou as credenciais do Resync",
         ),
-        PlanToolError::Unusable | PlanToolError::Gone | PlanToolError::NoLog => (
+        PlanToolError::Unusable
+        | PlanToolError::Gone
+        | PlanToolError::NoLog
+        | PlanToolError::NotKept => (
             "gave an answer that cannot be used",
             "deu uma resposta que não pode ser usada",
         ),
+        PlanToolError::Spent => {
+            draft.tell(
+                "This answer has had all the calls that one answer may have; ask for the rest in a message of its own.",
+                "Esta resposta já usou todas as consultas que uma resposta pode ter; peça o resto em outra mensagem.",
+            );
+            return;
+        }
     };
     draft.tell(
         &format!("The engine {engine} {en}, so I have no figures of the plan."),

@@ -29,7 +29,7 @@ use crate::context::{Context, Pending};
 use crate::events::{self, ChatEvent, Progress, Silent};
 use crate::markdown;
 use crate::ports::{ConversationError, ConversationStore, Message, Role, Turn};
-use crate::reply::{Desk, Draft, Question, Remember, reply};
+use crate::reply::{Book, Desk, Draft, Question, Remember, reply};
 use crate::route::{Intent, Router, Routing};
 use crate::text;
 use crate::tools::{EngineFacts, KnowledgeTools, PlanTools, Seen};
@@ -242,6 +242,7 @@ impl ChatService {
             deadline: begun + whole,
             engine,
             used: Mutex::default(),
+            book: Book::default(),
         };
         let snapshot = desk.snapshot().await;
         let names = match &snapshot {
@@ -277,7 +278,7 @@ impl ChatService {
             entities: routing.entities.by_type(),
             figures: draft.figures,
             citations: draft.citations,
-            evidence: Vec::new(),
+            evidence: desk.book.all(),
             proposal: draft.proposal,
             clarify: draft.clarify,
             tools_used: used(&desk),

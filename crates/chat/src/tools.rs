@@ -1,11 +1,13 @@
-//! What the chat may ask: five reads of the plan and one of the documents.
+//! What the chat may ask: reads of the plan, and one of the documents.
 //!
 //! Invariant: **there is no write here (I-08).** The chat holds no `ActionGateway`, no
 //! `ActionService` and no token; the most that it can make of a message is a card that a person
 //! must take to the actions' own two-step way.
 
+mod jobs;
 mod knowledge;
 mod plan;
+mod window;
 
 use std::sync::Arc;
 
@@ -13,8 +15,15 @@ use async_trait::async_trait;
 use resync_kernel::BoxError;
 use resync_rag::SearchResults;
 use resync_tws::model::{EngineName, JobId};
-use resync_tws::{Diagnosis, JobView, LogRequest, LogView, Meta, Snapshot};
+use resync_tws::{
+    Diagnosis, GraphDirection, GraphView, HistoryView, ImpactView, JobView, LogRequest, LogView,
+    Meta, Snapshot,
+};
 use thiserror::Error;
+
+pub use jobs::{JobFilter, JobList};
+pub use plan::LivePlan;
+pub use window::TimeSpan;
 
 /// An answer of the plan with its age.
 #[derive(Debug)]
@@ -66,6 +75,12 @@ pub enum PlanToolError {
     /// The engine answered something that cannot be used.
     #[error("the engine's answer cannot be used")]
     Unusable,
+    /// Nobody keeps what was asked for, such as the runs of days before.
+    #[error("no history of runs is kept here")]
+    NotKept,
+    /// The answer has had all the calls or all the evidence that one answer may have.
+    #[error("the answer has had all the calls that it may have")]
+    Spent,
 }
 
 /// Reads of the plan.
@@ -95,6 +110,38 @@ pub trait PlanTools: Send + Sync {
         id: &JobId,
         request: LogRequest,
     ) -> Result<Seen<LogView>, PlanToolError>;
+
+    /// The jobs that a filter lets through.
+    async fn job_list(
+        &self,
+        engine: &EngineName,
+        filter: &JobFilter,
+    ) -> Result<Seen<JobList>, PlanToolError>;
+
+    /// What a job waits for, or who waits for it, to `depth` steps, 1 to 10.
+    async fn graph(
+        &self,
+        engine: &EngineName,
+        id: &JobId,
+        direction: GraphDirection,
+        depth: u8,
+    ) -> Result<Seen<GraphView>, PlanToolError>;
+
+    /// Who is held up by a job, and which deadlines fall with it.
+    async fn impact(
+        &self,
+        engine: &EngineName,
+        id: &JobId,
+    ) -> Result<Seen<ImpactView>, PlanToolError>;
+
+    /// The last `limit` runs of a job that were seen to end, 1 to 200.
+    /// [`PlanToolError::NotKept`] where no history is kept.
+    async fn history(
+        &self,
+        engine: &EngineName,
+        id: &JobId,
+        limit: u32,
+    ) -> Result<Seen<HistoryView>, PlanToolError>;
 }
 
 /// The documents cannot be searched.

@@ -3,9 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use resync_chat::Vocabulary;
 use resync_tws::model::{
-    Dependency, DependencyKind, Job, JobId, JobStatus, LinkState, Run, RunId, StreamRef,
-    Workstation, WorkstationId,
+    Dependency, DependencyKind, EngineName, Job, JobId, JobStatus, LinkState, Run, RunId,
+    StreamRef, Workstation, WorkstationId,
 };
+use resync_tws::ports::{EndedRun, JobIdentity};
 
 /// 2026-03-02T00:00:00Z, where the manual clock starts.
 pub(crate) fn midnight() -> DateTime<Utc> {
@@ -46,6 +47,33 @@ pub(crate) fn run(job: &str, status: JobStatus, return_code: Option<i32>) -> Run
     }
 }
 
+/// What was seen to end in the days before: nine good runs of one job, and one that failed; two of
+/// another.
+pub(crate) fn past_runs() -> Vec<EndedRun> {
+    let engine = EngineName::parse("prod").unwrap();
+    let jobs = jobs();
+    let ended = |name: &str, day: i64, minutes: i64, good: bool| {
+        let job = jobs.iter().find(|job| job.name == name).unwrap();
+        let ended_at = midnight() - TimeDelta::days(day);
+        EndedRun {
+            job: JobIdentity::of(&engine, job),
+            run: RunId::parse(&format!("past-{name}-{day}")).unwrap(),
+            status: if good { "SUCC" } else { "ABEND" }.to_owned(),
+            good,
+            return_code: Some(if good { 0 } else { 12 }),
+            started_at: Some(ended_at - TimeDelta::minutes(minutes)),
+            ended_at,
+            seconds: u64::try_from(minutes * 60).ok(),
+        }
+    };
+    let mut runs: Vec<EndedRun> = (1..=9)
+        .map(|day| ended("RUNNING", day, 5 + day % 3, true))
+        .collect();
+    runs.push(ended("RUNNING", 10, 2, false));
+    runs.extend((1..=2).map(|day| ended("REPORT", day, 10, true)));
+    runs
+}
+
 fn after(job: &Job) -> Dependency {
     Dependency {
         id: Some(format!("dep-{}", job.name)),
@@ -80,6 +108,7 @@ pub(crate) fn jobs() -> Vec<Job> {
         payroll,
         running,
         report,
+        job("LX_PRD02", "PAYROLL", "WAITS_FOR_YOU", JobStatus::Pend),
         job("LX_PRD01", "HOUSE", "CLEANUP", JobStatus::Succ),
         job("LX_PRD01", "HOUSE", "HOLD_CHECK", JobStatus::Ready),
         job("LX_PRD01", "DAILY_A", "TWIN_LOAD", JobStatus::Succ),

@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use async_trait::async_trait;
 use resync_chat::{
     Answer, Ask, ChatConfig, ChatError, ChatEvent, ChatParts, ChatService, ConversationStore,
-    Progress, SessionId,
+    LivePlan, Progress, SessionId,
 };
-use resync_kernel::{CountingIds, ManualClock, UserId};
+use resync_kernel::{Clock, CountingIds, ManualClock, UserId};
 use resync_memory::chat::InMemoryConversationStore;
 use resync_memory::rag::InMemoryDocumentRepository;
+use resync_memory::tws::InMemoryRunHistory;
 use resync_rag::{
     Glossary, KnowledgeConfig, KnowledgeParts, KnowledgeService, NewUpload, PlainText,
 };
@@ -20,8 +21,12 @@ use resync_tws::model::{
     Command, EngineInfo, EngineName, Job, JobId, JobQuery, JobStream, Justification, LineRange,
     LogText, Neighbour, NeighbourDirection, RunId, Slice, Workstation,
 };
-use resync_tws::ports::{ActionError, ActionGateway, GatewayError, LogGateway, PlanGateway};
-use resync_tws::{CacheLimits, CachePolicy, Engine, Engines, PlanParts, PlanService};
+use resync_tws::ports::{
+    ActionError, ActionGateway, GatewayError, LogGateway, PlanGateway, RunHistory,
+};
+use resync_tws::{
+    CacheLimits, CachePolicy, Engine, Engines, HistoryService, PlanParts, PlanService,
+};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -201,8 +206,13 @@ impl World {
                 max_bytes: 1 << 24,
             },
         });
+        let runs = Arc::new(InMemoryRunHistory::default());
+        let name = EngineName::parse("prod").unwrap();
+        let since = clock.now() - chrono::TimeDelta::days(30);
+        runs.record(&name, &plan::past_runs(), since).await.unwrap();
+        let history = HistoryService::new(plan.clone(), runs, clock.clone());
         let chat = ChatService::new(ChatParts {
-            plan: Arc::new(plan),
+            plan: Arc::new(LivePlan::new(plan).with_history(history)),
             knowledge: Arc::new(knowledge),
             conversations,
             clock: clock.clone(),

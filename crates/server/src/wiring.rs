@@ -36,7 +36,7 @@ use resync_api::serve::tls::{LOOK_EVERY, Tls};
 use resync_api::state::{App, Parts};
 use resync_api::ws::{Sockets, Streams};
 use resync_auth::UserService;
-use resync_chat::{ChatConfig, ChatParts, ChatService};
+use resync_chat::{ChatConfig, ChatParts, ChatService, LivePlan};
 use resync_kernel::{BoxError, Clock, IdGenerator, SecretString, SystemClock, SystemIds};
 use resync_rag::{Glossary, KnowledgeConfig, KnowledgeParts, KnowledgeService};
 use resync_tws::ports::AuditError;
@@ -166,7 +166,8 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     .await?;
     let knowledge = knowledge(&config.rag, &stores, &clock, &ids, &tracker).await?;
     loaded(&knowledge).await?;
-    let chat = chat(&services.plan, &knowledge, &stores, &clock, &ids);
+    let plan = LivePlan::new(services.plan.clone()).with_history(services.history.clone());
+    let chat = chat(plan, &knowledge, &stores, &clock, &ids);
     let hasher = auth::hasher(config, counts.hash_wait.clone())?;
     let mut ports = auth::ports(auth::Parts {
         config,
@@ -284,14 +285,14 @@ fn beside(
 
 /// The answers to questions.
 fn chat(
-    plan: &PlanService,
+    plan: LivePlan,
     knowledge: &KnowledgeService,
     stores: &Stores,
     clock: &Arc<dyn Clock>,
     ids: &Arc<dyn IdGenerator>,
 ) -> ChatService {
     ChatService::new(ChatParts {
-        plan: Arc::new(plan.clone()),
+        plan: Arc::new(plan),
         knowledge: Arc::new(knowledge.clone()),
         conversations: stores.conversations.clone(),
         clock: clock.clone(),

@@ -189,6 +189,8 @@ fn a_citation_of_nothing_breaks_its_sentence_and_no_other() {
 fn a_quote_is_word_for_word() {
     stands("> retry in 10 minutes, disk 95%…");
     breaks("> retry in 10 minutes now");
+    let quote = "> One. Two.\n";
+    assert_eq!(sentences(quote), [0..quote.len()]);
 }
 
 #[test]

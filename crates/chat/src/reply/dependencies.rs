@@ -1,103 +1,177 @@
-//! What a job waits for, as the engine tells it.
+//! What a job waits for, and what comes behind it.
+//!
+//! Invariant: what is a step away is named with its state, what is further away is counted, and a
+//! graph that was cut says so.
 
-use resync_tws::model::{Dependency, DependencyKind};
+use resync_tws::{GraphDirection, GraphNode, GraphNodeKind, GraphView};
 
+use super::desk::Ground;
 use super::draft::Fact;
-use super::{Desk, Draft, Question, SHOWN, job, known_job};
+use super::{Desk, Draft, SHOWN, job, known_job};
 use crate::context::KnownJob;
 use crate::text;
 
+/// How many steps are walked.
+const DEPTH: u8 = 5;
+
 pub(super) async fn answer(
     desk: &Desk<'_>,
-    question: &Question<'_>,
     target: &KnownJob,
     draft: &mut Draft,
 ) -> Option<KnownJob> {
-    let seen = match desk.job(&target.id).await {
-        Ok(seen) => seen,
+    let told = match desk.job(&target.id).await {
+        Ok(told) => told,
         Err(error) => {
             job::not_read(desk, target, error, draft);
             return None;
         }
     };
-    let (view, meta) = (&*seen.value, &seen.meta);
-    job::standing(&view.job, &view.state, meta, draft);
-    let all = &view.job.dependencies;
-    let fact = Fact {
-        unit: Some("dependencies"),
-        ..Fact::new("dependencies", "dependências", "job")
-    };
-    let count = draft.number(meta, &fact, all.len());
-    draft.tell(
-        &format!("It has {count} dependencies."),
-        &format!("Ele tem {count} dependências."),
-    );
-    for dependency in all.iter().take(SHOWN) {
-        let line = described(dependency, draft);
-        let line = draft.words(meta, &Fact::new("dependency", "dependência", "job"), &line);
-        draft.line(&line);
+    let (view, by) = (&*told.value, &told.ground);
+    job::standing(&view.job, &view.state, by, draft);
+    if let Some(why) = &view.why_waiting {
+        let fact = Fact::new("why it waits", "por que espera", "job");
+        let why = draft.sentence(by, &fact, why);
+        draft.say(&why);
     }
-    job::more(all.len(), meta, draft);
-    if let Ok(snapshot) = question.snapshot {
-        let after = snapshot.value.victims(&target.id);
-        let fact = Fact::jobs("jobs that wait for it", "jobs que esperam por ele");
-        let count = draft.number(&snapshot.meta, &fact, after.len());
+    for direction in [GraphDirection::Predecessors, GraphDirection::Successors] {
         draft.new_line();
-        draft.tell(
-            &format!("Jobs that wait for it: {count}."),
-            &format!("Jobs que esperam por ele: {count}."),
-        );
-        for job in after.iter().take(SHOWN) {
-            draft.line(&text::name(&job.label()));
+        match desk.graph(&target.id, direction, DEPTH).await {
+            Ok(told) if direction == GraphDirection::Predecessors => {
+                before(&told.value, &told.ground, draft);
+            }
+            Ok(told) => behind(&told.value, &told.ground, draft),
+            Err(_) => {
+                draft.incomplete = true;
+                draft.tell(
+                    "What is around it in the plan could not be read.",
+                    "Não foi possível ler o que está em volta dele no plano.",
+                );
+                break;
+            }
         }
-        job::more(after.len(), &snapshot.meta, draft);
     }
-    draft.say_age(meta);
+    draft.say_age(by);
     Some(known_job(&view.job))
 }
 
-fn described(dependency: &Dependency, draft: &Draft) -> String {
-    let joined = |parts: [&Option<String>; 3]| {
-        let [workstation, stream, name] = parts;
-        let name = name.as_deref().unwrap_or("?");
-        let stream = stream.as_deref().map(|stream| format!("{stream}."));
-        let workstation = workstation.as_deref().map(|place| format!("{place}#"));
-        format!(
-            "{}{}{name}",
-            workstation.unwrap_or_default(),
-            stream.unwrap_or_default()
-        )
-    };
+/// A node next to the job, and whether the wait is met.
+struct Next<'a> {
+    node: &'a GraphNode,
+    met: Option<bool>,
+}
+
+fn next(graph: &GraphView, back: bool) -> Vec<Next<'_>> {
+    let edges = graph.edges.iter().filter_map(|edge| {
+        let (here, other) = if back {
+            (&edge.to, &edge.from)
+        } else {
+            (&edge.from, &edge.to)
+        };
+        let node = graph.nodes.iter().find(|node| node.id == *other)?;
+        (*here == graph.root).then_some(Next {
+            node,
+            met: edge.satisfied,
+        })
+    });
+    let mut found: Vec<Next<'_>> = edges.collect();
+    // What is not met is what someone looks for.
+    found.sort_by_key(|next| next.met == Some(true));
+    found
+}
+
+fn before(graph: &GraphView, by: &Ground, draft: &mut Draft) {
+    let found = next(graph, true);
+    if found.is_empty() {
+        draft.tell("It waits for nothing else.", "Não depende de nada mais.");
+        return;
+    }
+    let number =
+        |draft: &mut Draft, en, pt, count| draft.number(by, &Fact::new(en, pt, "graph"), count);
+    let open = found.iter().filter(|next| next.met != Some(true)).count();
+    let all = number(draft, "directly", "diretamente", found.len());
+    let open = number(draft, "not met", "não atendidas", open);
+    draft.tell(
+        &format!("Before it, directly: {all}; not met: {open}."),
+        &format!("Antes dele, diretamente: {all}; não atendidas: {open}."),
+    );
+    for next in found.iter().take(SHOWN) {
+        let met = match next.met {
+            Some(true) => draft.language.pick("met", "atendida"),
+            Some(false) => draft.language.pick("not met", "não atendida"),
+            None => draft
+                .language
+                .pick("met or not is not told", "sem informação se atendida"),
+        };
+        let line = format!("{}, {met}", described(next.node, draft));
+        draft.line(&line);
+    }
+    rest(graph, found.len(), by, draft);
+}
+
+fn behind(graph: &GraphView, by: &Ground, draft: &mut Draft) {
+    let found = next(graph, false);
+    if found.is_empty() {
+        draft.tell("Nothing waits for it.", "Nada espera por ele.");
+        return;
+    }
+    let count = draft.number(
+        by,
+        &Fact::new("directly", "diretamente", "graph"),
+        found.len(),
+    );
+    draft.tell(
+        &format!("After it, directly: {count}."),
+        &format!("Depois dele, diretamente: {count}."),
+    );
+    for next in found.iter().take(SHOWN) {
+        let line = described(next.node, draft);
+        draft.line(&line);
+    }
+    rest(graph, found.len(), by, draft);
+}
+
+/// What is further away, and whether the graph was cut.
+fn rest(graph: &GraphView, direct: usize, by: &Ground, draft: &mut Draft) {
+    let further = graph.nodes.len().saturating_sub(direct + 1);
+    if further > 0 {
+        let steps = draft.number(
+            by,
+            &Fact::new("steps walked", "passos percorridos", "graph"),
+            graph.depth.into(),
+        );
+        let further = draft.number(
+            by,
+            &Fact::new("further away", "mais longe", "graph"),
+            further,
+        );
+        draft.tell(
+            &format!("Further away, within {steps} steps: {further}."),
+            &format!("Mais longe, em até {steps} passos: {further}."),
+        );
+    }
+    if graph.truncated {
+        draft.tell(
+            "There is more: the graph was cut at its limit.",
+            "Há mais: o grafo foi cortado no limite.",
+        );
+    }
+}
+
+fn described(node: &GraphNode, draft: &Draft) -> String {
+    let label = text::name(&node.label);
     let language = draft.language;
-    let what = match &dependency.kind {
-        DependencyKind::Job {
-            name,
-            stream,
-            workstation,
-            ..
-        } => format!("job {}", joined([workstation, stream, name])),
-        DependencyKind::Stream {
-            name, workstation, ..
-        } => format!("stream {}", joined([workstation, &None, name])),
-        DependencyKind::File { name, .. } => {
-            let name = name.as_deref().unwrap_or("?");
-            format!("{} {name}", language.pick("file", "arquivo"))
+    match &node.kind {
+        GraphNodeKind::Job { state, .. } => format!("{label} ({})", text::name(state.as_str())),
+        GraphNodeKind::Stream { .. } => format!("{label} (stream)"),
+        GraphNodeKind::Other { what } => {
+            let what = match what.as_str() {
+                "file" => language.pick("file", "arquivo"),
+                "resource" => language.pick("resource", "recurso"),
+                "job" => language.pick("job, not in the plan", "job fora do plano"),
+                "stream" => language.pick("stream, not in the plan", "stream fora do plano"),
+                other => other,
+            };
+            format!("{label} ({})", text::name(what))
         }
-        DependencyKind::Resource { name, .. } => {
-            let name = name.as_deref().unwrap_or("?");
-            format!("{} {name}", language.pick("resource", "recurso"))
-        }
-        DependencyKind::Prompt { name, .. } => {
-            format!("prompt {}", name.as_deref().unwrap_or("?"))
-        }
-        DependencyKind::Other { .. } => language
-            .pick("another dependency", "outra dependência")
-            .to_owned(),
-    };
-    let met = match dependency.satisfied {
-        Some(true) => language.pick("met", "satisfeita"),
-        Some(false) => language.pick("not met", "não satisfeita"),
-        None => language.pick("met or not is not told", "satisfeita ou não, não se sabe"),
-    };
-    format!("{} ({met})", text::name(&what))
+    }
 }

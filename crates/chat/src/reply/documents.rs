@@ -3,6 +3,7 @@
 use resync_rag::{SearchHit, SearchResults};
 
 use super::{Desk, Draft, Question};
+use crate::evidence::EvidenceFact;
 use crate::text;
 
 /// How many sections an answer shows.
@@ -22,7 +23,7 @@ pub(super) async fn answer(desk: &Desk<'_>, question: &Question<'_>, draft: &mut
         return;
     };
     if results.items.is_empty() || !results.answerable {
-        nothing(&results, draft);
+        nothing(desk, &results, draft);
         return;
     }
     draft.tell("From your documents:", "Dos seus documentos:");
@@ -34,12 +35,16 @@ pub(super) async fn answer(desk: &Desk<'_>, question: &Question<'_>, draft: &mut
     let near = results.items.iter().enumerate();
     let near = near.filter(|(at, hit)| *at == 0 || hit.score >= best * NEAR);
     for (at, hit) in near.take(SECTIONS) {
-        let mark = draft.cite_document(hit);
+        let mark = draft.cite_document(desk, hit);
+        if mark.is_empty() {
+            break;
+        }
+        let place = place(hit, draft);
         if at == 0 {
-            draft.line(&format!("{} {mark}:", place(hit)));
+            draft.line(&format!("{place} {mark}:"));
             draft.quote(&hit.text);
         } else {
-            draft.line(&format!("{} {mark}", place(hit)));
+            draft.line(&format!("{place} {mark}"));
         }
     }
     draft.tell(
@@ -125,20 +130,20 @@ pub(super) async fn runbook(desk: &Desk<'_>, query: &str, keys: &[String], draft
     // Whoever asks why a job failed wants to know next what to do.
     steps_first(&mut results.items);
     let best = results.items.first().filter(|_| results.answerable);
-    match best.or(named.as_ref()) {
-        Some(hit) => {
-            let mark = draft.cite_document(hit);
-            let place = place(hit);
-            draft.tell(
-                &format!("Runbook: {place} {mark}"),
-                &format!("Runbook: {place} {mark}"),
-            );
-        }
-        None => draft.tell(
+    let Some(hit) = best.or(named.as_ref()) else {
+        looked_at(desk, query, &[]);
+        draft.tell(
             "No runbook was found; looked in the documents.",
             "Nenhum runbook encontrado; foram vistos os documentos.",
-        ),
-    }
+        );
+        return;
+    };
+    let mark = draft.cite_document(desk, hit);
+    let place = place(hit, draft);
+    draft.tell(
+        &format!("Runbook: {place} {mark}"),
+        &format!("Runbook: {place} {mark}"),
+    );
 }
 
 fn names_any(hit: &SearchHit, keys: &[String]) -> bool {
@@ -158,30 +163,60 @@ fn unavailable(draft: &mut Draft) {
     );
 }
 
-fn nothing(results: &SearchResults, draft: &mut Draft) {
-    if results.items.is_empty() {
+fn nothing(desk: &Desk<'_>, results: &SearchResults, draft: &mut Draft) {
+    let near: Vec<&SearchHit> = results.items.iter().take(SECTIONS).collect();
+    let near: Vec<String> = near.into_iter().map(|hit| place(hit, draft)).collect();
+    looked_at(desk, "", &near);
+    if near.is_empty() {
         draft.tell(
-            "Not found; looked in all documents.",
-            "Não encontrado; foram vistos todos os documentos.",
+            "I don't know: not found; looked in all documents.",
+            "Não sei: não encontrado; foram vistos todos os documentos.",
         );
         return;
     }
-    let near: Vec<String> = results.items.iter().take(SECTIONS).map(place).collect();
     draft.tell(
-        "Not found; the documents have no answer to that. Looked at:",
-        "Não encontrado; os documentos não respondem a isso. Foi visto:",
+        "I don't know: not found; the documents have no answer to that. Looked at:",
+        "Não sei: não encontrado; os documentos não respondem a isso. Foi visto:",
     );
     for place in near {
         draft.line(&place);
     }
 }
 
-/// `Title › Heading (file)`.
-fn place(hit: &SearchHit) -> String {
+/// Keeps on record what was looked through.
+fn looked_at(desk: &Desk<'_>, query: &str, near: &[String]) {
+    let mut facts = Vec::new();
+    if !query.is_empty() {
+        facts.push(EvidenceFact::words("looked for", &text::name(query)));
+    }
+    facts.extend(
+        near.iter()
+            .map(|place| EvidenceFact::words("looked at", place)),
+    );
+    facts.push(EvidenceFact::words("outcome", "no section answers it"));
+    desk.searched(facts);
+}
+
+/// `Title › Heading (file, lines 3 to 9)`.
+fn place(hit: &SearchHit, draft: &Draft) -> String {
     let title = text::name(&hit.title);
     let headings = hit.heading_path.iter().map(|heading| text::name(heading));
     // The first heading is often the title.
     let below = headings.filter(|heading| *heading != title);
     let parts: Vec<String> = std::iter::once(title.clone()).chain(below).collect();
-    format!("{} ({})", parts.join(" › "), text::name(&hit.source))
+    let (from, to) = (hit.span.start_line, hit.span.end_line);
+    let lines = if to > from {
+        let (lines, and) = (
+            draft.language.pick("lines", "linhas"),
+            draft.language.pick("to", "a"),
+        );
+        format!("{lines} {from} {and} {to}")
+    } else {
+        format!("{} {from}", draft.language.pick("line", "linha"))
+    };
+    format!(
+        "{} ({}, {lines})",
+        parts.join(" › "),
+        text::name(&hit.source)
+    )
 }

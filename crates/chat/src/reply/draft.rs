@@ -1,21 +1,20 @@
 //! An answer in the making.
 //!
 //! Invariant: a number of the plan enters the text through [`Draft::number`] or [`Draft::words`],
-//! which record the figure; words of logs and documents enter through [`Draft::cite_log`] and
-//! [`Draft::cite_document`], which keep them out of the text, or through [`Draft::quote`], which
-//! marks each of their lines.
+//! which record the figure with the evidence that it stands in; words of logs and documents enter
+//! through [`Draft::cite_log`] and [`Draft::cite_document`], which keep them out of the text, or through
+//! [`Draft::quote`], which marks each of their lines.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use resync_rag::SearchHit;
 use resync_tws::model::{JobId, RunId};
 use resync_tws::{Meta, Text};
 
+use super::desk::{Desk, Ground};
 use crate::answer::{Citation, Figure, FigureSource, FigureValue, Place, ProposalCard};
 use crate::language::Language;
 use crate::text;
 
-/// The greatest length of an excerpt, in characters.
-const EXCERPT: usize = 1_200;
 /// How many lines of a section the text quotes.
 const QUOTED_LINES: usize = 8;
 /// How many characters of a section the text quotes.
@@ -100,46 +99,57 @@ impl Draft {
     }
 
     /// A number of the plan, as it stands in the text.
-    pub(crate) fn number(&mut self, meta: &Meta, fact: &Fact<'_>, value: usize) -> String {
+    pub(crate) fn number(&mut self, by: &Ground, fact: &Fact<'_>, value: usize) -> String {
         let value = i64::try_from(value).unwrap_or(i64::MAX);
         let fact = Fact {
             unit: fact.unit.map(|unit| unit_of(value, unit)),
             ..*fact
         };
-        self.figure(meta, &fact, FigureValue::Number(value));
+        self.figure(by, &fact, FigureValue::Number(value));
         value.to_string()
     }
 
     /// A return code of the plan, as it stands in the text.
-    pub(crate) fn code(&mut self, meta: &Meta, fact: &Fact<'_>, value: i32) -> String {
-        self.figure(meta, fact, FigureValue::Number(i64::from(value)));
+    pub(crate) fn code(&mut self, by: &Ground, fact: &Fact<'_>, value: i32) -> String {
+        self.figure(by, fact, FigureValue::Number(i64::from(value)));
         value.to_string()
     }
 
     /// A time of the plan, as it stands in the text; the figure has it in RFC 3339, so that a page can
     /// show it in its own zone.
-    pub(crate) fn time(&mut self, meta: &Meta, fact: &Fact<'_>, at: DateTime<Utc>) -> String {
+    pub(crate) fn time(&mut self, by: &Ground, fact: &Fact<'_>, at: DateTime<Utc>) -> String {
         let figure = at.to_rfc3339_opts(SecondsFormat::Secs, true);
-        self.figure(meta, fact, FigureValue::Text(figure));
+        self.figure(by, fact, FigureValue::Text(figure));
         at.format("%Y-%m-%d %H:%M UTC").to_string()
     }
 
+    /// A duration of the plan, as it stands in the text; the figure has it in seconds.
+    pub(crate) fn duration(&mut self, by: &Ground, fact: &Fact<'_>, seconds: u64) -> String {
+        let fact = Fact {
+            unit: Some("s"),
+            ..*fact
+        };
+        let value = i64::try_from(seconds).unwrap_or(i64::MAX);
+        self.figure(by, &fact, FigureValue::Number(value));
+        spelled(seconds)
+    }
+
     /// Words of the plan, as they stand in the text.
-    pub(crate) fn words(&mut self, meta: &Meta, fact: &Fact<'_>, words: &str) -> String {
+    pub(crate) fn words(&mut self, by: &Ground, fact: &Fact<'_>, words: &str) -> String {
         let words = text::name(words);
-        self.figure(meta, fact, FigureValue::Text(words.clone()));
+        self.figure(by, fact, FigureValue::Text(words.clone()));
         words
     }
 
     /// A sentence that the plan's domain made, in the answer's language.
-    pub(crate) fn sentence(&mut self, meta: &Meta, fact: &Fact<'_>, sentence: &Text) -> String {
+    pub(crate) fn sentence(&mut self, by: &Ground, fact: &Fact<'_>, sentence: &Text) -> String {
         // A sentence may quote a prompt, which is the engine's text.
         let shown = text::excerpt(self.language.of(sentence), 600).replace('\n', " ");
-        self.figure(meta, fact, FigureValue::Text(shown.clone()));
+        self.figure(by, fact, FigureValue::Text(shown.clone()));
         shown
     }
 
-    fn figure(&mut self, meta: &Meta, fact: &Fact<'_>, value: FigureValue) {
+    fn figure(&mut self, by: &Ground, fact: &Fact<'_>, value: FigureValue) {
         let label = match fact.of {
             Some(of) => format!(
                 "{}: {}",
@@ -153,41 +163,44 @@ impl Draft {
             value,
             unit: fact.unit.map(str::to_owned),
             source: FigureSource {
-                engine: meta.engine.clone(),
+                engine: by.meta.engine.clone(),
                 what: fact.what.to_owned(),
             },
-            evidence: String::new(),
-            fetched_at: meta.fetched_at,
-            age_ms: meta.age_ms,
-            stale: meta.stale,
+            evidence: by.evidence.clone(),
+            fetched_at: by.meta.fetched_at,
+            age_ms: by.meta.age_ms,
+            stale: by.meta.stale,
         };
         if !self.figures.contains(&figure) {
             self.figures.push(figure);
         }
     }
 
-    /// Says how old the figures are, when they are older than they should be (I-15).
-    pub(crate) fn say_age(&mut self, meta: &Meta) {
-        if !meta.stale && !meta.refresh_failed {
-            return;
-        }
-        let seconds = usize::try_from(meta.age_ms / 1_000).unwrap_or(usize::MAX);
-        let fact = Fact {
-            unit: Some("s"),
-            ..Fact::new("age", "idade", "cache")
-        };
-        let age = self.number(meta, &fact, seconds);
+    /// Says who told it, when, and how old that is; a warning when it is older than it should be
+    /// (I-15).
+    pub(crate) fn say_age(&mut self, by: &Ground) {
+        let meta = &by.meta;
         let engine = text::name(meta.engine.as_str());
+        let at = meta.fetched_at.format("%Y-%m-%d %H:%M:%S UTC");
+        let age = spelled(meta.age_ms / 1_000);
         self.new_line();
+        self.tell(
+            &format!("As of {at}, told by {engine} {age} ago."),
+            &format!("Dados de {at}, informados por {engine} há {age}."),
+        );
         if meta.refresh_failed {
             self.tell(
-                &format!("Careful: this is {age} s old, and {engine} did not answer the last refresh."),
-                &format!("Atenção: estes dados têm {age} s, e {engine} não respondeu à última atualização."),
+                &format!(
+                    "Careful: {engine} did not answer the last refresh, so this may have changed."
+                ),
+                &format!(
+                    "Atenção: {engine} não respondeu à última atualização; isto pode ter mudado."
+                ),
             );
-        } else {
+        } else if meta.stale {
             self.tell(
-                &format!("This is {age} s old; a refresh is under way."),
-                &format!("Estes dados têm {age} s; uma atualização está em curso."),
+                "That is older than it should be; a refresh is under way.",
+                "São mais antigos do que deveriam; uma atualização está em curso.",
             );
         }
     }
@@ -206,22 +219,23 @@ impl Draft {
         );
     }
 
-    /// Cites lines of a log; returns the mark for the text.
-    pub(crate) fn cite_log(&mut self, meta: &Meta, lines: LogLines<'_>) -> String {
+    /// Cites lines of a log; returns the mark for the text, empty when there was no room for them.
+    pub(crate) fn cite_log(&mut self, desk: &Desk<'_>, by: &Meta, lines: LogLines<'_>) -> String {
         let title = self.language.pick("Log of", "Log de");
         let title = format!("{title} {}", text::name(lines.label));
         let place = Place::Log {
-            engine: meta.engine.clone(),
+            engine: by.engine.clone(),
             job_id: lines.job.clone(),
             run: lines.run.clone(),
             from_line: lines.from,
             to_line: lines.to,
         };
-        self.cite(title, place, lines.text)
+        let kept = desk.lines(by, &place, lines.text);
+        self.cite(title, place, kept)
     }
 
-    /// Cites a section of a document; returns the mark for the text.
-    pub(crate) fn cite_document(&mut self, hit: &SearchHit) -> String {
+    /// Cites a section of a document; returns the mark for the text, empty when there was no room.
+    pub(crate) fn cite_document(&mut self, desk: &Desk<'_>, hit: &SearchHit) -> String {
         let place = Place::Document {
             document_id: hit.document_id,
             source: text::name(&hit.source),
@@ -232,15 +246,23 @@ impl Draft {
                 .collect(),
             span: hit.span,
         };
-        self.cite(text::name(&hit.title), place, &hit.text)
+        let kept = desk.section(hit, &place);
+        self.cite(text::name(&hit.title), place, kept)
     }
 
-    fn cite(&mut self, title: String, place: Place, words: &str) -> String {
-        if let Some(known) = self
-            .citations
-            .iter()
-            .find(|citation| citation.place == place)
-        {
+    /// The evidence of the last citation; empty when nothing is cited.
+    pub(crate) fn last_evidence(&self) -> String {
+        let last = self.citations.last();
+        last.map_or_else(String::new, |last| last.evidence.clone())
+    }
+
+    fn cite(&mut self, title: String, place: Place, kept: Option<(String, String)>) -> String {
+        let Some((evidence, excerpt)) = kept else {
+            self.incomplete = true;
+            return String::new();
+        };
+        let known = self.citations.iter().find(|known| known.place == place);
+        if let Some(known) = known {
             return format!("[{}]", known.id);
         }
         let id = format!("c{}", self.citations.len() + 1);
@@ -248,11 +270,27 @@ impl Draft {
         self.citations.push(Citation {
             id,
             title,
-            evidence: String::new(),
+            evidence,
             place,
-            excerpt: text::excerpt(words, EXCERPT),
+            excerpt,
         });
         mark
+    }
+}
+
+/// `12 min 5 s`: the two largest units, and the seconds only below an hour.
+fn spelled(seconds: u64) -> String {
+    let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
+    let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
+    let two = |(large, a): (u64, &str), (small, b): (u64, &str)| match small {
+        0 => format!("{large} {a}"),
+        _ => format!("{large} {a} {small} {b}"),
+    };
+    match seconds {
+        86_400.. => two((days, "d"), (hours, "h")),
+        3_600.. => two((hours, "h"), (minutes, "min")),
+        60.. => two((minutes, "min"), (rest, "s")),
+        _ => format!("{rest} s"),
     }
 }
 
@@ -314,6 +352,27 @@ impl<'a> Fact<'a> {
         Self {
             of: Some(of),
             ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spelled;
+
+    #[test]
+    fn a_duration_has_its_two_largest_units() {
+        for (seconds, words) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (725, "12 min 5 s"),
+            (3_600, "1 h"),
+            (5_400, "1 h 30 min"),
+            (90_000, "1 d 1 h"),
+            (172_800, "2 d"),
+        ] {
+            assert_eq!(spelled(seconds), words);
         }
     }
 }

@@ -3,9 +3,50 @@
 use async_trait::async_trait;
 use resync_tws::model::{EngineName, JobId};
 use resync_tws::ports::GatewayError;
-use resync_tws::{Diagnosis, JobView, Live, LogRequest, LogView, PlanService, ReadError, Snapshot};
+use resync_tws::{
+    Diagnosis, GraphDirection, GraphView, HistoryReadError, HistoryService, HistoryView,
+    ImpactView, JobView, Live, LogRequest, LogView, PlanService, ReadError, Snapshot,
+};
 
-use super::{EngineFacts, PlanToolError, PlanTools, Seen};
+use std::sync::Arc;
+
+use super::{EngineFacts, JobFilter, JobList, PlanToolError, PlanTools, Seen};
+
+/// The plan's services together. Cheap to clone.
+#[derive(Clone)]
+pub struct LivePlan {
+    plan: PlanService,
+    history: Option<HistoryService>,
+}
+
+impl LivePlan {
+    /// The plan without a history of runs.
+    #[must_use]
+    pub fn new(plan: PlanService) -> Self {
+        Self {
+            plan,
+            history: None,
+        }
+    }
+
+    /// With the history of runs.
+    #[must_use]
+    pub fn with_history(self, history: HistoryService) -> Self {
+        Self {
+            history: Some(history),
+            ..self
+        }
+    }
+}
+
+impl From<HistoryReadError> for PlanToolError {
+    fn from(error: HistoryReadError) -> Self {
+        match error {
+            HistoryReadError::Read(cause) => cause.into(),
+            HistoryReadError::Store(_) => Self::Unusable,
+        }
+    }
+}
 
 impl<V> From<Live<V>> for Seen<V> {
     fn from(live: Live<V>) -> Self {
@@ -40,14 +81,15 @@ impl From<ReadError> for PlanToolError {
 }
 
 #[async_trait]
-impl PlanTools for PlanService {
+impl PlanTools for LivePlan {
     fn engines(&self) -> Vec<EngineFacts> {
         let facts = |engine: &resync_tws::Engine| EngineFacts {
             name: engine.name.clone(),
             read_only: engine.read_only,
             demo: engine.demo,
         };
-        Self::engines(self)
+        self.plan
+            .engines()
             .list()
             .iter()
             .map(|engine| facts(engine))
@@ -55,11 +97,11 @@ impl PlanTools for PlanService {
     }
 
     async fn snapshot(&self, engine: &EngineName) -> Result<Seen<Snapshot>, PlanToolError> {
-        Ok(Self::snapshot(self, Some(engine)).await?.into())
+        Ok(self.plan.snapshot(Some(engine)).await?.into())
     }
 
     async fn job(&self, engine: &EngineName, id: &JobId) -> Result<Seen<JobView>, PlanToolError> {
-        Ok(Self::job(self, Some(engine), id).await?.into())
+        Ok(self.plan.job(Some(engine), id).await?.into())
     }
 
     async fn diagnosis(
@@ -67,7 +109,7 @@ impl PlanTools for PlanService {
         engine: &EngineName,
         id: &JobId,
     ) -> Result<Seen<Diagnosis>, PlanToolError> {
-        Ok(Self::diagnosis(self, Some(engine), id).await?.into())
+        Ok(self.plan.diagnosis(Some(engine), id).await?.into())
     }
 
     async fn log(
@@ -76,6 +118,47 @@ impl PlanTools for PlanService {
         id: &JobId,
         request: LogRequest,
     ) -> Result<Seen<LogView>, PlanToolError> {
-        Ok(Self::log(self, Some(engine), id, request).await?.into())
+        Ok(self.plan.log(Some(engine), id, request).await?.into())
+    }
+
+    async fn job_list(
+        &self,
+        engine: &EngineName,
+        filter: &JobFilter,
+    ) -> Result<Seen<JobList>, PlanToolError> {
+        let live = self.plan.snapshot(Some(engine)).await?;
+        Ok(Seen {
+            value: Arc::new(filter.of(&live.value)),
+            meta: live.meta,
+        })
+    }
+
+    async fn graph(
+        &self,
+        engine: &EngineName,
+        id: &JobId,
+        direction: GraphDirection,
+        depth: u8,
+    ) -> Result<Seen<GraphView>, PlanToolError> {
+        let graph = self.plan.graph(Some(engine), id, direction, depth);
+        Ok(graph.await?.into())
+    }
+
+    async fn impact(
+        &self,
+        engine: &EngineName,
+        id: &JobId,
+    ) -> Result<Seen<ImpactView>, PlanToolError> {
+        Ok(self.plan.impact(Some(engine), id).await?.into())
+    }
+
+    async fn history(
+        &self,
+        engine: &EngineName,
+        id: &JobId,
+        limit: u32,
+    ) -> Result<Seen<HistoryView>, PlanToolError> {
+        let history = self.history.as_ref().ok_or(PlanToolError::NotKept)?;
+        Ok(history.history(Some(engine), id, limit).await?.into())
     }
 }
