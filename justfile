@@ -36,7 +36,7 @@ loom:
 
 # every measured design beside its peers; some minutes, on a quiet machine
 bench *ARGS:
-    for bench in cache auth http plan redis decode decode_memory embed; do cargo bench -p resync-benches --bench $bench {{ARGS}} || exit 1; done
+    for bench in cache auth http plan chat redis decode decode_memory embed; do cargo bench -p resync-benches --bench $bench {{ARGS}} || exit 1; done
     scripts/services cargo bench -p resync-benches --bench postgres {{ARGS}}
 
 # every fuzz target for a minute (needs a nightly compiler and cargo-fuzz)

@@ -32,4 +32,5 @@ mod services;
 mod session;
 mod socket;
 mod store_outage;
+mod transcripts;
 mod two_engines;

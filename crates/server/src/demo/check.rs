@@ -159,6 +159,15 @@ fn judge(question: &Question, answer: &Value) -> Result<(), BoxError> {
     ensure(at(answer, "/incomplete") == false, || {
         wrong("it is incomplete")
     })?;
+    let whole: resync_chat::Answer = serde_json::from_value(answer.clone())?;
+    if let Err(broken) = resync_chat::recheck(&whole) {
+        let broken: Vec<String> = broken.iter().map(ToString::to_string).collect();
+        return Err(wrong(&format!(
+            "its evidence does not hold it ({})",
+            broken.join("; ")
+        ))
+        .into());
+    }
     let citations = at(answer, "/citations")
         .as_array()
         .map_or(&[][..], Vec::as_slice);
