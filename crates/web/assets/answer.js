@@ -4,6 +4,7 @@ import { Impact } from "./action.js";
 import { moment, span, visible } from "./format.js";
 import { Icon } from "./icons.js";
 import { linesText } from "./job.js";
+import { has } from "./language.js";
 import { breakable, Note, When } from "./parts.js";
 import { State } from "./status.js";
 
@@ -17,6 +18,7 @@ export function Answer({ answer, suggest }) {
       ${answer.clarify?.length > 0 && html`<${Clarify} texts=${answer.clarify} suggest=${suggest} />`}
       ${answer.citations?.length > 0 && html`<${Citations} citations=${answer.citations} />`}
       ${answer.figures?.length > 0 && html`<${Figures} figures=${answer.figures} />`}
+      ${answer.evidence?.length > 0 && html`<${Evidence} pieces=${answer.evidence} />`}
       ${answer.proposal && html`<${ProposalCard} proposal=${answer.proposal} />`}
       ${answer.saved === false && html`<${Note} kind="warning">${t("not_saved")}<//>`}
       <${How} answer=${answer} />
@@ -93,6 +95,49 @@ function Figures({ figures }) {
       </details>
     `;
   });
+}
+
+/** What each tool told, for whoever checks the answer; its words are text here, whatever they hold. */
+function Evidence({ pieces }) {
+  const { t, tn, language } = useContext(Page);
+  return html`
+    <details class="figures">
+      <summary>${tn("pieces", pieces.length)}</summary>
+      <ol class="evidence">
+        ${pieces.map(
+          (one) => html`
+            <li key=${one.id}>
+              <p>
+                <span class="source-id">${one.id}</span> ${told(t, one)} ·${" "}
+                ${t("as_of", { at: moment(one.fetched_at, language, true), age: span(one.age_ms) })}
+                ${one.stale && html`${" "}<strong class="stale"><${Icon} name="warning" />${t("stale")}</strong>`}
+              </p>
+              ${one.facts?.length > 0 &&
+              html`<dl>
+                ${one.facts.map(
+                  (fact, index) => html`
+                    <div key=${index}>
+                      <dt>${breakable(visible([fact.of, fact.name].filter(Boolean).join(": ")))}</dt>
+                      <dd>${shown(fact.value)}${fact.unit && ` ${fact.unit}`}</dd>
+                    </div>
+                  `,
+                )}
+              </dl>`}
+              ${one.text && html`<code class="excerpt">${visible(one.text)}</code>`}
+              ${one.cut && html`<p class="hint">${t("piece_cut")}</p>`}
+            </li>
+          `,
+        )}
+      </ol>
+    </details>
+  `;
+}
+
+/** Who told a piece of evidence: the engine and the question to it, or the document. */
+function told(t, { kind, source }) {
+  const what = has(`piece_${kind}`) ? t(`piece_${kind}`) : kind;
+  if (source.from === "engine") return `${what} · ${visible(source.engine)} · ${source.question}`;
+  return source.from === "document" ? `${what} · ${visible(source.source)}` : what;
 }
 
 /** A time of the engine stands in the reader's zone, as on the board. @param {string | number} value */
