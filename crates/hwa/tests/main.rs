@@ -8,6 +8,7 @@
 mod acting;
 mod ambiguities;
 mod contract;
+mod diagnosis;
 mod faults;
 mod fixture;
 mod mutation;

@@ -350,6 +350,8 @@ pub struct TwsConfig {
     pub timeout_seconds: u64,
     /// Seconds to wait for an action to show.
     pub verify_seconds: u64,
+    /// A TOML file of causes of failures beside those that ship.
+    pub causes_file: Option<PathBuf>,
 }
 
 impl Default for TwsConfig {
@@ -363,6 +365,7 @@ impl Default for TwsConfig {
             name: "default".to_owned(),
             timeout_seconds: 15,
             verify_seconds: 10,
+            causes_file: None,
         }
     }
 }

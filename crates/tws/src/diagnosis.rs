@@ -7,23 +7,33 @@
 //! - Where nothing matched the verdict is `unknown`, and it is said what was looked at.
 
 mod causes;
+mod past;
+mod reading;
+mod search;
+mod signs;
+mod waits;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+pub use self::causes::{Causes, CausesError};
+use self::causes::{Known, code};
+pub(crate) use self::past::LOOKED_AT;
+use self::reading::Ending;
 use crate::history::PastRun;
 use crate::model::{Job, JobId, JobStatus, RunId};
 use crate::plan::{JobView, LogView, ReadError};
+use crate::ports::HistoryError;
 use crate::text::Text;
 
 /// How many lines a piece of evidence holds before and behind those that name the cause.
 const CONTEXT: usize = 1;
 /// How many failed jobs that a job waits for are shown.
 const MAX_ROOTS: usize = 5;
-/// How near to its end a line must stand to be what a run died of, and not something it got over.
-const LAST_LINES: usize = 50;
+/// How many characters of a line of the log are shown.
+const SHOWN: usize = 1_000;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -133,7 +143,7 @@ pub enum Verdict {
 }
 
 /// Whether the cause goes by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transience {
     /// A rerun may succeed without anything being repaired.
@@ -194,23 +204,23 @@ pub struct Evidence {
 
 /// What a diagnosis looks at.
 pub(crate) struct Facts<'a> {
+    pub(crate) causes: &'a Causes,
     pub(crate) view: &'a JobView,
     pub(crate) log: Result<&'a LogView, &'a ReadError>,
     pub(crate) victims: Result<usize, &'a ReadError>,
     /// Failed jobs that it waits for; empty also when the plan could not be read, as `victims` tells.
     pub(crate) failed_roots: Vec<&'a Arc<Job>>,
+    /// Failed jobs that it follows although it ran; empty as above.
+    pub(crate) failed_before: Vec<&'a Arc<Job>>,
+    /// The runs before; `None` where no history is kept.
+    pub(crate) past: Option<Result<PastRuns, HistoryError>>,
 }
 
-/// A line of the log that names a cause.
-#[derive(Clone, Copy)]
-struct Match {
-    cause: &'static causes::Known,
-    at: usize,
-    at_the_end: bool,
+/// The earlier runs of a job, the one that ended last first, and since when they were observed.
+pub(crate) struct PastRuns {
+    pub(crate) runs: Vec<PastRun>,
+    pub(crate) observed_since: Option<DateTime<Utc>>,
 }
-
-/// How far apart lines of one cause may stand to be shown together.
-const TOGETHER: usize = 5;
 
 pub(crate) fn diagnose(facts: &Facts<'_>) -> Diagnosis {
     let job = &facts.view.job;
@@ -226,77 +236,84 @@ pub(crate) fn diagnose(facts: &Facts<'_>) -> Diagnosis {
         ));
     }
     let state = &facts.view.state;
-    let needs_log = state.has_ended() || job.long_running;
+    let needs_log = wants_log(facts.view);
     if let (Err(error), true) = (&facts.log, needs_log) {
         found.missing.push(missing_log(error));
     }
     if *state == JobStatus::Succ {
         // What a job met and got over explains nothing.
-        return well_ended(found, facts);
-    }
-    let in_log = facts
-        .log
-        .ok()
-        .and_then(|log| best_match(log).map(|found| (log, found)));
-    if let Some((log, (matched, first))) = in_log {
-        // A run that goes on may get over it, too.
-        let sure = matched.at_the_end && state.has_ended();
-        let verdict = if sure {
-            Verdict::Confirmed
+        well_ended(&mut found, facts);
+    } else if !by_log(&mut found, facts) {
+        if state.has_ended() {
+            by_code(&mut found, facts);
         } else {
-            Verdict::Likely
-        };
-        found.take(matched.cause, verdict);
-        found.evidence.push(log_evidence(log, first, matched.at));
-        return found;
+            waits::explain(&mut found, facts);
+        }
     }
-    if !state.has_ended() {
-        return waiting(found, facts);
+    if state.has_failed() {
+        past::compare(&mut found, facts);
     }
-    by_code(found, facts)
+    search::fill(&mut found, facts.causes);
+    found
+}
+
+/// Whether the log may tell something: of a run that has ended, and of one that takes more than twice as
+/// long as it should.
+pub(crate) fn wants_log(view: &JobView) -> bool {
+    let job = &view.job;
+    let elapsed = job.latest_run().and_then(|run| run.elapsed_seconds);
+    let twice = job.estimated_seconds.map(|usual| usual.saturating_mul(2));
+    let long = || {
+        let running = matches!(
+            view.state,
+            JobStatus::Exec | JobStatus::SuccPending | JobStatus::AbendPending
+        );
+        running && twice.is_some_and(|twice| elapsed > Some(twice))
+    };
+    view.state.has_ended() || job.long_running || long()
 }
 
 impl Diagnosis {
-    fn take(&mut self, known: &causes::Known, verdict: Verdict) {
+    fn take(&mut self, known: &Known, verdict: Verdict) {
         self.verdict = verdict;
-        self.cause = Some(Cause {
-            code: known.code.into(),
-            en: known.en.to_owned(),
-            pt: known.pt.to_owned(),
-        });
+        self.cause = Some(known.cause());
         self.transience = known.transience;
-        self.next_steps = known
-            .steps
-            .iter()
-            .map(|(en, pt)| Text::new(*en, *pt))
-            .collect();
+        self.next_steps.clone_from(&known.steps);
     }
 }
 
-/// The log's best sign, and the line of the first one for the same cause: a sign near the end beats
-/// an earlier one, then the weight of its cause, then the later line, since the end of a log is where
-/// a job died.
-fn best_match(log: &LogView) -> Option<(Match, usize)> {
-    let the_end = log.lines.len().saturating_sub(LAST_LINES);
-    let matches = log.lines.iter().enumerate().flat_map(|(at, line)| {
-        let line = line.to_lowercase();
-        let known = causes::KNOWN.iter().filter(move |known| known.is_in(&line));
-        known.map(move |cause| Match {
-            cause,
-            at,
-            at_the_end: at >= the_end,
-        })
-    });
-    let matches: Vec<Match> = matches.collect();
-    let best = matches
-        .iter()
-        .max_by_key(|found| (found.at_the_end, found.cause.weight, found.at))?;
-    // The first words for a cause are mostly the clearest: an error, then the script's complaint.
-    let near = |found: &&Match| {
-        found.cause.code == best.cause.code && found.at <= best.at && best.at - found.at <= TOGETHER
+/// The cause that the log names; whether it names one.
+fn by_log(found: &mut Diagnosis, facts: &Facts<'_>) -> bool {
+    let (job, state) = (&facts.view.job, &facts.view.state);
+    let Ok(log) = facts.log else { return false };
+    let code = job
+        .return_code()
+        .or_else(|| reading::exit_status(&log.lines));
+    let ending = Ending {
+        code,
+        without_code: code.is_none() && *state == JobStatus::Abend,
     };
-    let first = matches.iter().find(near).map_or(best.at, |found| found.at);
-    Some((*best, first))
+    let Some(read) = reading::read(facts.causes, &log.lines, ending) else {
+        return false;
+    };
+    let Some(known) = facts.causes.get(read.cause) else {
+        return false;
+    };
+    // A run that goes on may get over it.
+    let certain = read.certain && state.has_ended();
+    let verdict = if certain {
+        Verdict::Confirmed
+    } else {
+        Verdict::Likely
+    };
+    found.take(known, verdict);
+    found
+        .evidence
+        .push(log_evidence(log, read.first, read.last));
+    if known.follows && !facts.failed_before.is_empty() {
+        waits::misses_its_input(found, facts, known);
+    }
+    true
 }
 
 fn log_evidence(log: &LogView, first: usize, last: usize) -> Evidence {
@@ -306,13 +323,23 @@ fn log_evidence(log: &LogView, first: usize, last: usize) -> Evidence {
         log.from_line
             .saturating_add(u32::try_from(at).unwrap_or(u32::MAX))
     };
+    let lines = log.lines.get(from..to).unwrap_or(&[]);
+    let shown: Vec<String> = lines.iter().map(|line| clipped(line)).collect();
     Evidence {
         kind: EvidenceKind::Log,
         run: Some(log.run.clone()),
         from_line: Some(number(from)),
         to_line: Some(number(to.saturating_sub(1))),
-        text: log.lines.get(from..to).unwrap_or(&[]).join("\n"),
+        text: shown.join("\n"),
         sentence: None,
+    }
+}
+
+/// The line, or its beginning when it is very long.
+fn clipped(line: &str) -> String {
+    match line.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line.to_owned(),
     }
 }
 
@@ -365,10 +392,11 @@ fn missing_log(error: &ReadError) -> Text {
     }
 }
 
-fn well_ended(mut found: Diagnosis, facts: &Facts<'_>) -> Diagnosis {
+fn well_ended(found: &mut Diagnosis, facts: &Facts<'_>) {
     let code = facts.view.job.return_code();
-    if let Some(code) = code.filter(|&code| code != 0) {
-        found.take(&causes::MAPPED, Verdict::Confirmed);
+    let mapped = facts.causes.named(code::MAPPED);
+    if let (Some(code), Some(known)) = (code.filter(|&code| code != 0), mapped) {
+        found.take(known, Verdict::Confirmed);
         found.evidence.push(code_evidence(facts.view, code));
         let warned = facts.log.ok().and_then(|log| {
             let warns = |line: &String| line.to_lowercase().contains("warning");
@@ -383,100 +411,26 @@ fn well_ended(mut found: Diagnosis, facts: &Facts<'_>) -> Diagnosis {
             "O job terminou bem; não há o que explicar.",
         ));
     }
-    found
 }
 
-fn waiting(mut found: Diagnosis, facts: &Facts<'_>) -> Diagnosis {
-    use JobStatus::{AbendPending, Exec, SuccPending};
+fn by_code(found: &mut Diagnosis, facts: &Facts<'_>) {
     let job = &facts.view.job;
-    let why = facts.view.why_waiting.as_ref();
-    let held = job.priority == Some(0);
-    let running = matches!(facts.view.state, Exec | SuccPending | AbendPending);
-    match facts.failed_roots.split_first() {
-        // A hold or a pending confirm keeps the job whatever the others do.
-        Some((root, others)) if !held && !running && job.status != JobStatus::Pend => {
-            blocked(&mut found, root, others.len());
-            let roots = facts.failed_roots.iter().take(MAX_ROOTS);
-            found.evidence.extend(roots.map(|root| root_evidence(root)));
-        }
-        _ => match why {
-            Some(why) => {
-                found.verdict = Verdict::Confirmed;
-                found.cause = Some(Cause {
-                    code: "waiting".into(),
-                    en: why.en.clone(),
-                    pt: why.pt.clone(),
-                });
-            }
-            None if running => {
-                found.missing.push(Text::new(
-                    "The job is running; there is nothing to explain.",
-                    "O job está em execução; não há o que explicar.",
-                ));
-            }
-            None => found.missing.push(Text::new(
-                "Looked at the status, the dependencies and the workstation; none tells why.",
-                "Foram vistos o status, as dependências e a workstation; nada diz por quê.",
-            )),
-        },
-    }
-    if let Some(why) = why {
-        found
-            .evidence
-            .push(told(EvidenceKind::Dependency, None, why.clone()));
-    }
-    if held {
-        found.next_steps.push(Text::new(
-            "Release the job once the reason for the hold is gone.",
-            "Libere o job quando o motivo da retenção tiver passado.",
+    if facts.view.state == JobStatus::Cancl && !job.status.has_failed() {
+        found.missing.push(Text::new(
+            "The job was cancelled; that is no failure.",
+            "O job foi cancelado; isso não é uma falha.",
         ));
+        return;
     }
-    found
-}
-
-/// A job that waits for a failed one: that one is the cause.
-fn blocked(found: &mut Diagnosis, root: &Job, others: usize) {
-    let (label, state) = (root.label(), root.state());
-    let (more_en, more_pt) = match others {
-        0 => (String::new(), String::new()),
-        n => (format!(", and for {n} more"), format!(", e mais {n}")),
-    };
-    found.verdict = Verdict::Confirmed;
-    found.transience = Transience::Persistent;
-    found.cause = Some(Cause {
-        code: "blocked-by-failure".into(),
-        en: format!("It waits for {label}, which ended in {state}{more_en}."),
-        pt: format!("Espera {label}, que terminou em {state}{more_pt}."),
-    });
-    found.next_steps.push(Text::new(
-        format!("Look at {label} first; this job goes on when that one has ended well."),
-        format!("Veja primeiro {label}; este job segue quando aquele terminar bem."),
-    ));
-}
-
-fn root_evidence(root: &Job) -> Evidence {
-    let (label, state) = (root.label(), root.state());
-    told(
-        EvidenceKind::Dependency,
-        root.latest_run().map(|run| run.id.clone()),
-        with_code(&format!("{label}: {state}"), root.return_code()),
-    )
-}
-
-fn by_code(mut found: Diagnosis, facts: &Facts<'_>) -> Diagnosis {
-    let job = &facts.view.job;
     let code = job.return_code();
     if let Some(code) = code
-        && let Some(known) = causes::of_return_code(code)
+        && let Some(known) = facts.causes.of_return_code(code)
     {
         found.take(known, Verdict::Likely);
         found.evidence.push(code_evidence(facts.view, code));
     }
-    if facts.log.is_ok() {
-        found.missing.push(Text::new(
-            "Looked through the log of the latest run; no known message stands in it.",
-            "O log da última execução foi examinado; não há nele nenhuma mensagem conhecida.",
-        ));
+    if let Ok(log) = facts.log {
+        found.missing.push(looked_through(log));
     }
     if found.cause.is_none() {
         if code.is_none() && job.status == JobStatus::Abend {
@@ -490,7 +444,24 @@ fn by_code(mut found: Diagnosis, facts: &Facts<'_>) -> Diagnosis {
             "Leia o log da última execução a partir do fim e compare com a última execução boa.",
         ));
     }
-    found
+}
+
+fn looked_through(log: &LogView) -> Text {
+    if log.from_line > 1 {
+        let from = log.from_line;
+        return Text::new(
+            format!(
+                "Looked through the log of the latest run from line {from} to its end; no known message stands there."
+            ),
+            format!(
+                "O log da última execução foi examinado da linha {from} ao fim; não há ali nenhuma mensagem conhecida."
+            ),
+        );
+    }
+    Text::new(
+        "Looked through the log of the latest run; no known message stands in it.",
+        "O log da última execução foi examinado; não há nele nenhuma mensagem conhecida.",
+    )
 }
 
 fn code_evidence(view: &JobView, code: i32) -> Evidence {
@@ -504,5 +475,7 @@ fn code_evidence(view: &JobView, code: i32) -> Evidence {
     }
 }
 
+#[cfg(test)]
+mod bank;
 #[cfg(test)]
 mod tests;

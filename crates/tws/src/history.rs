@@ -163,6 +163,24 @@ fn ended_runs(engine: &EngineName, job: &Job) -> impl Iterator<Item = EndedRun> 
     })
 }
 
+/// The runs of a job that have ended, those that were kept and those of the plan as it is: the one that
+/// ended last first, at most `limit`.
+pub(crate) async fn runs_of(
+    history: &dyn RunHistory,
+    engine: &EngineName,
+    job: &Job,
+    limit: u32,
+) -> Result<Vec<PastRun>, HistoryError> {
+    let identity = JobIdentity::of(engine, job);
+    let kept = history.of_job(&identity, limit).await?;
+    let mut runs: Vec<EndedRun> = ended_runs(engine, job).collect();
+    runs.retain(|run| kept.iter().all(|known| known.run != run.run));
+    runs.extend(kept);
+    runs.sort_by_key(|run| std::cmp::Reverse(run.ended_at));
+    runs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(runs.into_iter().map(PastRun::from).collect())
+}
+
 /// Reads and writes of the history. Cheap to clone.
 #[derive(Clone)]
 pub struct HistoryService {
@@ -291,14 +309,7 @@ impl HistoryService {
         let live = self.plan.job(engine, id).await?;
         let (job, engine) = (&live.value.job, &live.meta.engine);
         let limit = limit.clamp(1, KEEP_RUNS);
-        let identity = JobIdentity::of(engine, job);
-        let kept = self.history.of_job(&identity, limit).await?;
-        let mut runs: Vec<EndedRun> = ended_runs(engine, job).collect();
-        runs.retain(|run| kept.iter().all(|known| known.run != run.run));
-        runs.extend(kept);
-        runs.sort_by_key(|run| std::cmp::Reverse(run.ended_at));
-        runs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let runs: Vec<PastRun> = runs.into_iter().map(PastRun::from).collect();
+        let runs = runs_of(&*self.history, engine, job, limit).await?;
         let view = HistoryView {
             job_id: job.id.clone(),
             label: job.label(),

@@ -125,7 +125,8 @@ pub use attention::{
 pub use audit::{AuditPage, AuditService, AuditVerdict};
 pub use blocking::Blocking;
 pub use diagnosis::{
-    Cause, Diagnosis, Evidence, EvidenceKind, Past, Root, SearchWords, Transience, Verdict,
+    Cause, Causes, CausesError, Diagnosis, Evidence, EvidenceKind, Past, Root, SearchWords,
+    Transience, Verdict,
 };
 pub use engines::{Engine, Engines, EnginesError, UnknownEngine};
 pub use history::{HistoryReadError, HistoryService, HistoryView, PastRun, RunStatistics};

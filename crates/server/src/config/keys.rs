@@ -80,6 +80,7 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("tws.name", Kind::Text),
     ("tws.timeout_seconds", Kind::Number),
     ("tws.verify_seconds", Kind::Number),
+    ("tws.causes_file", Kind::Text),
     ("cache.job_status_fresh_seconds", Kind::Number),
     ("cache.job_status_stale_seconds", Kind::Number),
     ("cache.job_logs_fresh_seconds", Kind::Number),

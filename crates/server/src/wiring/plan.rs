@@ -1,5 +1,6 @@
 //! What reads and changes the plan.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use resync_sync::SharedCache;
 use resync_tws::ports::AuditLog;
 use resync_tws::{
     ActionParts, ActionService, AttentionParts, AttentionService, AuditService, CacheLimits,
-    CachePolicy, ConfiguredEngine, ConfirmationKey, EngineAdminParts, EngineAdminService,
+    CachePolicy, Causes, ConfiguredEngine, ConfirmationKey, EngineAdminParts, EngineAdminService,
     HistoryService, PlanParts, PlanService, Windows,
 };
 use tokio::sync::watch;
@@ -76,6 +77,11 @@ pub(super) async fn services(parts: Parts<'_>) -> Result<Services, StartError> {
         Some(shared) => plan.sharing(shared),
         None => plan,
     };
+    let plan = plan.remembering(stores.runs.clone());
+    let plan = match &config.tws.causes_file {
+        Some(path) => plan.knowing(Arc::new(causes(path).await?)),
+        None => plan,
+    };
     let actions = ActionService::new(ActionParts {
         plan: plan.clone(),
         proposals: stores.proposals.clone(),
@@ -104,6 +110,14 @@ pub(super) async fn services(parts: Parts<'_>) -> Result<Services, StartError> {
         attention,
         engines,
     })
+}
+
+/// The causes that ship, with those of a site's own file.
+async fn causes(path: &Path) -> Result<Causes, StartError> {
+    let what = || format!("could not read the causes of {}", path.display());
+    let text = tokio::fs::read_to_string(path).await;
+    let text = text.map_err(|error| StartError::failed(what(), error))?;
+    Causes::with(&text).map_err(|error| StartError::failed(what(), error))
 }
 
 /// What adds, changes and removes engines.

@@ -46,6 +46,18 @@ impl Engine {
             .iter()
             .filter(|(_, j)| j.status().is_bad() && !j.canceled);
         let failures: Vec<_> = failed.map(|(key, _)| self.failure(key)).collect();
+        // What is odd and yet no failure: a code that the mapping takes for success, a run that goes on.
+        let odd = self.plan.jobs.rows().iter().filter_map(|job| {
+            let kind = job.run.fate.and_then(|fate| fate.failure)?;
+            let mapped = job.status() == Status::Succ && job.run.code.is_some_and(|code| code != 0);
+            let shows = mapped || job.status() == Status::Exec;
+            let odd = shows && !job.canceled && !job.run.killed;
+            odd.then(|| {
+                json!({"job": job.path(), "jobId": job.id, "status": job.status().text(),
+                       "kind": kind.code, "cause": kind.name})
+            })
+        });
+        let odd: Vec<_> = odd.collect();
         let stuck = self.plan.streams.rows().iter();
         let stuck: Vec<_> = stuck
             .filter(|stream| stream.status == StreamStatus::Stuck)
@@ -82,6 +94,7 @@ impl Engine {
             .collect();
         if let Value::Object(fields) = &mut truth {
             fields.insert("failures".to_owned(), failures.into());
+            fields.insert("odd".to_owned(), odd.into());
             fields.insert("stuckStreams".to_owned(), stuck.into());
             fields.insert("askedPrompts".to_owned(), prompts.into());
             fields.insert("incidents".to_owned(), self.incidents());

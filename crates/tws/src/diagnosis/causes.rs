@@ -1,597 +1,459 @@
-//! The causes that are known, as data: what a line must hold, what it means, what to do.
+//! The causes that are known: what a line must hold, what it means, what to do. They come from a file
+//! that a person can read and extend, `data/causes.toml`; `data/README.md` tells how.
 //!
-//! A line matches when it holds all words of one of the alternatives, in lower case. The weight says
-//! which of several matches is nearer to the root: a code of a database or of the system beats the
-//! program's own last words.
+//! Invariants:
+//! - A file is taken whole or not at all, and what is wrong with it is told with its line.
+//! - Every code that the program names by itself is in the file that ships with it.
+//! - A cause of a later file takes the place of the one of the same code.
 
-use super::Transience;
-use super::Transience::{Persistent, Transient, Unknown};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use serde::Deserialize;
+use thiserror::Error;
+use toml::Spanned;
+
+use super::signs::{Meaning, Signs, Written};
+use super::{Cause, Transience};
+use crate::text::Text;
+
+/// The file that ships with Resync.
+const BUILT_IN: &str = include_str!("../../data/causes.toml");
+
+/// Codes that the program itself names; the built-in file has a text for each.
+pub(super) mod code {
+    pub(in crate::diagnosis) const MAPPED: &str = "mapped-return-code";
+    pub(in crate::diagnosis) const PREDECESSOR_FAILED: &str = "predecessor-failed";
+}
+
+/// Why a file of causes cannot be used. Lines count from 1.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CausesError {
+    /// It is not TOML, or has a field that is unknown, missing or of another type.
+    #[error("line {line} of the causes: {message}")]
+    Unreadable {
+        /// The line.
+        line: usize,
+        /// What the reader says.
+        message: String,
+    },
+    /// It can be read and makes no sense.
+    #[error("line {line} of the causes: {what}")]
+    Senseless {
+        /// The line.
+        line: usize,
+        /// What is wrong.
+        what: String,
+    },
+    /// Its signs together are too large to be looked for at once.
+    #[error("the signs of the causes are too many")]
+    TooMany,
+}
 
 /// A known cause.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent marks of a row, not one state"
+)]
+#[derive(Debug, Clone)]
 pub(super) struct Known {
-    pub(super) code: &'static str,
-    /// Alternatives; of one of them a line holds every word.
-    signs: &'static [&'static [&'static str]],
+    pub(super) code: Arc<str>,
+    /// 1 to 100: how near to the root a match is.
     pub(super) weight: u8,
     pub(super) transience: Transience,
-    pub(super) en: &'static str,
-    pub(super) pt: &'static str,
-    pub(super) steps: &'static [(&'static str, &'static str)],
+    /// Whether a line may confirm it.
+    pub(super) sure: bool,
+    /// Whether the failure of a predecessor may be behind it.
+    pub(super) follows: bool,
+    /// Whether a line counts in full though it calls itself a warning.
+    pub(super) loud: bool,
+    /// Return codes that speak for it.
+    pub(super) codes: Vec<i32>,
+    /// Whether a missing return code speaks for it.
+    pub(super) no_code: bool,
+    pub(super) says: Text,
+    pub(super) steps: Vec<Text>,
+    pub(super) search: Text,
 }
 
 impl Known {
-    /// Whether the line, in lower case, names this cause.
-    pub(super) fn is_in(&self, line: &str) -> bool {
-        self.signs
-            .iter()
-            .any(|words| words.iter().all(|word| line.contains(word)))
+    /// The cause as an answer shows it.
+    pub(super) fn cause(&self) -> Cause {
+        Cause {
+            code: Arc::clone(&self.code),
+            en: self.says.en.clone(),
+            pt: self.says.pt.clone(),
+        }
     }
 }
 
-const RERUN: (&str, &str) = ("Rerun the job.", "Execute o job novamente (rerun).");
+/// The causes that a diagnosis knows. Cheap to share, never changed.
+pub struct Causes {
+    known: Vec<Known>,
+    by_code: HashMap<Arc<str>, usize>,
+    signs: Signs,
+}
 
-/// What a return code above 0 of a job that ended well means.
-pub(super) const MAPPED: Known = Known {
-    code: "mapped-return-code",
-    signs: &[],
-    weight: 0,
-    transience: Unknown,
-    en: "The job ended with a return code that its definition counts as success.",
-    pt: "O job terminou com um código de retorno que sua definição conta como sucesso.",
-    steps: &[(
-        "Look at the warnings in the log; nothing needs to be rerun.",
-        "Veja os avisos no log; nada precisa ser reexecutado.",
-    )],
-};
+/// Constant data, no state; `the_causes_that_ship_can_be_read` proves that it is never the empty one.
+static SHIPPED: LazyLock<Arc<Causes>> =
+    LazyLock::new(|| Arc::new(Causes::parse(&[BUILT_IN]).unwrap_or_default()));
 
-/// The causes that a line can name.
-pub(super) const KNOWN: &[Known] = &[
-    Known {
-        code: "database-deadlock",
-        signs: &[
-            &["ora-00060"],
-            &["deadlock detected"],
-            &["deadlock victim"],
-            &["sql0911n"],
-        ],
-        weight: 9,
-        transience: Transient,
-        en: "The database ended the job's transaction because of a deadlock with another session.",
-        pt: "O banco de dados encerrou a transação do job por um deadlock com outra sessão.",
-        steps: &[
-            RERUN,
-            (
-                "If it happens again, ask the DBA which session it collided with.",
-                "Se ocorrer de novo, pergunte ao DBA com qual sessão houve conflito.",
-            ),
-        ],
-    },
-    Known {
-        code: "tablespace-full",
-        signs: &[
-            &["ora-01653"],
-            &["ora-01654"],
-            &["ora-01652"],
-            &["ora-01688"],
-            &["unable to extend", "tablespace"],
-        ],
-        weight: 9,
-        transience: Persistent,
-        en: "A tablespace of the database is full.",
-        pt: "Um tablespace do banco de dados está cheio.",
-        steps: &[
-            (
-                "Ask the DBA to add space to the tablespace named in the log.",
-                "Peça ao DBA que acrescente espaço ao tablespace citado no log.",
-            ),
-            (
-                "Rerun the job after that.",
-                "Depois disso, execute o job novamente.",
-            ),
-        ],
-    },
-    Known {
-        code: "database-sessions",
-        signs: &[
-            &["ora-00020"],
-            &["ora-00018"],
-            &["ora-12516"],
-            &["ora-12519"],
-            &["too many connections"],
-            &["remaining connection slots"],
-        ],
-        weight: 9,
-        transience: Transient,
-        en: "The database has reached its limit of sessions or processes.",
-        pt: "O banco de dados atingiu o limite de sessões ou processos.",
-        steps: &[
-            (
-                "Wait some ten minutes, then rerun the job.",
-                "Espere uns dez minutos e execute o job novamente.",
-            ),
-            (
-                "If it stays, lower the workstation's limit or ask the DBA to raise the database's.",
-                "Se persistir, reduza o limite da workstation ou peça ao DBA que aumente o do banco.",
-            ),
-        ],
-    },
-    Known {
-        code: "database-account-locked",
-        signs: &[
-            &["ora-28000"],
-            &["the account is locked"],
-            &["account locked"],
-        ],
-        weight: 9,
-        transience: Persistent,
-        en: "The database account of the job is locked.",
-        pt: "A conta do job no banco de dados está bloqueada.",
-        steps: &[
-            (
-                "Ask the DBA to unlock the account, and find out who used a wrong password.",
-                "Peça ao DBA que desbloqueie a conta e descubra quem usou uma senha errada.",
-            ),
-            (
-                "Do not rerun before: other jobs of the same account fail as well.",
-                "Não reexecute antes: outros jobs da mesma conta também falham.",
-            ),
-        ],
-    },
-    Known {
-        code: "database-password",
-        signs: &[
-            &["ora-01017"],
-            &["ora-28001"],
-            &["password authentication failed"],
-        ],
-        weight: 9,
-        transience: Persistent,
-        en: "The database refused the job's user or password, or the password has expired.",
-        pt: "O banco de dados recusou o usuário ou a senha do job, ou a senha expirou.",
-        steps: &[(
-            "Have the job's database credentials checked before a rerun, so that the account is not locked.",
-            "Peça a verificação das credenciais do job antes de reexecutar, para não bloquear a conta.",
-        )],
-    },
-    Known {
-        code: "duplicate-key",
-        signs: &[
-            &["ora-00001"],
-            &["unique constraint", "violated"],
-            &["duplicate key"],
-        ],
-        weight: 9,
-        transience: Persistent,
-        en: "The load met rows that are in the table already, as after a run that was broken off.",
-        pt: "A carga encontrou linhas que já estão na tabela, como depois de uma execução interrompida.",
-        steps: &[
-            (
-                "Run the cleanup of the batch first, if the job has one.",
-                "Execute antes a limpeza do lote, se o job tiver uma.",
-            ),
-            (
-                "Rerun the job after the cleanup.",
-                "Execute o job novamente depois da limpeza.",
-            ),
-        ],
-    },
-    Known {
-        code: "file-system-full",
-        signs: &[
-            &["no space left on device"],
-            &["enospc"],
-            &["disk full"],
-            &["not enough space on the disk"],
-        ],
-        weight: 9,
-        transience: Persistent,
-        en: "A file system of the workstation is full.",
-        pt: "Um sistema de arquivos da workstation está cheio.",
-        steps: &[
-            (
-                "Free space on the file system named in the log; other jobs of the host may fail as well.",
-                "Libere espaço no sistema de arquivos citado no log; outros jobs do host também podem falhar.",
-            ),
-            (
-                "Rerun the job after that.",
-                "Depois disso, execute o job novamente.",
-            ),
-        ],
-    },
-    Known {
-        code: "balance-difference",
-        signs: &[
-            &["difference", "exceeds tolerance"],
-            &["bal009"],
-            &["not closed", "difference"],
-        ],
-        weight: 9,
-        transience: Persistent,
-        en: "A business check found a difference; the job did what it should.",
-        pt: "Uma verificação de negócio encontrou uma diferença; o job fez o que devia.",
-        steps: &[
-            (
-                "Hand the figures to the business; they decide.",
-                "Entregue os números à área de negócio; ela decide.",
-            ),
-            (
-                "Never confirm this job as successful to get on.",
-                "Nunca confirme este job como bem-sucedido para seguir adiante.",
-            ),
-        ],
-    },
-    Known {
-        code: "input-rejected",
-        signs: &[
-            &["control total differs"],
-            &["file rejected"],
-            &["trailer", "mismatch"],
-            &["rows rejected"],
-        ],
-        weight: 8,
-        transience: Persistent,
-        en: "The input was read and refused, because its content does not pass the job's checks.",
-        pt: "A entrada foi lida e recusada, porque seu conteúdo não passa nas verificações do job.",
-        steps: &[
-            (
-                "Ask the sender for a correct file.",
-                "Peça um arquivo correto ao remetente.",
-            ),
-            (
-                "Rerun the job when it is there.",
-                "Execute o job novamente quando ele chegar.",
-            ),
-        ],
-    },
-    Known {
-        code: "host-key-changed",
-        signs: &[
-            &["host key", "changed"],
-            &["host key", "not the one on file"],
-            &["remote host identification has changed"],
-            &["host key verification failed"],
-        ],
-        weight: 9,
-        transience: Persistent,
-        en: "The partner's SSH host key is not the one on file, so nothing was sent.",
-        pt: "A chave SSH do parceiro não é a registrada; nada foi enviado.",
-        steps: &[
-            (
-                "Ask the partner on another channel whether they changed the key. Do not accept it blindly.",
-                "Pergunte ao parceiro por outro canal se trocou a chave. Não a aceite às cegas.",
-            ),
-            (
-                "Have the new key put on file, then rerun the job.",
-                "Faça registrar a nova chave e execute o job novamente.",
-            ),
-        ],
-    },
-    Known {
-        code: "certificate-expired",
-        signs: &[
-            &["certificate has expired"],
-            &["certificate expired"],
-            &["cert_has_expired"],
-            &["certificateexpired"],
-        ],
-        weight: 9,
-        transience: Persistent,
-        en: "A TLS certificate has expired.",
-        pt: "Um certificado TLS expirou.",
-        steps: &[
-            (
-                "Have the certificate renewed by its owner; do not turn the check off.",
-                "Peça ao dono que renove o certificado; não desligue a verificação.",
-            ),
-            (
-                "Rerun the job after that.",
-                "Depois disso, execute o job novamente.",
-            ),
-        ],
-    },
-    Known {
-        code: "agent-no-answer",
-        signs: &[
-            &["no answer from the agent"],
-            &["agent", "does not answer"],
-            &["agent", "not reachable"],
-        ],
-        weight: 8,
-        transience: Transient,
-        en: "The agent of the workstation does not answer.",
-        pt: "O agente da workstation não responde.",
-        steps: &[(
-            "Have the agent and its host looked at; the job goes on when the agent is back.",
-            "Verifique o agente e seu host; o job segue quando o agente voltar.",
-        )],
-    },
-    Known {
-        code: "http-unavailable",
-        signs: &[
-            &["503 service unavailable"],
-            &["http 503"],
-            &["status 503"],
-            &["no healthy backend"],
-            &["502 bad gateway"],
-            &["504 gateway"],
-        ],
-        weight: 7,
-        transience: Transient,
-        en: "A web service that the job calls is not available.",
-        pt: "Um serviço web que o job chama não está disponível.",
-        steps: &[(
-            "Look at the service; rerun the job when it answers, some 15 minutes later.",
-            "Verifique o serviço; execute o job novamente quando ele responder, uns 15 minutos depois.",
-        )],
-    },
-    Known {
-        code: "connection-refused",
-        signs: &[
-            &["connection refused"],
-            &["econnrefused"],
-            &["no route to host"],
-            &["connection timed out"],
-            &["network is unreachable"],
-        ],
-        weight: 7,
-        transience: Transient,
-        en: "The other side did not take the connection.",
-        pt: "O outro lado não aceitou a conexão.",
-        steps: &[
-            (
-                "Check the network and the partner's service.",
-                "Verifique a rede e o serviço do parceiro.",
-            ),
-            RERUN,
-        ],
-    },
-    Known {
-        code: "java-heap",
-        signs: &[
-            &["outofmemoryerror"],
-            &["java heap space"],
-            &["gc overhead limit"],
-        ],
-        weight: 9,
-        transience: Persistent,
-        en: "The Java program ran out of heap.",
-        pt: "O programa Java esgotou seu heap.",
-        steps: &[(
-            "Have the heap of the job raised, or its data looked at; then rerun it.",
-            "Peça o aumento do heap do job, ou a análise dos dados; depois execute-o novamente.",
-        )],
-    },
-    Known {
-        code: "out-of-memory",
-        signs: &[
-            &["out of memory: kill"],
-            &["oom-kill"],
-            &["cannot allocate memory"],
-        ],
-        weight: 8,
-        transience: Transient,
-        en: "The system ran out of memory and killed the process.",
-        pt: "O sistema ficou sem memória e encerrou o processo.",
-        steps: &[
-            (
-                "See what else ran on the host at that time; rerun the job when there is room.",
-                "Veja o que mais rodava no host naquela hora; reexecute o job quando houver memória.",
-            ),
-            (
-                "If it happens again, have its memory lowered or the host's raised.",
-                "Se ocorrer de novo, reduza a memória do job ou aumente a do host.",
-            ),
-        ],
-    },
-    Known {
-        code: "segmentation-fault",
-        signs: &[&["segmentation fault"], &["sigsegv"], &["core dumped"]],
-        weight: 9,
-        transience: Persistent,
-        en: "The program crashed with a segmentation fault.",
-        pt: "O programa caiu com uma falha de segmentação.",
-        steps: &[(
-            "Ask its owners whether a release went out lately, and have it rolled back.",
-            "Pergunte aos responsáveis se houve um release recente e peça o retorno à versão anterior.",
-        )],
-    },
-    Known {
-        code: "not-executable",
-        signs: &[&["permission denied"], &["eacces"], &["access is denied"]],
-        weight: 6,
-        transience: Persistent,
-        en: "The job lacks a permission, such as to execute its script or to read a file.",
-        pt: "Falta ao job uma permissão, como a de executar seu script ou ler um arquivo.",
-        steps: &[
-            (
-                "Have the owner and mode of the file named in the log corrected.",
-                "Peça a correção do dono e das permissões do arquivo citado no log.",
-            ),
-            (
-                "Rerun the job after that.",
-                "Depois disso, execute o job novamente.",
-            ),
-        ],
-    },
-    Known {
-        code: "login-unknown",
-        signs: &[
-            &["no such login"],
-            &["unknown user"],
-            &["account", "has expired"],
-            &["cannot log on"],
-            &["log on as a batch job"],
-        ],
-        weight: 8,
-        transience: Persistent,
-        en: "The user of the job is unknown, expired or may not log on on the workstation.",
-        pt: "O usuário do job é desconhecido, expirou ou não pode entrar na workstation.",
-        steps: &[(
-            "Have the account and its rights on the workstation corrected, then rerun the job.",
-            "Peça a correção da conta e de seus direitos na workstation; depois reexecute o job.",
-        )],
-    },
-    Known {
-        code: "variable-not-set",
-        signs: &[
-            &["parameter not set"],
-            &["unbound variable"],
-            &["parameter null or not set"],
-        ],
-        weight: 8,
-        transience: Persistent,
-        en: "A variable that the job uses has no value.",
-        pt: "Uma variável que o job usa não tem valor.",
-        steps: &[(
-            "Set the variable in the variable table of the stream, then rerun the job.",
-            "Defina a variável na tabela de variáveis do stream; depois execute o job novamente.",
-        )],
-    },
-    Known {
-        code: "already-running",
-        signs: &[
-            &[".lock held by"],
-            &["lock file", "exists"],
-            &["another instance is active"],
-            &["already running"],
-        ],
-        weight: 7,
-        transience: Transient,
-        en: "Another instance of the job was still running.",
-        pt: "Outra instância do job ainda estava em execução.",
-        steps: &[(
-            "Wait until the other instance has ended, then rerun the job.",
-            "Espere a outra instância terminar e execute o job novamente.",
-        )],
-    },
-    Known {
-        code: "script-not-found",
-        signs: &[
-            &[".sh: not found"],
-            &["command not found"],
-            &["/bin/sh:", "not found"],
-            &["not recognized as an internal or external command"],
-        ],
-        weight: 8,
-        transience: Persistent,
-        en: "The script or command of the job is not on the workstation.",
-        pt: "O script ou comando do job não está na workstation.",
-        steps: &[(
-            "Have the deployment on the workstation checked, then rerun the job.",
-            "Peça a verificação do deploy na workstation; depois execute o job novamente.",
-        )],
-    },
-    Known {
-        code: "input-missing",
-        signs: &[
-            &["no such file or directory"],
-            &["enoent"],
-            &["input not delivered"],
-            &["file not found"],
-        ],
-        weight: 5,
-        transience: Transient,
-        en: "A file that the job needs is not there.",
-        pt: "Um arquivo de que o job precisa não está lá.",
-        steps: &[
-            (
-                "Ask the sender for the file named in the log.",
-                "Cobre do remetente o arquivo citado no log.",
-            ),
-            (
-                "Rerun the job when it has come.",
-                "Execute o job novamente quando ele chegar.",
-            ),
-        ],
-    },
-    Known {
-        code: "sap-job-cancelled",
-        signs: &[&["sap job", "cancel"], &["abap runtime error"]],
-        weight: 8,
-        transience: Unknown,
-        en: "The job inside SAP was cancelled.",
-        pt: "O job dentro do SAP foi cancelado.",
-        steps: &[(
-            "Ask the SAP administrators for the reason in the job's log there; then rerun.",
-            "Pergunte aos administradores SAP o motivo no log do job lá; depois reexecute.",
-        )],
-    },
-    Known {
-        code: "tape-media",
-        signs: &[
-            &["unable to allocate new media"],
-            &["mount request", "no drive"],
-            &["cleaning required"],
-        ],
-        weight: 8,
-        transience: Unknown,
-        en: "The tape library had no drive or medium for the backup.",
-        pt: "A biblioteca de fitas não tinha unidade ou mídia para o backup.",
-        steps: &[(
-            "Have the library's drives and media looked at, then rerun the backup.",
-            "Verifique as unidades e mídias da biblioteca; depois execute o backup novamente.",
-        )],
-    },
-    Known {
-        code: "data-exception",
-        signs: &[
-            &["completion code=0c7"],
-            &["s0c7"],
-            &["invalid decimal data"],
-        ],
-        weight: 9,
-        transience: Persistent,
-        en: "The program met a field whose data are not numeric.",
-        pt: "O programa encontrou um campo cujos dados não são numéricos.",
-        steps: &[(
-            "Have the record named in the log corrected at its source, then rerun the job.",
-            "Peça a correção, na origem, do registro citado no log; depois reexecute o job.",
-        )],
-    },
-    Known {
-        code: "waits-for-lock",
-        signs: &[
-            &["waiting on lock held by"],
-            &["lock wait timeout"],
-            &["ora-00054"],
-        ],
-        weight: 8,
-        transience: Transient,
-        en: "The job waits for a lock that another session holds.",
-        pt: "O job espera um bloqueio mantido por outra sessão.",
-        steps: &[(
-            "Ask the holder of the session named in the log, or the DBA, to end it; decide then whether to kill the job.",
-            "Peça ao dono da sessão citada no log, ou ao DBA, que a encerre; só então decida se o job deve ser encerrado.",
-        )],
-    },
-    Known {
-        code: "killed",
-        signs: &[
-            &["received sigterm"],
-            &["process group terminated"],
-            &["received sigkill"],
-            &[" killed "],
-            &["terminated by signal"],
-        ],
-        weight: 4,
-        transience: Unknown,
-        en: "The run was killed from outside.",
-        pt: "A execução foi encerrada de fora.",
-        steps: &[(
-            "Find out who or what killed it, and why, before a rerun.",
-            "Descubra quem ou o que a encerrou, e por quê, antes de reexecutar.",
-        )],
-    },
-];
+impl fmt::Debug for Causes {
+    /// How many they are; the signs alone would fill pages.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} causes", self.known.len())
+    }
+}
 
-/// The cause that a return code alone speaks for.
-pub(super) fn of_return_code(code: i32) -> Option<&'static Known> {
-    let name = match code {
-        126 => "not-executable",
-        127 => "script-not-found",
-        137 | 143 => "killed",
-        139 => "segmentation-fault",
-        _ => return None,
-    };
-    KNOWN.iter().find(|known| known.code == name)
+impl Default for Causes {
+    /// No cause at all.
+    fn default() -> Self {
+        Self {
+            known: Vec::new(),
+            by_code: HashMap::new(),
+            signs: Signs::default(),
+        }
+    }
+}
+
+impl Causes {
+    /// Those that ship with Resync.
+    #[must_use]
+    pub fn built_in() -> Arc<Self> {
+        Arc::clone(&SHIPPED)
+    }
+
+    /// Those that ship with Resync, and those of a site's own file; of two with one code the site's counts.
+    ///
+    /// # Errors
+    /// [`CausesError`], with the line of `text`.
+    pub fn with(text: &str) -> Result<Self, CausesError> {
+        Self::parse(&[BUILT_IN, text])
+    }
+
+    fn parse(texts: &[&str]) -> Result<Self, CausesError> {
+        let mut steps = HashMap::new();
+        let mut rows: Vec<ReadRow> = Vec::new();
+        let mut lines = Vec::new();
+        for text in texts {
+            let file: File = toml::from_str(text).map_err(|error| unreadable(text, &error))?;
+            steps.extend(file.steps);
+            lines.extend(file.lines.signs(text));
+            let mut codes = Vec::new();
+            for row in file.cause {
+                let line = line_of(text, row.code.span().start);
+                let code = row.code.get_ref().clone();
+                if codes.contains(&code) {
+                    return senseless(line, format!("the code {code} stands twice"));
+                }
+                codes.push(code);
+                let row = row.read(text, line, &steps)?;
+                rows.retain(|(known, _)| known.code != row.0.code);
+                rows.push(row);
+            }
+        }
+        let (mut known, mut signs) = (Vec::new(), lines);
+        for (at, (row, own)) in rows.into_iter().enumerate() {
+            signs.extend(own.into_iter().map(|sign| {
+                let meaning = match sign.meaning {
+                    Meaning::Names(_) => Meaning::Names(at),
+                    Meaning::Denies(_) => Meaning::Denies(at),
+                    other => other,
+                };
+                Written { meaning, ..sign }
+            }));
+            known.push(row);
+        }
+        let by_code = (0..)
+            .zip(&known)
+            .map(|(at, known)| (Arc::clone(&known.code), at))
+            .collect();
+        Ok(Self {
+            known,
+            by_code,
+            signs: Signs::of(&signs)?,
+        })
+    }
+
+    pub(super) fn signs(&self) -> &Signs {
+        &self.signs
+    }
+
+    pub(super) fn get(&self, at: usize) -> Option<&Known> {
+        self.known.get(at)
+    }
+
+    pub(super) fn named(&self, code: &str) -> Option<&Known> {
+        self.get(*self.by_code.get(code)?)
+    }
+
+    /// The cause that a return code alone speaks for: the one that names it, and of several the lightest,
+    /// which says least.
+    pub(super) fn of_return_code(&self, code: i32) -> Option<&Known> {
+        let named = self
+            .known
+            .iter()
+            .filter(|known| known.codes.contains(&code));
+        named.min_by_key(|known| known.weight)
+    }
+
+    /// Every code, in the order of the files.
+    pub fn codes(&self) -> impl Iterator<Item = &str> {
+        self.known.iter().map(|known| &*known.code)
+    }
+
+    /// The codes that a line can name.
+    #[cfg(test)]
+    pub(super) fn codes_with_signs(&self) -> impl Iterator<Item = &str> {
+        let known = (0..).zip(&self.known);
+        known.filter_map(|(at, known)| self.signs.name(at).then_some(&*known.code))
+    }
+
+    #[cfg(test)]
+    pub(super) fn all(&self) -> &[Known] {
+        &self.known
+    }
+}
+
+fn senseless<T>(line: usize, what: impl Into<String>) -> Result<T, CausesError> {
+    let what = what.into();
+    Err(CausesError::Senseless { line, what })
+}
+
+fn unreadable(text: &str, error: &toml::de::Error) -> CausesError {
+    CausesError::Unreadable {
+        line: error.span().map_or(1, |span| line_of(text, span.start)),
+        message: error.message().to_owned(),
+    }
+}
+
+/// The line, from 1, that the byte at `offset` stands in.
+fn line_of(text: &str, offset: usize) -> usize {
+    let before = text.as_bytes().iter().take(offset);
+    before.filter(|&&byte| byte == b'\n').count() + 1
+}
+
+/// The file, as TOML.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    steps: HashMap<String, Sentence>,
+    #[serde(default)]
+    lines: Lines,
+    #[serde(default)]
+    cause: Vec<Row>,
+}
+
+/// Signs that tell what sort of line it is.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lines {
+    #[serde(default)]
+    harmless: Vec<Spanned<String>>,
+    #[serde(default)]
+    recovered: Vec<Spanned<String>>,
+    #[serde(default)]
+    went_on: Vec<Spanned<String>>,
+}
+
+impl Lines {
+    fn signs(self, text: &str) -> Vec<Written> {
+        let groups = [
+            (Meaning::Harmless, self.harmless),
+            (Meaning::Recovered, self.recovered),
+            (Meaning::WentOn, self.went_on),
+        ];
+        let groups = groups.into_iter();
+        groups
+            .flat_map(|(meaning, signs)| written(text, meaning, signs))
+            .collect()
+    }
+}
+
+/// The signs of a group with their lines.
+fn written(
+    text: &str,
+    meaning: Meaning,
+    signs: Vec<Spanned<String>>,
+) -> impl Iterator<Item = Written> {
+    signs.into_iter().map(move |sign| Written {
+        meaning,
+        line: line_of(text, sign.span().start),
+        text: sign.into_inner(),
+    })
+}
+
+/// A sentence, as TOML.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sentence {
+    en: String,
+    pt: String,
+}
+
+impl From<Sentence> for Text {
+    fn from(row: Sentence) -> Self {
+        Self::new(row.en, row.pt)
+    }
+}
+
+/// A step: its own words, or `"@name"` of one under `[steps]`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Step {
+    Named(String),
+    Own(Sentence),
+}
+
+/// A cause, as TOML.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent marks of a row, not one state"
+)]
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    code: Spanned<String>,
+    weight: u8,
+    transience: Transience,
+    #[serde(default = "yes")]
+    sure: bool,
+    #[serde(default)]
+    follows: bool,
+    #[serde(default)]
+    loud: bool,
+    #[serde(default)]
+    codes: Vec<i32>,
+    #[serde(default)]
+    no_code: bool,
+    en: String,
+    pt: String,
+    #[serde(default)]
+    signs: Vec<Spanned<String>>,
+    #[serde(default)]
+    not: Vec<Spanned<String>>,
+    steps: Vec<Step>,
+    search: Sentence,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A cause and its signs, whose place is not known yet.
+type ReadRow = (Known, Vec<Written>);
+
+impl Row {
+    fn read(
+        self,
+        text: &str,
+        line: usize,
+        steps: &HashMap<String, Sentence>,
+    ) -> Result<ReadRow, CausesError> {
+        let code = self.code.into_inner();
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if code.is_empty() || !code.bytes().all(plain) {
+            return senseless(line, format!("the code {code:?} is not of a-z, 0-9 and -"));
+        }
+        if !(1..=100).contains(&self.weight) {
+            return senseless(line, format!("the weight of {code} is not 1 to 100"));
+        }
+        if [&self.en, &self.pt].iter().any(|say| say.trim().is_empty()) {
+            return senseless(line, format!("{code} lacks its sentence"));
+        }
+        let mut read = Vec::new();
+        for step in self.steps {
+            read.push(match step {
+                Step::Own(own) => own.into(),
+                Step::Named(name) => {
+                    let known = name.strip_prefix('@').and_then(|name| steps.get(name));
+                    let Some(known) = known else {
+                        return senseless(
+                            line,
+                            format!("{code} names a step {name:?}, which is not under [steps]"),
+                        );
+                    };
+                    known.clone().into()
+                }
+            });
+        }
+        let names = written(text, Meaning::Names(0), self.signs);
+        let denies = written(text, Meaning::Denies(0), self.not);
+        let signs = names.chain(denies).collect();
+        let known = Known {
+            code: code.into(),
+            weight: self.weight,
+            transience: self.transience,
+            sure: self.sure,
+            follows: self.follows,
+            loud: self.loud,
+            codes: self.codes,
+            no_code: self.no_code,
+            says: Text::new(self.en, self.pt),
+            steps: read,
+            search: self.search.into(),
+        };
+        Ok((known, signs))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROW: &str = r#"
+[[cause]]
+code = "site-batch-window"
+weight = 60
+transience = "transient"
+en = "The batch window was closed."
+pt = "A janela batch estava fechada."
+signs = ["window closed & code #"]
+steps = ["@rerun"]
+search = { en = "batch window", pt = "janela batch" }
+"#;
+
+    #[test]
+    fn the_causes_that_ship_can_be_read() {
+        let causes = Causes::parse(&[BUILT_IN]).unwrap_or_else(|error| panic!("{error}"));
+        for needed in [code::MAPPED, code::PREDECESSOR_FAILED] {
+            assert!(causes.named(needed).is_some(), "{needed}");
+        }
+        let with_signs = causes.all().len();
+        assert!(with_signs >= 60, "{with_signs} causes");
+    }
+
+    #[test]
+    fn a_site_adds_causes_and_replaces_them() {
+        let causes = Causes::with(ROW).unwrap();
+        assert_eq!(causes.codes().last(), Some("site-batch-window"));
+        assert_eq!(
+            causes.codes().count(),
+            Causes::built_in().codes().count() + 1
+        );
+        let own = ROW.replace("site-batch-window", "killed");
+        let causes = Causes::with(&own).unwrap();
+        assert_eq!(causes.codes().count(), Causes::built_in().codes().count());
+        assert_eq!(
+            causes.named("killed").unwrap().says.en,
+            "The batch window was closed."
+        );
+    }
+
+    #[test]
+    fn an_error_names_its_line() {
+        let line_of = |text: &str| match Causes::with(text).unwrap_err() {
+            CausesError::Unreadable { line, .. } | CausesError::Senseless { line, .. } => line,
+            CausesError::TooMany => 0,
+        };
+        assert_eq!(line_of(&ROW.replace("weight = 60", "weight = 0")), 3);
+        assert_eq!(line_of(&ROW.replace("weight = 60", "wight = 60")), 4);
+        assert_eq!(line_of(&ROW.replace("@rerun", "@unheard-of")), 3);
+        assert_eq!(line_of(&ROW.replace("window closed", "wi")), 8);
+        assert_eq!(line_of(&ROW.replace("site-batch-window", "Site Batch")), 3);
+        assert_eq!(line_of(&format!("{ROW}{ROW}")), 13);
+        assert_eq!(line_of("[[cause]\n"), 1);
+    }
 }

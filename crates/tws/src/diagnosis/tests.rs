@@ -37,10 +37,13 @@ fn log(lines: &[&str]) -> LogView {
 
 fn of(view: &JobView, log: Result<&LogView, &ReadError>) -> Diagnosis {
     diagnose(&Facts {
+        causes: &Causes::built_in(),
         view,
         log,
         victims: Ok(3),
         failed_roots: Vec::new(),
+        failed_before: Vec::new(),
+        past: None,
     })
 }
 
@@ -207,7 +210,7 @@ const TABLE: &[(&[&str], i32, &str, Transience)] = &[
             "AWSITA099E cannot log on WINDOM\\svc_rpt: the right to log on as a batch job is not granted",
         ],
         1,
-        "login-unknown",
+        "logon-right",
         Transience::Persistent,
     ),
     (
@@ -267,18 +270,21 @@ fn a_known_message_confirms_its_cause_and_is_shown() {
 }
 
 #[test]
-fn every_cause_speaks_both_languages_and_has_one_code() {
-    let mut codes = std::collections::HashSet::new();
-    for known in causes::KNOWN {
-        assert!(codes.insert(known.code), "{} twice", known.code);
-        assert!(!known.steps.is_empty(), "{}", known.code);
-        let steps = known.steps.iter().copied();
-        for (en, pt) in steps.chain([(known.en, known.pt)]) {
+fn every_cause_speaks_both_languages_and_ends_its_sentences() {
+    let causes = Causes::built_in();
+    for known in causes.all() {
+        for text in known.steps.iter().chain([&known.says]) {
             assert!(
-                en.ends_with('.') && pt.ends_with('.') && en != pt,
-                "{en} / {pt}"
+                text.en.ends_with('.') && text.pt.ends_with('.') && text.en != text.pt,
+                "{text:?}"
             );
         }
+        let search = &known.search;
+        assert!(
+            !search.en.is_empty() && !search.pt.is_empty(),
+            "{}",
+            known.code
+        );
     }
 }
 
@@ -451,10 +457,13 @@ fn an_unreadable_plan_makes_the_victims_missing_and_not_none() {
     let view = view(JobStatus::Abend, Some(12));
     let (log, error) = (log(&["x"]), ReadError::NoLog);
     let facts = Facts {
+        causes: &Causes::built_in(),
         view: &view,
         log: Ok(&log),
         victims: Err(&error),
         failed_roots: Vec::new(),
+        failed_before: Vec::new(),
+        past: None,
     };
     let found = diagnose(&facts);
     assert!(
@@ -475,10 +484,13 @@ fn a_job_that_waits_for_a_failed_one_is_explained_by_it() {
     let error = ReadError::NoLog;
     let of = |view: &JobView| {
         diagnose(&Facts {
+            causes: &Causes::built_in(),
             view,
             log: Err(&error),
             victims: Ok(0),
             failed_roots: vec![&failed, &other],
+            failed_before: Vec::new(),
+            past: None,
         })
     };
     let found = of(&waits);

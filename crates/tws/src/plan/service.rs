@@ -33,8 +33,10 @@ use super::{
     CachePolicy, FoundJobs, JobView, Live, PlanKey, PlanScope, Question, ReadError, Snapshot,
     StreamPage, Summary, WorkstationList, WorkstationView,
 };
+use crate::diagnosis::Causes;
 use crate::engines::{Engine, Engines};
 use crate::model::{EngineName, Job, JobId, Subject, Target, Workstation};
+use crate::ports::RunHistory;
 
 /// What a [`PlanService`] is built from.
 pub struct PlanParts {
@@ -61,6 +63,10 @@ pub struct PlanService {
     shared: Option<SharedCache>,
     /// Numbers the snapshots.
     revisions: Arc<AtomicU64>,
+    /// What a diagnosis knows.
+    causes: Arc<Causes>,
+    /// The runs before, where a history is kept.
+    runs: Option<Arc<dyn RunHistory>>,
 }
 
 /// The offset that a cursor of [`PlanService::streams`] or of a page of definitions stands for.
@@ -110,6 +116,23 @@ impl PlanService {
             cache,
             shared: None,
             revisions: Arc::default(),
+            causes: Causes::built_in(),
+            runs: None,
+        }
+    }
+
+    /// The service with these causes for its diagnoses in the place of those that ship.
+    #[must_use]
+    pub fn knowing(self, causes: Arc<Causes>) -> Self {
+        Self { causes, ..self }
+    }
+
+    /// The service whose diagnoses look at earlier runs, too.
+    #[must_use]
+    pub fn remembering(self, runs: Arc<dyn RunHistory>) -> Self {
+        Self {
+            runs: Some(runs),
+            ..self
         }
     }
 

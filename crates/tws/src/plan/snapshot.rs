@@ -13,8 +13,8 @@ use super::{ReadError, Summary};
 use crate::blocking::Blocking;
 use crate::engines::Engine;
 use crate::model::{
-    Dependency, DependencyKind, Job, JobId, JobQuery, JobSort, JobStream, Slice, Subject,
-    Workstation,
+    Dependency, DependencyKind, Job, JobId, JobQuery, JobSort, JobStatus, JobStream, Slice,
+    Subject, Workstation,
 };
 use crate::ports::GatewayError;
 
@@ -222,6 +222,33 @@ impl Snapshot {
         let roots = self.blocking.roots(&failed);
         let roots = failed.iter().zip(roots).filter(|(_, root)| *root);
         roots.filter_map(|(&at, _)| job(at)).collect()
+    }
+
+    /// The failed jobs that this one follows, directly or through others, also where the dependency counts
+    /// as met: what it may lack something from although it ran. Nothing is looked for behind a job that
+    /// ended well. Nearest first, without those behind which another failed one stands.
+    #[must_use]
+    pub fn failed_before(&self, id: &JobId) -> Vec<&Arc<Job>> {
+        let Some(&at) = self.by_id.get(id) else {
+            return Vec::new();
+        };
+        let graph = self.all_dependencies();
+        let failed = |at: usize| self.jobs.get(at).filter(|job| job.state().has_failed());
+        let (mut seen, mut queue, mut found) = (HashSet::from([at]), vec![at], Vec::new());
+        let mut head = 0;
+        while let Some(&node) = queue.get(head) {
+            head += 1;
+            if node != at && failed(node).is_some() {
+                found.push(node);
+            }
+            let well = |job: &Arc<Job>| job.state() == JobStatus::Succ;
+            if node == at || !self.jobs.get(node).is_some_and(well) {
+                queue.extend(graph.next_back(node).filter(|&next| seen.insert(next)));
+            }
+        }
+        let roots = graph.roots(&found);
+        let roots = found.iter().zip(roots).filter(|(_, root)| *root);
+        roots.filter_map(|(&at, _)| failed(at)).collect()
     }
 
     /// The snapshot with its number.

@@ -13,10 +13,12 @@ use std::sync::Arc;
 use tracing::instrument;
 
 use super::{PlanService, fetched};
-use crate::diagnosis::{self, Diagnosis};
+use crate::diagnosis::{self, Diagnosis, PastRuns};
+use crate::history::runs_of;
 use crate::model::{EngineName, JobId, LineRange, RunId};
 use crate::plan::snapshot::off_the_workers;
-use crate::plan::{Live, LogRequest, LogView, Meta, Question, ReadError};
+use crate::plan::{JobView, Live, LogRequest, LogView, Meta, Question, ReadError};
+use crate::ports::HistoryError;
 use crate::redact::redact_lines;
 
 /// How many lines of a log one gets who does not say.
@@ -27,8 +29,8 @@ const LOOK_BACK: u32 = 120;
 const MAX_SEARCH_RANGES: u32 = 25;
 /// How many matches a search tells at most.
 const MAX_MATCHES: usize = 1_000;
-/// How many ranges of a log a diagnosis reads to find its end.
-const MAX_LOG_RANGES: u32 = 10;
+/// How many lines a diagnosis reads to find the end of a log: enough for some hundred million.
+const MAX_PROBES: u32 = 40;
 
 /// What a search found.
 #[derive(Default)]
@@ -173,8 +175,9 @@ impl PlanService {
 
     /// Why a job failed or does not run, as far as the engine's facts tell.
     ///
-    /// Reads the job, the end of its latest log and the snapshot, each through the cache; the answer is
-    /// as old as the oldest of them. A log or a plan that cannot be read is named as missing.
+    /// Reads the job, the end of its latest log and the snapshot, each through the cache, and the history
+    /// where one is kept; for a victim also the log of the first job that it is a victim of. The answer is
+    /// as old as the oldest of them. What cannot be read is named as missing.
     /// Cancel safe.
     ///
     /// # Errors
@@ -186,17 +189,36 @@ impl PlanService {
         engine: Option<&EngineName>,
         id: &JobId,
     ) -> Result<Live<Diagnosis>, ReadError> {
+        let (mut found, mut meta) = self.own_diagnosis(engine, id).await?;
+        if let Some(root) = found.roots.first_mut() {
+            // Why that one failed is worth a second look; without it the answer is shorter, not wrong.
+            if let Ok((why, age)) = self.own_diagnosis(engine, &root.job_id).await {
+                meta = meta.oldest(&age);
+                root.verdict = why.verdict;
+                root.cause = why.cause;
+            }
+        }
+        Live::composed(found, meta)
+    }
+
+    /// The diagnosis of a job without a look at another one's log.
+    async fn own_diagnosis(
+        &self,
+        engine: Option<&EngineName>,
+        id: &JobId,
+    ) -> Result<(Diagnosis, Meta), ReadError> {
         let view = self.job(engine, id).await?;
         let job = &view.value.job;
         let log = async {
             match job.latest_run() {
-                Some(run) if view.value.state.has_ended() || job.long_running => {
+                Some(run) if diagnosis::wants_log(&view.value) => {
                     self.log_tail(engine, id, &run.id).await
                 }
                 _ => Err(ReadError::NoLog),
             }
         };
-        let (log, snapshot) = futures_util::join!(log, self.snapshot(engine));
+        let past = self.past(&view.meta.engine, &view.value);
+        let (log, snapshot, past) = futures_util::join!(log, self.snapshot(engine), past);
         let mut meta = view.meta.clone();
         if let Ok((_, log)) = &log {
             meta = meta.oldest(log);
@@ -204,14 +226,36 @@ impl PlanService {
         if let Ok(snapshot) = &snapshot {
             meta = meta.oldest(&snapshot.meta);
         }
-        let roots = snapshot.as_ref().map(|plan| plan.value.failed_roots_of(id));
+        let plan = snapshot.as_ref().map(|plan| &*plan.value);
+        let failed = view.value.state.has_failed();
+        let before = plan.ok().filter(|_| failed);
         let facts = diagnosis::Facts {
+            causes: &self.causes,
             view: &view.value,
             log: log.as_ref().map(|(log, _)| log),
-            victims: snapshot.as_ref().map(|plan| plan.value.victims(id).len()),
-            failed_roots: roots.unwrap_or_else(|_| Vec::new()),
+            victims: plan.map(|plan| plan.victims(id).len()),
+            failed_roots: plan.map_or_else(|_| Vec::new(), |plan| plan.failed_roots_of(id)),
+            failed_before: before.map_or_else(Vec::new, |plan| plan.failed_before(id)),
+            past,
         };
-        Live::composed(diagnosis::diagnose(&facts), meta)
+        Ok((diagnosis::diagnose(&facts), meta))
+    }
+
+    /// The runs before, of a job that failed; `None` where no history is kept.
+    async fn past(
+        &self,
+        engine: &EngineName,
+        view: &JobView,
+    ) -> Option<Result<PastRuns, HistoryError>> {
+        let runs = self.runs.as_deref().filter(|_| view.state.has_failed())?;
+        let limit = u32::try_from(diagnosis::LOOKED_AT).unwrap_or(u32::MAX) + 1;
+        let read = async {
+            Ok(PastRuns {
+                runs: runs_of(runs, engine, &view.job, limit).await?,
+                observed_since: runs.observed_since(engine).await?,
+            })
+        };
+        Some(read.await)
     }
 
     /// The end of a log, which is where its error stands: the last range, with the one before it when
@@ -225,28 +269,63 @@ impl PlanService {
         let range = |from| LineRange::clamped(from, LineRange::MAX_COUNT);
         let first = self.log_range(engine, id, run, range(1)).await?;
         let (mut tail, mut meta) = (LogView::clone(&first.value), first.meta);
-        let mut last = tail.lines.len();
-        for _ in 1..MAX_LOG_RANGES {
-            if !tail.truncated || last == 0 {
+        let read = u32::try_from(tail.lines.len()).unwrap_or(u32::MAX);
+        if !tail.truncated || read == 0 {
+            return Ok((tail, meta));
+        }
+        let from = self.last_range(engine, id, run, 1 + read).await?;
+        if from > 1 + read {
+            let before = from.saturating_sub(LineRange::MAX_COUNT);
+            let part = self.log_range(engine, id, run, range(before)).await?;
+            tail = LogView::clone(&part.value);
+            meta = meta.oldest(&part.meta);
+        }
+        let last = match self.log_range(engine, id, run, range(from)).await {
+            Ok(last) => last,
+            // A log may end where a range ends.
+            Err(ReadError::NoLog) => return Ok((tail, meta)),
+            Err(error) => return Err(error),
+        };
+        tail.lines.extend(last.value.lines.iter().cloned());
+        tail.truncated = last.value.truncated;
+        Ok((tail, meta.oldest(&last.meta)))
+    }
+
+    /// Where the last range of a log begins that has a line at `from`, by doubling and halving: some dozen
+    /// lines are read of a log of a million.
+    async fn last_range(
+        &self,
+        engine: Option<&EngineName>,
+        id: &JobId,
+        run: &RunId,
+        from: u32,
+    ) -> Result<u32, ReadError> {
+        let count = LineRange::MAX_COUNT;
+        let (mut there, mut step, mut beyond): (u32, u32, Option<u32>) = (from, count, None);
+        for _ in 0..MAX_PROBES {
+            let probe = match beyond {
+                None => there.saturating_add(step),
+                // Ranges stay whole, so that they are found in the cache again.
+                Some(beyond) if beyond - there > count => {
+                    there + ((beyond - there) / (2 * count) * count).max(count)
+                }
+                Some(_) => break,
+            };
+            if probe == there {
                 break;
             }
-            let read = u32::try_from(tail.lines.len()).unwrap_or(u32::MAX);
-            let from = tail.from_line.saturating_add(read);
-            let next = match self.log_range(engine, id, run, range(from)).await {
-                Ok(next) => next,
-                Err(ReadError::NoLog) => break,
+            match self
+                .log_range(engine, id, run, LineRange::clamped(probe, 1))
+                .await
+            {
+                Ok(line) if !line.value.lines.is_empty() => {
+                    there = probe;
+                    step = step.saturating_mul(2);
+                }
+                Ok(_) | Err(ReadError::NoLog) => beyond = Some(probe),
                 Err(error) => return Err(error),
-            };
-            let dropped = tail.lines.len() - last;
-            tail.lines.drain(..dropped);
-            tail.from_line = tail
-                .from_line
-                .saturating_add(u32::try_from(dropped).unwrap_or(u32::MAX));
-            last = next.value.lines.len();
-            tail.lines.extend(next.value.lines.iter().cloned());
-            tail.truncated = next.value.truncated;
-            meta = meta.oldest(&next.meta);
+            }
         }
-        Ok((tail, meta))
+        Ok(there)
     }
 }
