@@ -90,6 +90,8 @@ pub struct Parts {
     pub store: Arc<dyn StoreProbe>,
     /// Whether Redis answers, where there is one.
     pub redis: Option<Arc<dyn SideProbe>>,
+    /// Whether the language model answers, where there is one.
+    pub llm: Option<Arc<dyn SideProbe>>,
     /// How the edge is set.
     pub edge: EdgeSettings,
     /// How often one may ask.

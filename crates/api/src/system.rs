@@ -22,7 +22,7 @@ pub(crate) struct HealthAnswer {
 /// The answer of `GET /readyz`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ReadyAnswer {
-    /// `ready`, or `degraded` when an engine or Redis is away.
+    /// `ready`, or `degraded` when an engine, Redis or the language model is away.
     pub(crate) status: &'static str,
     /// What was looked at.
     pub(crate) checks: ReadyChecks,
@@ -39,6 +39,10 @@ pub(crate) struct ReadyChecks {
     /// passwords on its own, with half the limits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) redis: Option<Check>,
+    /// The language model, which is reported, where there is one. While it is away every answer is
+    /// made by rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) llm: Option<Check>,
 }
 
 /// One thing looked at.
@@ -78,21 +82,31 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<Json<ReadyAnswer>, P
             breaker: engine.breaker.state,
         })
         .collect();
-    let redis = app.redis.as_ref().map(|redis| redis.answers());
+    let beside = Beside {
+        redis: app.redis.as_ref().map(|redis| redis.answers()),
+        llm: app.llm.as_ref().map(|llm| llm.answers()),
+    };
     judged(
         store,
         app.draining.has_begun() || app.shutdown.is_cancelled(),
         engines,
-        redis,
+        beside,
     )
     .map(Json)
+}
+
+/// What the server can do without: whether it answers, where it is configured.
+#[derive(Debug, Clone, Copy, Default)]
+struct Beside {
+    redis: Option<bool>,
+    llm: Option<bool>,
 }
 
 fn judged(
     store: Result<(), BoxError>,
     ending: bool,
     engines: Vec<EngineCheck>,
-    redis: Option<bool>,
+    beside: Beside,
 ) -> Result<ReadyAnswer, Problem> {
     let not_ready = || {
         Problem::new(
@@ -112,16 +126,18 @@ fn judged(
     let all = engines
         .iter()
         .all(|engine| engine.status == EngineState::Ok)
-        && redis.unwrap_or(true);
-    let redis = redis.map(|answers| Check {
+        && beside.redis.unwrap_or(true)
+        && beside.llm.unwrap_or(true);
+    let check = |answers| Check {
         status: if answers { "ok" } else { "degraded" },
-    });
+    };
     Ok(ReadyAnswer {
         status: if all { "ready" } else { "degraded" },
         checks: ReadyChecks {
             database: Check { status: "ok" },
             engines,
-            redis,
+            redis: beside.redis.map(check),
+            llm: beside.llm.map(check),
         },
     })
 }
@@ -132,14 +148,14 @@ mod tests {
 
     #[test]
     fn a_process_that_cannot_serve_says_why() {
-        let away = judged(Err("gone".into()), false, Vec::new(), None).unwrap_err();
+        let away = judged(Err("gone".into()), false, Vec::new(), Beside::default()).unwrap_err();
         assert_eq!((away.status().as_u16(), away.code()), (503, "not-ready"));
         let body = serde_json::to_value(away.body("/readyz", "id")).unwrap();
         assert_eq!(body["detail"], "the database does not answer");
-        let ending = judged(Ok(()), true, Vec::new(), None).unwrap_err();
+        let ending = judged(Ok(()), true, Vec::new(), Beside::default()).unwrap_err();
         let body = serde_json::to_value(ending.body("/readyz", "id")).unwrap();
         assert_eq!(body["detail"], "it is shutting down");
-        let ready = judged(Ok(()), false, Vec::new(), None).unwrap();
+        let ready = judged(Ok(()), false, Vec::new(), Beside::default()).unwrap();
         let body = serde_json::to_value(&ready).unwrap();
         assert_eq!(body["status"], "ready");
         assert!(body["checks"].get("redis").is_none());
@@ -148,7 +164,13 @@ mod tests {
     /// F1: Redis is reported, and nobody is sent away for it.
     #[test]
     fn without_redis_it_is_degraded_and_serves() {
-        let judge = |redis| judged(Ok(()), false, Vec::new(), Some(redis)).unwrap();
+        let judge = |redis| {
+            let beside = Beside {
+                redis: Some(redis),
+                llm: None,
+            };
+            judged(Ok(()), false, Vec::new(), beside).unwrap()
+        };
         let away = judge(false);
         assert_eq!(away.status, "degraded");
         assert_eq!(away.checks.redis.unwrap().status, "degraded");
@@ -157,5 +179,22 @@ mod tests {
             (there.status, there.checks.redis.unwrap().status),
             ("ready", "ok")
         );
+        assert!(there.checks.llm.is_none());
+    }
+
+    /// F4: so is the language model.
+    #[test]
+    fn without_the_language_model_it_is_degraded_and_serves() {
+        for (answers, status, check) in [(true, "ready", "ok"), (false, "degraded", "degraded")] {
+            let beside = Beside {
+                redis: None,
+                llm: Some(answers),
+            };
+            let ready = judged(Ok(()), false, Vec::new(), beside).unwrap();
+            assert_eq!(
+                (ready.status, ready.checks.llm.unwrap().status),
+                (status, check)
+            );
+        }
     }
 }

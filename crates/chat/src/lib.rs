@@ -59,7 +59,7 @@ pub use links::PageLinks;
 pub use model::MockLanguageModel;
 pub use model::{
     Finish, LanguageModel, ModelError, ModelMessage, ModelRequest, ModelUse, Piece, Pieces,
-    TokenUse, ToolCall, ToolSpec,
+    TokenUse, ToolCall, ToolSpec, WordingStats,
 };
 #[cfg(any(test, feature = "mocks"))]
 pub use ports::MockConversationStore;
@@ -70,7 +70,7 @@ pub use ports::{
 pub use route::{Analysis, Entities, Intent, NamedJob, Router, Routing, UnknownName};
 pub use service::{
     AnswerMode, Ask, ChatConfig, ChatError, ChatParts, ChatService, Export, HistoryPage,
-    MAX_MESSAGE_CHARS, MAX_REASON_CHARS, MAX_TITLE_CHARS,
+    MAX_MESSAGE_CHARS, MAX_REASON_CHARS, MAX_TITLE_CHARS, WordingConfig,
 };
 pub use tools::{
     EngineFacts, JobFilter, JobList, KnowledgeToolError, KnowledgeTools, LivePlan, PlanToolError,

@@ -9,6 +9,7 @@
 
 mod export;
 mod history;
+mod wording;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,11 +24,14 @@ use tokio::time::Instant;
 
 pub use export::Export;
 pub use history::HistoryPage;
+pub use wording::WordingConfig;
+use wording::{Making, Told};
 
-use crate::answer::{Answer, MessageId, Mode, SessionId, Timings, ToolUse};
+use crate::answer::{Answer, MessageId, SessionId, Timings, ToolUse};
 use crate::context::{Context, Pending};
 use crate::events::{self, ChatEvent, Progress, Silent};
 use crate::markdown;
+use crate::model::{LanguageModel, WordingCounts};
 use crate::ports::{ConversationError, ConversationStore, Message, Role, Turn};
 use crate::reply::{Book, Desk, Draft, Question, Remember, reply};
 use crate::route::{Intent, Router, Routing};
@@ -51,12 +55,15 @@ const LARGE_PLAN: usize = 5_000;
 pub struct ChatConfig {
     /// How long the tools of one answer may take in all (25 s).
     pub deadline: Duration,
+    /// Bounds of what a language model words.
+    pub wording: WordingConfig,
 }
 
 impl Default for ChatConfig {
     fn default() -> Self {
         Self {
             deadline: Duration::from_secs(25),
+            wording: WordingConfig::default(),
         }
     }
 }
@@ -70,6 +77,8 @@ pub struct ChatParts {
     pub knowledge: Arc<dyn KnowledgeTools>,
     /// The conversations.
     pub conversations: Arc<dyn ConversationStore>,
+    /// Who may word answers; without one all are made from templates.
+    pub model: Option<Arc<dyn LanguageModel>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// New ids.
@@ -165,6 +174,7 @@ type Named = (Weak<Snapshot>, Arc<Vocabulary>);
 pub struct ChatService {
     parts: ChatParts,
     router: Arc<Router>,
+    counts: Arc<WordingCounts>,
     /// The names of the last snapshot of each engine. Guards a map of a few entries; no await is
     /// made under it.
     names: Arc<Mutex<HashMap<EngineName, Named>>>,
@@ -185,6 +195,7 @@ impl ChatService {
         Self {
             parts,
             router: Arc::new(Router::default()),
+            counts: Arc::default(),
             names: Arc::default(),
         }
     }
@@ -232,7 +243,7 @@ impl ChatService {
             message_id,
         };
         progress.tell(begins).await;
-        let desk = Desk {
+        let mut desk = Desk {
             plan: &*self.parts.plan,
             knowledge: &*self.parts.knowledge,
             clock: &**clock,
@@ -249,7 +260,8 @@ impl ChatService {
             Ok(seen) => Some(self.names(seen).await),
             Err(_) => None,
         };
-        let routing = self.router.route(message, names.as_deref(), &context);
+        let mut routing = self.router.route(message, names.as_deref(), &context);
+        self.placed(&ask, message, &mut routing).await;
         let mut draft = Draft::new(routing.language);
         let question = Question {
             message,
@@ -265,14 +277,24 @@ impl ChatService {
             draft.say_demo();
         }
         remember_into(&mut context, &routing, remember);
+        let making = Making {
+            ask: &ask,
+            message,
+            routing: &routing,
+            snapshot: snapshot.as_ref().map_err(|error| *error),
+            names: names.as_deref(),
+            progress,
+            demo,
+        };
+        let Told { text, mode, model } = self.told(&making, &mut desk, &mut draft).await;
         let took = clock.monotonic() - start;
         let mut answer = Answer {
-            answer: draft.text(),
+            answer: text,
             html: String::new(),
             session_id,
             message_id,
-            mode: Mode::Deterministic,
-            model: None,
+            mode,
+            model,
             intent: routing.intent,
             confidence: routing.confidence,
             entities: routing.entities.by_type(),
@@ -290,7 +312,6 @@ impl ChatService {
             },
             language: routing.language,
         };
-        events::tell_text(progress, &answer.answer).await;
         events::tell_rest(progress, &answer).await;
         let question = Message {
             message_id: MessageId(self.parts.ids.next()),

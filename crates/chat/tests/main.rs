@@ -3,6 +3,17 @@
 mod answers;
 mod conversations;
 #[expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a fixture that cannot be made fails its test"
+)]
+mod injection;
+#[expect(
+    clippy::unwrap_used,
+    reason = "a fixture that cannot be made fails its test"
+)]
+mod model;
+#[expect(
     clippy::unwrap_used,
     reason = "a fixture that cannot be made fails its test"
 )]

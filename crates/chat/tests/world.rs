@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use async_trait::async_trait;
 use resync_chat::{
     Answer, Ask, ChatConfig, ChatError, ChatEvent, ChatParts, ChatService, ConversationStore,
-    LivePlan, Progress, SessionId,
+    LanguageModel, LivePlan, Progress, SessionId,
 };
 use resync_kernel::{Clock, CountingIds, ManualClock, UserId};
 use resync_memory::chat::InMemoryConversationStore;
@@ -39,9 +39,19 @@ pub(crate) struct FakeEngine {
     pub(crate) slow: AtomicBool,
     pub(crate) writes: AtomicU32,
     pub(crate) logs: Mutex<HashMap<String, Vec<String>>>,
+    /// Beside those of the plan.
+    pub(crate) more_jobs: Mutex<Vec<Job>>,
 }
 
 impl FakeEngine {
+    fn plan(&self) -> Vec<Job> {
+        let more = self.more_jobs.lock().unwrap();
+        plan::jobs()
+            .into_iter()
+            .chain(more.iter().cloned())
+            .collect()
+    }
+
     async fn answers(&self) -> Result<(), GatewayError> {
         if self.slow.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
@@ -74,12 +84,12 @@ impl PlanGateway for FakeEngine {
 
     async fn jobs(&self, _query: &JobQuery) -> Result<Slice<Job>, GatewayError> {
         self.answers().await?;
-        Ok(slice(plan::jobs()))
+        Ok(slice(self.plan()))
     }
 
     async fn job(&self, id: &JobId) -> Result<Option<Job>, GatewayError> {
         self.answers().await?;
-        Ok(plan::jobs().into_iter().find(|job| job.id == *id))
+        Ok(self.plan().into_iter().find(|job| job.id == *id))
     }
 
     async fn neighbours(
@@ -181,6 +191,24 @@ impl World {
         kind: Kind,
         documents: &[(&str, &str)],
     ) -> Self {
+        Self::with_model(conversations, kind, documents, None).await
+    }
+
+    /// With a language model that may word answers.
+    pub(crate) async fn speaking(
+        model: Arc<dyn LanguageModel>,
+        documents: &[(&str, &str)],
+    ) -> Self {
+        let store = Arc::new(InMemoryConversationStore::default());
+        Self::with_model(store, Kind::Plain, documents, Some(model)).await
+    }
+
+    async fn with_model(
+        conversations: Arc<dyn ConversationStore>,
+        kind: Kind,
+        documents: &[(&str, &str)],
+        model: Option<Arc<dyn LanguageModel>>,
+    ) -> Self {
         let engine = Arc::new(FakeEngine::default());
         let lines = STEERING.iter().map(|line| (*line).to_owned()).collect();
         engine
@@ -215,6 +243,7 @@ impl World {
             plan: Arc::new(LivePlan::new(plan).with_history(history)),
             knowledge: Arc::new(knowledge),
             conversations,
+            model,
             clock: clock.clone(),
             ids: Arc::new(CountingIds::default()),
             config: ChatConfig::default(),

@@ -37,6 +37,8 @@ pub struct Config {
     pub tws: TwsConfig,
     /// How long what was read from an engine is kept.
     pub cache: CacheConfig,
+    /// The language model.
+    pub llm: LlmConfig,
     /// Documents.
     pub rag: RagConfig,
     /// WebSockets.
@@ -504,6 +506,58 @@ impl Default for RagConfig {
             reranker_model: None,
             reranker_api_key: None,
             poll_seconds: 1,
+        }
+    }
+}
+
+/// Section `llm`: a server with the interface `/v1/chat/completions`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LlmConfig {
+    /// The server's base address, such as `https://llm.example/v1`; without one every answer is made by
+    /// rules. `{model}` in it stands for the model's name.
+    pub url: Option<String>,
+    /// The key to that server.
+    #[serde(skip_serializing)]
+    pub api_key: Option<SecretString>,
+    /// The version of the interface that an Azure deployment wants; with it the key travels in the
+    /// header `api-key`.
+    pub api_version: Option<String>,
+    /// The model's name at that server.
+    pub model: Option<String>,
+    /// Models that are asked when it fails, in order; at most 2.
+    pub fallback_models: Vec<String>,
+    /// Seconds that a model may take for one answer in all.
+    pub timeout_seconds: u64,
+    /// Seconds without a piece of the answer until it is given up; the first may take twice as long.
+    pub idle_timeout_seconds: u64,
+    /// Tokens of one answer at most.
+    pub max_tokens: u32,
+    /// Tokens that the model reads and writes at most.
+    pub context_tokens: u32,
+    /// Calls of the model at once; four times as many may wait.
+    pub max_concurrent: u32,
+    /// The price of a million tokens read, in hundredths of whatever money it is; 0 counts none.
+    pub prompt_price_cents: u64,
+    /// The same of tokens written.
+    pub completion_price_cents: u64,
+}
+
+impl Default for LlmConfig {
+    fn default() -> Self {
+        Self {
+            url: None,
+            api_key: None,
+            api_version: None,
+            model: None,
+            fallback_models: Vec::new(),
+            timeout_seconds: 60,
+            idle_timeout_seconds: 15,
+            max_tokens: 2048,
+            context_tokens: 8192,
+            max_concurrent: 4,
+            prompt_price_cents: 0,
+            completion_price_cents: 0,
         }
     }
 }

@@ -11,6 +11,7 @@ mod embedder;
 mod engines;
 mod keeping;
 mod knowledge;
+mod llm;
 mod metrics;
 mod oidc;
 mod plan;
@@ -46,6 +47,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, ConfigError, RagConfig};
+use llm::Llm;
 use metrics::{Counts, Read};
 use store::{Database, Followed, Stores};
 
@@ -166,8 +168,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     .await?;
     let knowledge = knowledge(&config.rag, &stores, &clock, &ids, &tracker).await?;
     loaded(&knowledge).await?;
-    let plan = LivePlan::new(services.plan.clone()).with_history(services.history.clone());
-    let chat = chat(plan, &knowledge, &stores, &clock, &ids);
+    let (chat, llm) = chat(config, &services, &knowledge, &stores, (&clock, &ids))?;
     let hasher = auth::hasher(config, counts.hash_wait.clone())?;
     let mut ports = auth::ports(auth::Parts {
         config,
@@ -183,12 +184,13 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     let accounts = auth::accounts(config, &keys, &ports, &stores).await?;
 
     let sockets = Sockets::default();
-    let metrics = metrics::metrics(&Read {
+    let metrics = metrics::metrics(Read {
         counts: &counts,
         hasher: &hasher,
         plan: &services.plan,
         sockets: &sockets,
         redis: shared.as_ref().map(|shared| &shared.redis),
+        llm: llm::readings(llm.as_ref(), &chat),
     });
     let tls = edge::tls(config)?;
     let app = App::new(Parts {
@@ -210,6 +212,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         knowledge,
         store: Arc::new(store::Probe(stores.database.clone())),
         redis: shared.as_ref().map(redis::Shared::probe),
+        llm: llm.as_ref().map(Llm::probe),
         edge: edge::settings(config),
         limits: edge::limits(&config.limits, &clock, &metrics, shared.as_ref()),
         metrics,
@@ -283,22 +286,29 @@ fn beside(
     }
 }
 
-/// The answers to questions.
+/// The answers to questions, and the language model that may word them.
 fn chat(
-    plan: LivePlan,
+    config: &Config,
+    services: &plan::Services,
     knowledge: &KnowledgeService,
     stores: &Stores,
-    clock: &Arc<dyn Clock>,
-    ids: &Arc<dyn IdGenerator>,
-) -> ChatService {
-    ChatService::new(ChatParts {
+    (clock, ids): (&Arc<dyn Clock>, &Arc<dyn IdGenerator>),
+) -> Result<(ChatService, Option<Llm>), StartError> {
+    let llm = llm::llm(&config.llm)?;
+    let plan = LivePlan::new(services.plan.clone()).with_history(services.history.clone());
+    let chat = ChatService::new(ChatParts {
         plan: Arc::new(plan),
         knowledge: Arc::new(knowledge.clone()),
         conversations: stores.conversations.clone(),
+        model: llm.as_ref().map(Llm::model),
         clock: clock.clone(),
         ids: ids.clone(),
-        config: ChatConfig::default(),
-    })
+        config: ChatConfig {
+            wording: llm::wording(&config.llm),
+            ..ChatConfig::default()
+        },
+    });
+    Ok((chat, llm))
 }
 
 /// The documents, which are loaded before they are needed.

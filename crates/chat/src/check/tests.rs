@@ -190,7 +190,7 @@ fn a_quote_is_word_for_word() {
     stands("> retry in 10 minutes, disk 95%…");
     breaks("> retry in 10 minutes now");
     let quote = "> One. Two.\n";
-    assert_eq!(sentences(quote), [0..quote.len()]);
+    assert_eq!(sentences(quote).len(), 1);
 }
 
 #[test]

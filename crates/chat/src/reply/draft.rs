@@ -48,6 +48,21 @@ impl Draft {
         self.text.trim().to_owned()
     }
 
+    /// Puts what was said aside, so that more can be gathered; [`Self::back`] has it again.
+    pub(crate) fn aside(&mut self) -> Self {
+        let kept = std::mem::replace(self, Self::new(self.language));
+        self.figures.clone_from(&kept.figures);
+        self.citations.clone_from(&kept.citations);
+        kept
+    }
+
+    /// Has again what was put aside, with the figures and citations that were gathered meanwhile.
+    pub(crate) fn back(&mut self, kept: Self) {
+        let gathered = std::mem::replace(self, kept);
+        self.figures = gathered.figures;
+        self.citations = gathered.citations;
+    }
+
     /// Adds a sentence.
     pub(crate) fn say(&mut self, sentence: &str) {
         if !self.text.is_empty() && !self.text.ends_with('\n') {

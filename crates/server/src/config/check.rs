@@ -8,7 +8,7 @@ use resync_api::edge::client_address::network;
 use resync_kernel::{ExposeSecret, SecretString};
 
 use super::load::ConfigError;
-use super::{CacheConfig, Config, ServerConfig};
+use super::{CacheConfig, Config, LlmConfig, ServerConfig};
 
 const HOUR: u64 = 3600;
 const YEAR: u64 = 365 * 24 * HOUR;
@@ -62,6 +62,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
             "must not carry credentials; use username and password",
         ));
     }
+    llm(&config.llm)?;
     if config.database.url.is_some() && config.database.named().is_none() {
         return Err(ConfigError::new(
             "database.url",
@@ -121,6 +122,13 @@ fn numbers(config: &Config) -> Vec<Number> {
         tws.verify_seconds: 0..=HOUR;
         cache.max_entries: 1..=100 * MILLION;
         cache.max_bytes: 1..=1024 * GIB;
+        llm.timeout_seconds: 1..=600;
+        llm.idle_timeout_seconds: 1..=300;
+        llm.max_tokens: 64..=MILLION;
+        llm.context_tokens: 2048..=10 * MILLION;
+        llm.max_concurrent: 1..=1000;
+        llm.prompt_price_cents: 0..=MILLION * MILLION;
+        llm.completion_price_cents: 0..=MILLION * MILLION;
         rag.max_upload_bytes: 1..=GIB;
         rag.chunk_chars: 1..=100_000;
         rag.embedder_dimensions: 0..=4000;
@@ -137,6 +145,36 @@ fn numbers(config: &Config) -> Vec<Number> {
         limits.actions: 1..=MILLION;
         limits.uploads: 1..=MILLION;
     }
+}
+
+/// A model and its server belong together.
+fn llm(llm: &LlmConfig) -> Result<(), ConfigError> {
+    let wrong = |key, problem| Err(ConfigError::new(key, problem));
+    let set = llm.api_key.is_some() || llm.api_version.is_some() || llm.model.is_some();
+    if llm.url.is_none() && (set || !llm.fallback_models.is_empty()) {
+        return wrong("llm.url", "is missing; without it no model is asked");
+    }
+    if llm.url.is_some() && llm.model.is_none() {
+        return wrong("llm.model", "is missing; the server at llm.url needs it");
+    }
+    if llm.fallback_models.len() > 2 {
+        return wrong("llm.fallback_models", "must be 2 at most");
+    }
+    if llm
+        .url
+        .as_deref()
+        .is_some_and(|url| authority(url).contains('@'))
+    {
+        return wrong("llm.url", "must not carry credentials; use llm.api_key");
+    }
+    // What is left is for the evidence.
+    if llm.context_tokens / 2 < llm.max_tokens {
+        return wrong(
+            "llm.max_tokens",
+            "must be half of llm.context_tokens at most",
+        );
+    }
+    Ok(())
 }
 
 /// A listener speaks TLS with both files or not at all, and asks for certificates only then.
@@ -256,6 +294,73 @@ mod tests {
             assert!(environment(name, value).is_err(), "{name}={value}");
         }
         check(&Config::default()).unwrap();
+    }
+
+    #[test]
+    fn a_model_without_its_server_is_refused_and_so_is_the_reverse() {
+        let key = SecretString::from("canary".to_owned());
+        let server = || LlmConfig {
+            url: Some("https://llm.example/v1".to_owned()),
+            model: Some("m".to_owned()),
+            ..LlmConfig::default()
+        };
+        for (llm, place) in [
+            (
+                LlmConfig {
+                    url: None,
+                    ..server()
+                },
+                "llm.url",
+            ),
+            (
+                LlmConfig {
+                    api_key: Some(key),
+                    ..LlmConfig::default()
+                },
+                "llm.url",
+            ),
+            (
+                LlmConfig {
+                    model: None,
+                    ..server()
+                },
+                "llm.model",
+            ),
+            (
+                LlmConfig {
+                    fallback_models: vec!["m".to_owned(); 3],
+                    ..server()
+                },
+                "llm.fallback_models",
+            ),
+            (
+                LlmConfig {
+                    url: Some("https://u:canary@h/v1".to_owned()),
+                    ..server()
+                },
+                "llm.url",
+            ),
+            (
+                LlmConfig {
+                    max_tokens: 5000,
+                    ..server()
+                },
+                "llm.max_tokens",
+            ),
+        ] {
+            let config = Config {
+                llm,
+                ..Config::default()
+            };
+            let error = check(&config).unwrap_err();
+            assert_eq!(error.place, place);
+            assert!(!format!("{error} {error:?}").contains("canary"));
+        }
+        let config = Config {
+            llm: server(),
+            ..Config::default()
+        };
+        check(&config).unwrap();
     }
 
     #[test]

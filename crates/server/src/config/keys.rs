@@ -93,6 +93,18 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("cache.default_stale_seconds", Kind::Number),
     ("cache.max_entries", Kind::Number),
     ("cache.max_bytes", Kind::Number),
+    ("llm.url", Kind::Text),
+    ("llm.api_key", Kind::Secret),
+    ("llm.api_version", Kind::Text),
+    ("llm.model", Kind::Text),
+    ("llm.fallback_models", Kind::List),
+    ("llm.timeout_seconds", Kind::Number),
+    ("llm.idle_timeout_seconds", Kind::Number),
+    ("llm.max_tokens", Kind::Number),
+    ("llm.context_tokens", Kind::Number),
+    ("llm.max_concurrent", Kind::Number),
+    ("llm.prompt_price_cents", Kind::Number),
+    ("llm.completion_price_cents", Kind::Number),
     ("rag.max_upload_bytes", Kind::Number),
     ("rag.chunk_chars", Kind::Number),
     ("rag.glossary", Kind::Text),
@@ -120,17 +132,7 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
 ];
 
 /// Keys of the design that this version does not act upon yet: refused, so that nobody relies on them.
-pub(crate) const NOT_YET: &[&str] = &[
-    "tws.poll_seconds",
-    "llm.url",
-    "llm.api_key",
-    "llm.model",
-    "llm.fallback_models",
-    "llm.timeout_seconds",
-    "llm.idle_timeout_seconds",
-    "llm.max_tokens",
-    "telemetry.otlp_endpoint",
-];
+pub(crate) const NOT_YET: &[&str] = &["tws.poll_seconds", "telemetry.otlp_endpoint"];
 
 /// Names in the environment that stand for a key without the usual form.
 pub(crate) const ALIASES: &[(&str, &str)] = &[

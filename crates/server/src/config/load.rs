@@ -322,6 +322,8 @@ mod tests {
                     "https://x.example"
                 }
                 (key, Kind::Number) if key.contains("_stale_") => "90000",
+                ("llm.max_tokens", _) => "64",
+                ("llm.context_tokens", _) => "4096",
                 (_, Kind::Number) => "5",
                 (_, Kind::Flag) => "true",
                 (_, Kind::Text | Kind::Secret | Kind::List | Kind::SecretList) => {
@@ -333,8 +335,15 @@ mod tests {
                 ("RESYNC_SERVER_TLS_CERT", "c"),
                 ("RESYNC_SERVER_TLS_KEY", "k"),
             ];
+            // A model and its server belong together.
+            let llm = [
+                ("RESYNC_LLM_URL", "https://llm.example/v1"),
+                ("RESYNC_LLM_MODEL", "m"),
+            ];
             let pairs: &[_] = if key.starts_with("server.tls_") {
                 &tls
+            } else if key.starts_with("llm.") {
+                &llm
             } else {
                 &[]
             };

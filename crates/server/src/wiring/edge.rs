@@ -59,7 +59,7 @@ pub(super) fn settings(config: &Config) -> EdgeSettings {
         links: PageLinks::new(&server.own_url()),
         proxies: proxies(server),
         max_upload_bytes: config.rag.max_upload_bytes,
-        handler_timeout: Duration::from_secs(server.body_timeout_seconds),
+        handler_timeout: handler_timeout(config),
         max_requests: server.max_requests,
         // A browser ignores it over http, so a proxy with TLS may be told by `public_url`.
         hsts: tls
@@ -77,6 +77,18 @@ pub(super) fn settings(config: &Config) -> EdgeSettings {
             session_check: SESSION_CHECK,
         },
     }
+}
+
+/// What a handler may take: with a model in one body, as much as its answer and what comes before.
+fn handler_timeout(config: &Config) -> Duration {
+    const AROUND: u64 = 30;
+    let plain = config.server.body_timeout_seconds;
+    let model = config
+        .llm
+        .url
+        .as_ref()
+        .map(|_| config.llm.timeout_seconds + AROUND);
+    Duration::from_secs(plain.max(model.unwrap_or(0)))
 }
 
 /// The proxies in front. The configuration was checked, so none of their addresses is left out.

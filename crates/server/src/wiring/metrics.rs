@@ -77,6 +77,7 @@ impl AuditLog for CountedAudit {
 
 /// Whose numbers are read out.
 pub(super) struct Read<'a> {
+    pub(super) llm: Vec<Reading>,
     pub(super) counts: &'a Counts,
     pub(super) hasher: &'a Arc<BcryptPool>,
     pub(super) plan: &'a PlanService,
@@ -85,7 +86,7 @@ pub(super) struct Read<'a> {
 }
 
 /// The counters, and what is read out of the parts at each scrape.
-pub(super) fn metrics(read: &Read<'_>) -> Metrics {
+pub(super) fn metrics(read: Read<'_>) -> Metrics {
     let (hasher, sockets) = (Arc::clone(read.hasher), read.sockets.clone());
     let unwritten = Arc::clone(&read.counts.unwritten);
     let mut readings = vec![
@@ -109,6 +110,7 @@ pub(super) fn metrics(read: &Read<'_>) -> Metrics {
     if let Some(redis) = read.redis {
         readings.extend(shared(redis, read.plan));
     }
+    readings.extend(read.llm);
     Metrics::new(readings)
 }
 
