@@ -62,10 +62,11 @@ fn main() -> ExitCode {
 async fn run(smoke: bool) -> Result<bool, AnyError> {
     let (chunks, asked) = if smoke { (2_000, 40) } else { (100_000, 300) };
     let world = Arc::new(World::of(chunks));
+    let embedder = Arc::new(ReadyVectors::of(&world));
     let folder = tempfile::tempdir()?;
     let begun = Instant::now();
     {
-        let (knowledge, _) = knowledge(&world, folder.path()).await?;
+        let knowledge = knowledge(&embedder, folder.path()).await?;
         take_in(&knowledge, &world).await?;
     }
     println!(
@@ -74,7 +75,7 @@ async fn run(smoke: bool) -> Result<bool, AnyError> {
     );
     // A service that has taken nothing in holds the index alone.
     let (before, begun) = (held(), Instant::now());
-    let (knowledge, embedder) = knowledge(&world, folder.path()).await?;
+    let knowledge = knowledge(&embedder, folder.path()).await?;
     knowledge.search(SearchQuery::new("one")).await?;
     let megabytes = ratio(held() - before, 1_000_000);
     println!(
@@ -221,13 +222,12 @@ fn held() -> usize {
 }
 
 async fn knowledge(
-    world: &Arc<World>,
+    embedder: &Arc<ReadyVectors>,
     folder: &Path,
-) -> Result<(KnowledgeService, Arc<ReadyVectors>), AnyError> {
+) -> Result<KnowledgeService, AnyError> {
     let database = SqliteDatabase::open(folder.join("bench.db")).await?;
     let store = Arc::new(SqliteDocumentRepository::new(database));
-    let embedder = Arc::new(ReadyVectors::of(world));
-    let knowledge = KnowledgeService::new(KnowledgeParts {
+    Ok(KnowledgeService::new(KnowledgeParts {
         documents: store.clone(),
         vectors: store,
         extractor: Arc::new(PlainText),
@@ -239,8 +239,7 @@ async fn knowledge(
         ids: Arc::new(SystemIds),
         tasks: TaskTracker::new(),
         config: KnowledgeConfig::default(),
-    });
-    Ok((knowledge, embedder))
+    }))
 }
 
 async fn take_in(knowledge: &KnowledgeService, world: &World) -> Result<(), AnyError> {

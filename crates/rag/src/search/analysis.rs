@@ -8,6 +8,7 @@
 //! `ORA-00060`. Stop words of both languages have no form.
 
 mod codes;
+mod sought;
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -17,6 +18,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use codes::join_return_codes;
+pub(crate) use sought::Sought;
 
 /// A longer run of letters is no word that anyone asks for.
 const MAX_WORD_CHARS: usize = 64;
@@ -43,6 +45,18 @@ pub(crate) struct Word {
 }
 
 impl Word {
+    /// A word of which nothing but the place is told.
+    fn nothing(start: usize, run: &str) -> Self {
+        Self {
+            surface: String::new(),
+            start,
+            end: start + run.len(),
+            forms: Vec::new(),
+            parts: Vec::new(),
+            technical: false,
+        }
+    }
+
     /// Its forms and those of its parts.
     pub(crate) fn terms(&self) -> impl Iterator<Item = &String> {
         self.forms
@@ -64,6 +78,11 @@ pub(crate) fn fold(text: &str) -> String {
 
 /// The words of `text` in order.
 pub(crate) fn words(text: &str) -> Vec<Word> {
+    words_where(text, |_| true)
+}
+
+/// The words of `text` in order; of those that `matter` denies only the place is told.
+fn words_where(text: &str, matter: impl Fn(&str) -> bool) -> Vec<Word> {
     thread_local! {
         static STEMMERS: Stemmers = Stemmers {
             english: Stemmer::create(Algorithm::English),
@@ -73,7 +92,13 @@ pub(crate) fn words(text: &str) -> Vec<Word> {
     STEMMERS.with(|stemmers| {
         let raw = runs(text)
             .into_iter()
-            .map(|(start, run)| word(start, run, stemmers))
+            .map(|(start, run)| {
+                if matter(run) {
+                    word(start, run, stemmers)
+                } else {
+                    Word::nothing(start, run)
+                }
+            })
             .collect();
         join_return_codes(raw)
     })

@@ -25,9 +25,8 @@ use crate::ports::{
     DocumentRepositoryError, EmbeddingModel, NearestQuery, Neighbour, VectorSearch,
 };
 
-/// How many rows are measured by their numbers for each that is asked for, and at least.
-const MEASURED: usize = 3;
-const LEAST_MEASURED: usize = 40;
+/// How many more rows than asked for are measured by their numbers: so many, and half as many as asked for.
+const MORE_MEASURED: usize = 30;
 
 /// Finds the nearest chunks by looking at all of them. Holds the vectors of one model; a question of
 /// another one finds nothing. Clones are one.
@@ -166,7 +165,7 @@ impl ExactVectorSearch {
         };
         let limit = query.limit.clamp(1, 200);
         let code = Code::of(&query.vector);
-        let keep = (limit * MEASURED).max(LEAST_MEASURED);
+        let keep = limit + limit / 2 + MORE_MEASURED;
         let mut best: BinaryHeap<Reverse<Near>> = BinaryHeap::with_capacity(keep + 1);
         for (at, block) in state.blocks.iter().enumerate() {
             for (row, owner, bytes, scale) in block.rows() {
@@ -193,12 +192,13 @@ impl ExactVectorSearch {
                 }
             }
         }
+        let mut room = Vec::new();
         let mut found: Vec<Neighbour> = best
             .into_iter()
             .map(|Reverse(near)| Neighbour {
                 document: near.document,
                 ordinal: near.ordinal,
-                cosine: state.cosine(near.place, &query.vector),
+                cosine: state.cosine(near.place, &query.vector, &mut room),
             })
             .collect();
         found.sort_by(|a, b| {
@@ -256,10 +256,9 @@ impl State {
             .or_insert(next)
     }
 
-    fn cosine(&self, place: Place, vector: &[f32]) -> f32 {
+    fn cosine(&self, place: Place, vector: &[f32], room: &mut Vec<f32>) -> f32 {
         let block = self.blocks.get(place.block);
-        let row = block.map_or_else(Vec::new, |block| block.numbers(place.row));
-        let dot: f32 = row.iter().zip(vector).map(|(a, b)| a * b).sum();
+        let dot = block.map_or(0.0, |block| block.dot(place.row, vector, room));
         dot.clamp(-1.0, 1.0)
     }
 }

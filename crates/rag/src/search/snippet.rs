@@ -2,9 +2,7 @@
 //!
 //! Invariant: ranges are Unicode code points of the hit's text, in order, disjoint and within it.
 
-use std::collections::HashSet;
-
-use crate::search::analysis::words;
+use crate::search::analysis::Sought;
 use crate::search::hit::Range;
 use crate::search::plan::Concept;
 
@@ -15,30 +13,25 @@ const SNIPPET_CHARS: usize = 240;
 
 /// The words of `text` that say something of the question.
 pub(crate) fn matches(text: &str, concepts: &[Concept]) -> Vec<Range> {
-    let wanted: HashSet<&str> = concepts
+    let wanted = concepts
         .iter()
         .flat_map(|concept| &concept.ways)
         .filter(|way| way.counts)
         .flat_map(|way| &way.words)
-        .flatten()
-        .map(String::as_str)
-        .collect();
+        .flatten();
+    let sought = Sought::new(wanted.map(String::as_str));
     let mut found = Vec::new();
     let (mut bytes, mut chars) = (0, 0);
-    for word in words(text) {
+    for word in sought.words(text) {
         if found.len() == MAX_MATCHES {
             break;
         }
         let mut pieces = vec![&word];
-        if !word.forms.iter().any(|form| wanted.contains(form.as_str())) {
+        if !sought.is(&word) {
             pieces = word.parts.iter().collect();
         }
         for piece in pieces {
-            if !piece
-                .forms
-                .iter()
-                .any(|form| wanted.contains(form.as_str()))
-            {
+            if !sought.is(piece) {
                 continue;
             }
             chars += count(text, bytes, piece.start);
@@ -111,6 +104,7 @@ fn narrow(n: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::search::analysis::words;
     use crate::search::plan::Way;
 
     fn asked(text: &str) -> Vec<Concept> {

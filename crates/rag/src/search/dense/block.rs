@@ -105,11 +105,23 @@ impl Block {
             .filter_map(|(at, ((owner, code), scale))| Some((at, owner.as_ref()?, code, *scale)))
     }
 
-    /// The row's numbers, as exact as half precision has them.
-    pub(super) fn numbers(&self, row: usize) -> Vec<f32> {
+    /// The product of the row's numbers, as exact as half precision has them, and those of `vector`.
+    /// `room` is written over, and the same for all rows that are asked for in turn.
+    pub(super) fn dot(&self, row: usize, vector: &[f32], room: &mut Vec<f32>) -> f32 {
+        /// Sums side by side, which the processor can work on at once; always as many, so that the
+        /// result does not depend on the processor.
+        const SUMS: usize = 16;
         let row = row * self.dimensions..(row + 1) * self.dimensions;
         let numbers = self.numbers.get(row).unwrap_or_default();
-        numbers.to_f32_vec()
+        room.resize(numbers.len(), 0.0);
+        numbers.convert_to_f32_slice(room);
+        let mut sums = [0.0_f32; SUMS];
+        for (numbers, others) in room.chunks(SUMS).zip(vector.chunks(SUMS)) {
+            for ((sum, a), b) in sums.iter_mut().zip(numbers).zip(others) {
+                *sum += a * b;
+            }
+        }
+        sums.iter().sum()
     }
 
     /// Bytes of memory that it takes.
