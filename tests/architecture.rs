@@ -457,6 +457,7 @@ fn the_limits_of_the_security_page_are_the_defaults() {
 
 /// Codes of problems that no call of the page can bring, so it needs no words for them.
 const NOT_ON_THE_PAGE: &[&str] = &[
+    "ambiguous-job",
     "audit-broken",
     "bad-request",
     "engine-configured",
@@ -467,6 +468,9 @@ const NOT_ON_THE_PAGE: &[&str] = &[
     "no-such-route",
     "not-ready",
     "request-done",
+    "too-many-streams",
+    "unknown-section",
+    "unknown-stream",
     "unknown-threshold",
     "unknown-user",
     "unsupported-media-type",

@@ -138,12 +138,7 @@ async fn conversation(
     before: Option<String>,
 ) -> Result<Option<SessionId>, Problem> {
     if let Some(session) = named {
-        let limit = resync_kernel::Limit::default();
-        match app
-            .chat
-            .history(principal.user_id, session, limit, None)
-            .await
-        {
+        match app.chat.session(principal.user_id, session).await {
             Ok(_) => return Ok(Some(session)),
             Err(ChatError::UnknownSession) => {}
             Err(error) => return Err(error.into()),

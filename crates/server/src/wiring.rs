@@ -183,12 +183,12 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
     redis::count_together(shared.as_ref(), config, &mut ports);
     let accounts = auth::accounts(config, &keys, &ports, &stores).await?;
 
-    let sockets = Sockets::default();
+    let (sockets, streams) = (Sockets::default(), Sockets::default());
     let metrics = metrics::metrics(Read {
         counts: &counts,
         hasher: &hasher,
         plan: &services.plan,
-        sockets: &sockets,
+        sockets: (&sockets, &streams),
         redis: shared.as_ref().map(|shared| &shared.redis),
         llm: llm::readings(llm.as_ref(), &chat),
     });
@@ -217,7 +217,7 @@ pub async fn build(config: &Config, demo: Option<DemoEngine>) -> Result<Built, S
         limits: edge::limits(&config.limits, &clock, &metrics, shared.as_ref()),
         metrics,
         sockets,
-        streams: Sockets::default(),
+        streams,
         kept_streams: Streams::default(),
         clock,
         ids,

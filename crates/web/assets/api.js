@@ -27,6 +27,9 @@ export const CALLS = {
   ask: { method: "POST", path: "/api/v1/chat" },
   conversations: { method: "GET", path: "/api/v1/chat/sessions" },
   history: { method: "GET", path: "/api/v1/chat/history" },
+  renameConversation: { method: "PATCH", path: "/api/v1/chat/sessions/{id}" },
+  conversationFile: { method: "GET", path: "/api/v1/chat/sessions/{id}/export" },
+  judge: { method: "POST", path: "/api/v1/chat/feedback" },
   deleteHistory: { method: "DELETE", path: "/api/v1/chat/history" },
   documentText: { method: "GET", path: "/api/v1/rag/documents/{id}/text" },
 };
@@ -99,10 +102,10 @@ export async function call(name, { params = {}, query = {}, body, signal } = {})
 
 /**
  * Where the browser itself goes, for what is no request of the page: a redirect to another site.
- * @param {keyof typeof CALLS} name @param {Record<string, unknown>} query
+ * @param {keyof typeof CALLS} name @param {Record<string, unknown>} query @param {Record<string, string>} [params]
  */
-export function addressOf(name, query) {
-  return CALLS[name].path + search(query);
+export function addressOf(name, query, params = {}) {
+  return fill(CALLS[name].path, params) + search(query);
 }
 
 /** @param {Response} response */

@@ -1,7 +1,7 @@
 // The conversation: questions, answers with their sources, proposals.
 import { html, Page, useContext, useEffect, useRef, useState } from "./lib.js";
 import { Answer } from "./answer.js";
-import { call } from "./api.js";
+import { addressOf, call } from "./api.js";
 import { visible } from "./format.js";
 import { Note, problemText, Sheet, When } from "./parts.js";
 
@@ -31,6 +31,10 @@ function keptSession(username) {
   };
 }
 
+/** The longest title of a conversation and the longest reason of a judgement, in characters. */
+const LONGEST_TITLE = 120;
+const LONGEST_REASON = 1000;
+
 /** What was typed and not sent, by user: a session that ends under the typing loses nothing. */
 const drafts = new Map();
 
@@ -44,6 +48,7 @@ export function Chat() {
   const [busy, setBusy] = useState("");
   const [earlier, setEarlier] = useState(false);
   const [deleting, setDeleting] = useState(false);
+  const [renaming, setRenaming] = useState(false);
   const controller = useRef(null);
   const box = useRef(null);
   const log = useRef(null);
@@ -63,6 +68,7 @@ export function Chat() {
         text: item.text,
         at: item.at,
         answer: item.answer,
+        feedback: item.feedback,
       }));
       // Whichever end the pages come from, the conversation reads in the order of its time.
       setTurns((now) => [...(cursor ? now : []), ...read].sort((a, b) => Date.parse(a.at) - Date.parse(b.at)));
@@ -134,11 +140,16 @@ export function Chat() {
         <h2 id="chat-title">${t("chat")}</h2>
         <button type="button" class="quiet" onClick=${() => setEarlier(true)}>${t("earlier")}</button>
         <button type="button" class="quiet" onClick=${begin}>${t("new_conversation")}</button>
-        ${session && html`<button type="button" class="quiet" onClick=${() => setDeleting(true)}>${t("delete")}</button>`}
+        ${session &&
+        html`
+          <button type="button" class="quiet" onClick=${() => setRenaming(true)}>${t("rename")}</button>
+          <a href=${addressOf("conversationFile", {}, { id: session })} download>${t("as_file")}</a>
+          <button type="button" class="quiet" onClick=${() => setDeleting(true)}>${t("delete")}</button>
+        `}
       </div>
       <div class="turns" role="log" aria-live="polite" aria-label=${t("conversation")} tabindex="0" ref=${log}>
         ${turns.length === 0 && !busy && html`<${Suggestions} suggest=${suggest} />`}
-        ${turns.map((turn) => html`<${Turn} key=${turn.id} turn=${turn} suggest=${suggest} />`)}
+        ${turns.map((turn) => html`<${Turn} key=${turn.id} turn=${turn} suggest=${suggest} session=${session} />`)}
       </div>
       ${older && !busy && html`<button type="button" onClick=${() => loadHistory(session, older)}>${t("more")}</button>`}
       <div role="status" class="chat-status">
@@ -155,6 +166,7 @@ export function Chat() {
           loadHistory(id);
         }}
       />`}
+      ${renaming && html`<${RenameDialog} session=${session} onClose=${() => setRenaming(false)} />`}
       ${deleting &&
       html`<${DeleteDialog}
         session=${session}
@@ -183,16 +195,64 @@ function Suggestions({ suggest }) {
   `;
 }
 
-function Turn({ turn, suggest }) {
+function Turn({ turn, suggest, session }) {
   const { t } = useContext(Page);
   const mine = turn.role === "user";
   return html`
     <article class=${mine ? "turn turn-mine" : "turn"}>
       <h3 class="turn-who">${mine ? t("you") : "Resync"} <span class="hint"><${When} at=${turn.at} /></span></h3>
       ${turn.answer
-        ? html`<${Answer} answer=${turn.answer} suggest=${suggest} />`
+        ? html`
+            <${Answer} answer=${turn.answer} suggest=${suggest} />
+            ${turn.answer.saved !== false && html`<${Judgement} turn=${turn} session=${turn.answer.session_id ?? session} />`}
+          `
         : html`<p class="turn-text">${visible(turn.text)}</p>`}
     </article>
+  `;
+}
+
+/** Whether an answer was of use; a bad word may have its reason. */
+function Judgement({ turn, session }) {
+  const { t, language } = useContext(Page);
+  const [said, setSaid] = useState(turn.feedback?.verdict ?? null);
+  const [asking, setAsking] = useState(false);
+  const [problem, setProblem] = useState(null);
+  const reason = useRef(null);
+  async function judge(verdict, why) {
+    setProblem(null);
+    try {
+      await call("judge", { body: { session_id: session, message_id: turn.id, verdict, ...(why && { reason: why }) } });
+      setSaid(verdict);
+      setAsking(verdict === "down" && !why && !asking);
+    } catch (error) {
+      setProblem(error);
+    }
+  }
+  return html`
+    <div class="buttons">
+      ${["up", "down"].map(
+        (verdict) => html`
+          <button type="button" class="quiet" key=${verdict} aria-pressed=${said === verdict} onClick=${() => judge(verdict)}>
+            ${t(`judge_${verdict}`)}
+          </button>
+        `,
+      )}
+      <span class="hint" role="status">${said && !asking && t("judged")}</span>
+    </div>
+    ${asking &&
+    html`
+      <form
+        onSubmit=${(event) => {
+          event.preventDefault();
+          judge("down", reason.current.value.trim());
+        }}
+      >
+        <label for=${`why-${turn.id}`}>${t("judge_reason")}</label>
+        <input id=${`why-${turn.id}`} ref=${reason} type="text" maxlength=${LONGEST_REASON} autocomplete="off" />
+        <div class="buttons"><button type="submit">${t("send")}</button></div>
+      </form>
+    `}
+    ${problem && html`<${Note} kind="error" role="alert">${problemText(t, problem, language)}<//>`}
   `;
 }
 
@@ -275,6 +335,35 @@ function Conversations({ open, onClose }) {
         )}
       </ul>
       ${pages.next && html`<button type="button" onClick=${() => load(pages.next)}>${t("more")}</button>`}
+    <//>
+  `;
+}
+
+function RenameDialog({ session, onClose }) {
+  const { t, language } = useContext(Page);
+  const [problem, setProblem] = useState(null);
+  const name = useRef(null);
+  async function rename(event) {
+    event.preventDefault();
+    setProblem(null);
+    try {
+      await call("renameConversation", { params: { id: session }, body: { title: name.current.value.trim() } });
+      onClose();
+    } catch (error) {
+      setProblem(error);
+    }
+  }
+  return html`
+    <${Sheet} kind="small" title=${t("rename_title")} onClose=${onClose}>
+      <form onSubmit=${rename}>
+        <label for="conversation-name">${t("conversation_name")}</label>
+        <input id="conversation-name" ref=${name} type="text" required pattern=".*\\S.*" maxlength=${LONGEST_TITLE} autocomplete="off" />
+        ${problem && html`<${Note} kind="error" role="alert">${problemText(t, problem, language)}<//>`}
+        <div class="buttons">
+          <button type="submit" class="primary">${t("rename")}</button>
+          <button type="button" onClick=${onClose}>${t("leave")}</button>
+        </div>
+      </form>
     <//>
   `;
 }

@@ -29,6 +29,9 @@ pub const API_CALLS: &[(&str, &str)] = &[
     ("POST", "/api/v1/chat"),
     ("GET", "/api/v1/chat/sessions"),
     ("GET", "/api/v1/chat/history"),
+    ("PATCH", "/api/v1/chat/sessions/{id}"),
+    ("GET", "/api/v1/chat/sessions/{id}/export"),
+    ("POST", "/api/v1/chat/feedback"),
     ("DELETE", "/api/v1/chat/history"),
     ("GET", "/api/v1/rag/documents/{id}/text"),
 ];

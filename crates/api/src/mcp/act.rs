@@ -112,7 +112,7 @@ impl Asking {
 }
 
 fn outcome(followed: &Followed, link: &str) -> Value {
-    let status = match &followed.confirmed {
+    let word = match &followed.confirmed {
         Some(confirmed) => match confirmed.outcome {
             AuditOutcome::Intended => "under_way",
             AuditOutcome::Succeeded => "executed",
@@ -124,9 +124,11 @@ fn outcome(followed: &Followed, link: &str) -> Value {
         None if followed.expired => "expired",
         None => "needs_confirmation",
     };
-    let executed = matches!(status, "executed" | "executed_unverified");
+    let done = [AuditOutcome::Succeeded, AuditOutcome::SucceededUnverified];
+    let confirmed = followed.confirmed.as_ref();
+    let executed = confirmed.is_some_and(|confirmed| done.contains(&confirmed.outcome));
     json!({
-        "status": status,
+        "status": word,
         "executed": executed,
         "proposal": followed,
         "confirm_at": followed.confirmed.is_none().then_some(link),

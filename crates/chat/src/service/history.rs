@@ -84,6 +84,22 @@ impl ChatService {
         Ok(Page { items, next })
     }
 
+    /// The owner's session, as it stands in the list.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// [`ChatError::UnknownSession`] when the user has no such session, [`ChatError::Unavailable`].
+    #[tracing::instrument(name = "chat.session", skip_all, fields(user.id = %owner))]
+    pub async fn session(
+        &self,
+        owner: UserId,
+        session: SessionId,
+    ) -> Result<SessionSummary, ChatError> {
+        let found = self.parts.conversations.session(owner, session).await?;
+        found.ok_or(ChatError::UnknownSession)
+    }
+
     /// Gives the owner's session a title of 1 to [`MAX_TITLE_CHARS`] characters, made one line.
     ///
     /// # Errors
@@ -106,8 +122,7 @@ impl ChatService {
         if !conversations.rename(owner, session, &title).await? {
             return Err(ChatError::UnknownSession);
         }
-        let found = conversations.session(owner, session).await?;
-        found.ok_or(ChatError::UnknownSession)
+        self.session(owner, session).await
     }
 
     /// Keeps what the owner says of an answer, with a reason of at most [`MAX_REASON_CHARS`]

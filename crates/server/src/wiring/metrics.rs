@@ -81,13 +81,15 @@ pub(super) struct Read<'a> {
     pub(super) counts: &'a Counts,
     pub(super) hasher: &'a Arc<BcryptPool>,
     pub(super) plan: &'a PlanService,
-    pub(super) sockets: &'a Sockets,
+    /// WebSockets, and answers that are streamed over HTTP.
+    pub(super) sockets: (&'a Sockets, &'a Sockets),
     pub(super) redis: Option<&'a RedisClient>,
 }
 
 /// The counters, and what is read out of the parts at each scrape.
 pub(super) fn metrics(read: Read<'_>) -> Metrics {
-    let (hasher, sockets) = (Arc::clone(read.hasher), read.sockets.clone());
+    let hasher = Arc::clone(read.hasher);
+    let (sockets, streams) = (read.sockets.0.clone(), read.sockets.1.clone());
     let unwritten = Arc::clone(&read.counts.unwritten);
     let mut readings = vec![
         read.counts.hash_wait.reading(),
@@ -104,6 +106,11 @@ pub(super) fn metrics(read: Read<'_>) -> Metrics {
         Reading::gauge("websockets", "WebSockets that are open", move || {
             count(sockets.count())
         }),
+        Reading::gauge(
+            "answer_streams",
+            "Answers that are being streamed over HTTP",
+            move || count(streams.count()),
+        ),
     ];
     readings.extend(cache(read.plan));
     readings.extend(engines(read.plan));

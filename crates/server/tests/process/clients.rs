@@ -18,10 +18,11 @@ const ENGINE: [(&str, &str); 3] = [
 ];
 
 async fn engine() -> Simulator {
-    let simulator = Simulator::builder()
-        .jobs(300)
-        .speed(Speed::Frozen)
-        .user("resync", "engine-secret", Role::Operator);
+    let simulator = Simulator::builder().jobs(300).speed(Speed::Frozen).user(
+        "resync",
+        "engine-secret",
+        Role::Operator,
+    );
     simulator.start().await.unwrap()
 }
 
@@ -49,21 +50,43 @@ async fn a_question_is_answered_with_its_sources_and_the_code_says_how_it_went()
     let simulator = engine().await;
     let (server, key) = served(here, &simulator.base_url()).await;
 
-    let text = ask(here, &server, &key, &["Why did FIN_GL_POST fail?"]).await.ok();
+    let text = ask(here, &server, &key, &["Why did FIN_GL_POST fail?"])
+        .await
+        .ok();
     let link = format!("http://{}/#job/", server.address);
-    assert!(text.contains("FIN_GL_POST") && text.contains("[c1] "), "{text}");
+    assert!(
+        text.contains("FIN_GL_POST") && text.contains("[c1] "),
+        "{text}"
+    );
     assert!(text.contains(&link), "{text}");
 
-    let json = ask(here, &server, &key, &["Why did FIN_GL_POST fail?", "--json", "--no-llm"]).await.json();
+    let json = ask(
+        here,
+        &server,
+        &key,
+        &["Why did FIN_GL_POST fail?", "--json", "--no-llm"],
+    )
+    .await
+    .json();
     assert_eq!(json["mode"], "deterministic");
     let session = json["session_id"].as_str().unwrap();
     let follow = ["and its log?", "--session", session];
-    assert!(ask(here, &server, &key, &follow).await.ok().contains("FIN_GL_POST"));
+    assert!(
+        ask(here, &server, &key, &follow)
+            .await
+            .ok()
+            .contains("FIN_GL_POST")
+    );
 
     // A prepared action waits for a person; nothing has been done.
     let rerun = ask(here, &server, &key, &["rerun FIN_GL_POST"]).await;
     assert_eq!(rerun.code, 8, "{rerun:?}");
-    assert!(rerun.stdout.contains("Nothing has been done. Confirm at http://"), "{rerun:?}");
+    assert!(
+        rerun
+            .stdout
+            .contains("Nothing has been done. Confirm at http://"),
+        "{rerun:?}"
+    );
 
     let unknown = ["why?", "--session", "00000000-0000-7000-8000-000000000000"];
     for (more, with, code) in [
@@ -73,7 +96,11 @@ async fn a_question_is_answered_with_its_sources_and_the_code_says_how_it_went()
         (&[" "], &key, 2),
     ] {
         let refused = ask(here, &server, with, more).await;
-        assert_eq!((refused.code, refused.stdout.as_str()), (code, ""), "{refused:?}");
+        assert_eq!(
+            (refused.code, refused.stdout.as_str()),
+            (code, ""),
+            "{refused:?}"
+        );
         assert!(!refused.stderr.contains(with), "{refused:?}");
     }
     let without = run(here, None, &["ask", "why?"]).await;
@@ -112,7 +139,8 @@ async fn the_mcp_sdk_starts_resync_mcp_and_calls_its_tools() {
     let simulator = engine().await;
     let (server, key) = served(here, &simulator.base_url()).await;
     let url = format!("http://{}", server.address);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/e2e/clients/mcp_client.py");
+    let script =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/e2e/clients/mcp_client.py");
     for mode in ["auto", "legacy"] {
         let ran = Command::new(python())
             .arg(&script)
@@ -128,10 +156,19 @@ async fn the_mcp_sdk_starts_resync_mcp_and_calls_its_tools() {
         assert!(ran.status.success(), "{mode}: {said}");
         let seen: Value = serde_json::from_slice(&ran.stdout).unwrap();
         assert_eq!(seen["server"], "resync", "{mode}");
-        for name in ["plan_summary", "job_log", "job_diagnose", "ask", "preview_action"] {
+        for name in [
+            "plan_summary",
+            "job_log",
+            "job_diagnose",
+            "ask",
+            "preview_action",
+        ] {
             assert_eq!(seen[name]["error"], false, "{mode} {name}: {}", seen[name]);
         }
-        assert_eq!(seen["execute_action"]["value"]["status"], "needs_confirmation");
+        assert_eq!(
+            seen["execute_action"]["value"]["status"],
+            "needs_confirmation"
+        );
         assert_eq!(seen["unlisted"], -32602, "{mode}");
     }
 }
@@ -149,14 +186,26 @@ async fn a_message_that_cannot_be_carried_is_answered_with_an_error() {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let ping = json!({"jsonrpc": "2.0", "id": "a", "method": "ping"});
-    stdin.write_all(format!("{ping}\nnonsense\n").as_bytes()).await.unwrap();
+    stdin
+        .write_all(format!("{ping}\nnonsense\n").as_bytes())
+        .await
+        .unwrap();
     drop(stdin);
     let ended = child.wait_with_output().await.unwrap();
     assert!(ended.status.success());
     let out = String::from_utf8(ended.stdout).unwrap();
-    let mut answers: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut answers: Vec<Value> = out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     answers.sort_by_key(|answer| answer["error"]["code"].as_i64());
     assert_eq!(answers.len(), 2, "{answers:?}");
-    assert_eq!((&answers[0]["id"], &answers[0]["error"]["code"]), (&Value::Null, &json!(-32700)));
-    assert_eq!((&answers[1]["id"], &answers[1]["error"]["code"]), (&json!("a"), &json!(-32000)));
+    assert_eq!(
+        (&answers[0]["id"], &answers[0]["error"]["code"]),
+        (&Value::Null, &json!(-32700))
+    );
+    assert_eq!(
+        (&answers[1]["id"], &answers[1]["error"]["code"]),
+        (&json!("a"), &json!(-32000))
+    );
 }
