@@ -17,6 +17,12 @@ mod chat;
     clippy::unwrap_used,
     reason = "a fixture that cannot be made fails its test"
 )]
+mod knowledge;
+#[cfg(feature = "rag")]
+#[expect(
+    clippy::unwrap_used,
+    reason = "a fixture that cannot be made fails its test"
+)]
 mod rag;
 #[cfg(feature = "tws")]
 #[expect(

@@ -364,3 +364,168 @@ async fn files_of_all_kinds_are_read_by_this_very_program() {
         .unwrap();
     assert_eq!((bare.status.code(), bare.stdout.len()), (Some(1), 0));
 }
+
+/// A running server finds what the command brings, and what it cuts anew, without being asked to.
+#[tokio::test]
+async fn a_running_server_finds_what_the_command_line_adds_and_cuts_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    add(folder, "adam", "admin").await.ok();
+    let server = Server::start(folder, &[]).await;
+    let (_, adam) = log_in(&server, "adam", PASSWORD).await;
+    let found = async || {
+        let url = format!(
+            "http://{}/api/v1/rag/search?q=disco%20cheio&k=1",
+            server.address
+        );
+        let request = server.client.get(url).header(COOKIE, &adam);
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        answer["items"][0]["text"].as_str().map(str::to_owned)
+    };
+    let until = async |fits: &dyn Fn(&str) -> bool| {
+        let looking = async {
+            loop {
+                if let Some(text) = found().await.filter(|text| fits(text)) {
+                    return text;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, looking).await.unwrap()
+    };
+    assert_eq!(found().await, None);
+    let long = format!(
+        "# Disk full\n\n{}",
+        "When the disk is full, call the team.\n".repeat(25)
+    );
+    write(folder, "full.md", &long);
+    run(folder, None, &["kb", "add", "full.md"]).await.ok();
+    let whole = until(&|_| true).await;
+    assert!(whole.len() > 900, "{whole}");
+
+    let shorter = [("RESYNC_RAG_CHUNK_CHARS", "300")];
+    let cut = run_with(folder, None, &["kb", "reindex", "--json"], &shorter).await;
+    assert_eq!(cut.json(), json!({"cut": 1, "same": 0, "left": 0}));
+    until(&|text| text.len() < 400).await;
+    let again = run_with(folder, None, &["kb", "reindex"], &shorter)
+        .await
+        .ok();
+    assert_eq!(again.trim(), "0 cut anew, 1 as they were, 0 left");
+}
+
+/// A document that waits for a model which is away is said, and is worked off by the next command.
+#[tokio::test]
+async fn what_waits_for_a_model_is_said_and_worked_off_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, "full.md", FULL);
+    write(folder, "more.md", "# More\n\nText.\n");
+    let away = [
+        ("RESYNC_RAG_EMBEDDER", "http://127.0.0.1:9/v1"),
+        ("RESYNC_RAG_EMBEDDER_MODEL", "m"),
+        ("RESYNC_RAG_EMBEDDER_DIMENSIONS", "3"),
+    ];
+    let add = ["kb", "add", "full.md", "--wait", "0", "--json"];
+    let waits = run_with(folder, None, &add, &away).await;
+    let answer: Value = serde_json::from_str(&waits.stdout).unwrap();
+    assert_eq!(
+        (waits.code, &answer["pending"]),
+        (0, &json!(1)),
+        "{waits:?}"
+    );
+    assert!(
+        answer["items"][0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("model is away"),
+        "{answer}"
+    );
+    // With the bundled model; the first one is taken up when its time has come.
+    let ready = async {
+        loop {
+            run(folder, None, &["kb", "add", "more.md", "--wait", "10"])
+                .await
+                .ok();
+            let listed = run(folder, None, &["kb", "ls", "--stage", "ready", "--json"]).await;
+            if listed.json()["items"].as_array().unwrap().len() == 2 {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, ready).await.unwrap();
+}
+
+/// Killed in the midst of its work, in whatever stage, a server loses nothing that it acknowledged, and
+/// shows nothing half done.
+#[tokio::test]
+async fn what_a_killed_server_acknowledged_is_finished_by_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    add(folder, "adam", "admin").await.ok();
+    let mut server = Server::start(folder, &[]).await;
+    let (_, mut adam) = log_in(&server, "adam", PASSWORD).await;
+    let mut seen = std::collections::BTreeSet::new();
+    let mut ids = Vec::new();
+    for (n, stop_at) in (0..).zip(["received", "text", "chunks", "vectors"]) {
+        let text = format!("# Disk {n} full\n\nCall team {n}.\n\n").repeat(70);
+        let origin = format!("http://{}", server.address);
+        let part = reqwest::multipart::Part::bytes(text.into_bytes()).file_name(format!("{n}.md"));
+        let form = reqwest::multipart::Form::new().part("file", part);
+        let csrf = adam.split("resync_csrf=").nth(1).unwrap();
+        let csrf = csrf.split(';').next().unwrap().to_owned();
+        let upload = server
+            .client
+            .post(format!("{origin}/api/v1/rag/documents"))
+            .header(COOKIE, &adam)
+            .header("origin", &origin)
+            .header("x-csrf-token", csrf)
+            .multipart(form);
+        let answer: Value = upload.send().await.unwrap().json().await.unwrap();
+        let id = answer["id"].as_str().unwrap().to_owned();
+        // As far as it comes; the stages before the vectors pass too fast to be met for sure.
+        let stage = stage_of(&server, &adam, &id, stop_at).await;
+        seen.insert(stage);
+        ids.push(id);
+        server.kill();
+        server.end().await;
+        server = Server::start(folder, &[("RESYNC_RAG_POLL_SECONDS", "1")]).await;
+        (_, adam) = log_in(&server, "adam", PASSWORD).await;
+    }
+    assert!(seen.iter().any(|stage| stage != "ready"), "{seen:?}");
+    // The claims of the dead processes last for a minute.
+    for id in &ids {
+        let url = format!("http://{}/api/v1/rag/documents/{id}/events", server.address);
+        let request = server
+            .client
+            .get(url)
+            .header(COOKIE, &adam)
+            .timeout(4 * PATIENCE);
+        let told = request.send().await.unwrap().text().await.unwrap();
+        assert!(told.contains("ready;70/70"), "{told}");
+    }
+    for id in &ids {
+        let row = run(folder, None, &["kb", "show", id, "--json"])
+            .await
+            .json();
+        assert_eq!(row["progress"], json!({"done": 70, "total": 70}));
+    }
+}
+
+/// The document's stage once it is `wanted` or later, or at once where nothing is wanted.
+async fn stage_of(server: &Server, cookie: &str, id: &str, wanted: &str) -> String {
+    let order = [
+        "", "received", "text", "chunks", "vectors", "ready", "failed",
+    ];
+    let place = |stage: &str| order.iter().position(|known| *known == stage);
+    let url = format!("http://{}/api/v1/rag/documents/{id}", server.address);
+    let looking = async {
+        loop {
+            let request = server.client.get(&url).header(COOKIE, cookie);
+            let answer: Value = request.send().await.unwrap().json().await.unwrap();
+            let stage = answer["stage"].as_str().unwrap().to_owned();
+            if place(&stage) >= place(wanted) {
+                return stage;
+            }
+        }
+    };
+    tokio::time::timeout(4 * PATIENCE, looking).await.unwrap()
+}
