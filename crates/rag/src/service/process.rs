@@ -39,16 +39,19 @@ pub(super) enum Ended {
     Later { why: &'static str, source: BoxError },
 }
 
+fn why(error: &DocumentRepositoryError) -> &'static str {
+    match error {
+        DocumentRepositoryError::Full(_) => "the store has no room left",
+        DocumentRepositoryError::Unavailable(_) | DocumentRepositoryError::Corrupt { .. } => {
+            "the store failed"
+        }
+    }
+}
+
 impl From<DocumentRepositoryError> for Ended {
     fn from(error: DocumentRepositoryError) -> Self {
-        let why = match &error {
-            DocumentRepositoryError::Full(_) => "the store has no room left",
-            DocumentRepositoryError::Unavailable(_) | DocumentRepositoryError::Corrupt { .. } => {
-                "the store failed"
-            }
-        };
         Self::Later {
-            why,
+            why: why(&error),
             source: Box::new(error),
         }
     }
@@ -209,7 +212,7 @@ impl KnowledgeService {
         };
         if let Err(error) = stored {
             tracing::error!(error = %error, "what became of a document could not be stored");
-            self.troubled(id, "the store failed");
+            self.troubled(id, why(&error));
         }
     }
 
