@@ -254,6 +254,10 @@ impl SqliteDatabase {
                     Ok(value)
                 }
                 Err(error) => {
+                    // A disk that is full ends the transaction inside SQLite, and the driver, which does
+                    // not know, would refuse to begin another one for good. This begins an empty one to
+                    // roll back; where the transaction goes on, it is refused and does nothing.
+                    let _refused = sqlx::query("BEGIN").execute(&mut *transaction).await;
                     if let Err(cause) = transaction.rollback().await {
                         let cause = &cause as &dyn std::error::Error;
                         tracing::warn!(error = cause, "a rollback failed; SQLite drops the write");

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use reqwest::header::COOKIE;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::command::{PASSWORD, add, log_in, run, run_with};
 use crate::server::{PATIENCE, Server, resync};
@@ -419,8 +419,21 @@ async fn what_waits_for_a_model_is_said_and_worked_off_later() {
     let folder = folder.path();
     write(folder, "full.md", FULL);
     write(folder, "more.md", "# More\n\nText.\n");
+    // A server that refuses each call: one that is silent would be asked again for minutes.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let mut refusing = tokio::task::JoinSet::new();
+    refusing.spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = [0; 4096];
+            let _read = stream.read(&mut head).await;
+            let refusal = b"HTTP/1.1 401 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            let _sent = stream.write_all(refusal).await;
+        }
+    });
     let away = [
-        ("RESYNC_RAG_EMBEDDER", "http://127.0.0.1:9/v1"),
+        ("RESYNC_RAG_EMBEDDER", url.as_str()),
         ("RESYNC_RAG_EMBEDDER_MODEL", "m"),
         ("RESYNC_RAG_EMBEDDER_DIMENSIONS", "3"),
     ];
