@@ -6,7 +6,7 @@ use std::process::Stdio;
 use reqwest::header::COOKIE;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 
 use crate::command::{PASSWORD, add, log_in, run, run_with};
 use crate::server::{PATIENCE, Server, resync};
@@ -410,61 +410,6 @@ async fn a_running_server_finds_what_the_command_line_adds_and_cuts_anew() {
         .await
         .ok();
     assert_eq!(again.trim(), "0 cut anew, 1 as they were, 0 left");
-}
-
-/// A document that waits for a model which is away is said, and is worked off by the next command.
-#[tokio::test]
-async fn what_waits_for_a_model_is_said_and_worked_off_later() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    write(folder, "full.md", FULL);
-    write(folder, "more.md", "# More\n\nText.\n");
-    // A server that refuses each call: one that is silent would be asked again for minutes.
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/v1", listener.local_addr().unwrap());
-    let mut refusing = tokio::task::JoinSet::new();
-    refusing.spawn(async move {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut head = [0; 4096];
-            let _read = stream.read(&mut head).await;
-            let refusal = b"HTTP/1.1 401 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-            let _sent = stream.write_all(refusal).await;
-        }
-    });
-    let away = [
-        ("RESYNC_RAG_EMBEDDER", url.as_str()),
-        ("RESYNC_RAG_EMBEDDER_MODEL", "m"),
-        ("RESYNC_RAG_EMBEDDER_DIMENSIONS", "3"),
-    ];
-    let add = ["kb", "add", "full.md", "--wait", "0", "--json"];
-    let waits = run_with(folder, None, &add, &away).await;
-    let answer: Value = serde_json::from_str(&waits.stdout).unwrap();
-    assert_eq!(
-        (waits.code, &answer["pending"]),
-        (0, &json!(1)),
-        "{waits:?}"
-    );
-    assert!(
-        answer["items"][0]["reason"]
-            .as_str()
-            .unwrap()
-            .contains("model is away"),
-        "{answer}"
-    );
-    // With the bundled model; the first one is taken up when its time has come.
-    let ready = async {
-        loop {
-            run(folder, None, &["kb", "add", "more.md", "--wait", "10"])
-                .await
-                .ok();
-            let listed = run(folder, None, &["kb", "ls", "--stage", "ready", "--json"]).await;
-            if listed.json()["items"].as_array().unwrap().len() == 2 {
-                return;
-            }
-        }
-    };
-    tokio::time::timeout(PATIENCE, ready).await.unwrap();
 }
 
 /// Killed in the midst of its work, in whatever stage, a server loses nothing that it acknowledged, and
