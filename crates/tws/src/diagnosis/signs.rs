@@ -145,6 +145,8 @@ impl Signs {
         }
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
+            // What most bytes of a log meet are the first states of a sign: those are looked up, not searched.
+            .dense_depth(4)
             .build(&index.pieces)
             .map_err(|_| CausesError::TooMany)?;
         signs.automaton = Some(automaton);

@@ -13,6 +13,7 @@ use super::{
     with_code,
 };
 use crate::model::{Job, JobStatus};
+use crate::plan::waits_by_stream;
 use crate::text::Text;
 
 /// What the engine's word for why it waits means; the code that stays the same for each.
@@ -44,6 +45,9 @@ pub(super) fn explain(found: &mut Diagnosis, facts: &Facts<'_>) {
                     found.take(known, Verdict::Confirmed);
                 }
                 found.verdict = Verdict::Confirmed;
+                if waits_by_stream(job) {
+                    by_stream(found, job);
+                }
                 found.cause = Some(Cause {
                     code: code.into(),
                     en: why.en.clone(),
@@ -71,6 +75,21 @@ pub(super) fn explain(found: &mut Diagnosis, facts: &Facts<'_>) {
             "Release the job once the reason for the hold is gone.",
             "Libere o job quando o motivo da retenção tiver passado.",
         )];
+    }
+}
+
+/// A job that its stream holds back: which predecessor that is, the job does not tell.
+fn by_stream(found: &mut Diagnosis, job: &Job) {
+    found.verdict = Verdict::Likely;
+    found.missing.push(Text::new(
+        "What its job stream waits for was not looked at.",
+        "Não foi visto o que seu job stream espera.",
+    ));
+    if let Some(stream) = &job.stream.name {
+        found.next_steps.push(Text::new(
+            format!("See what the job stream {stream} follows, and whether that has failed."),
+            format!("Veja de que o job stream {stream} depende, e se isso falhou."),
+        ));
     }
 }
 

@@ -57,12 +57,33 @@ pub(super) fn why_waiting(job: &Job, workstation: Option<&Workstation>) -> Optio
             "Está pronto e espera a intervenção de alguém.",
         )),
         "HOLD_WAITING_FOR_TIME" => Some(time(job)),
+        _ if waits_by_stream(job) => Some(Text::new(
+            "It waits for a predecessor of its job stream.",
+            "Espera um predecessor de seu job stream.",
+        )),
         _ => None,
     };
     by_substatus
         .or_else(|| dependencies(job))
         .or_else(|| by_hold(substatus))
         .or_else(|| by_workstation(job, workstation))
+}
+
+/// Whether the engine says that it waits for a predecessor, and none of its own dependencies is one that
+/// may be unmet: then it is one of its stream, which a job does not list.
+pub(crate) fn waits_by_stream(job: &Job) -> bool {
+    let predecessor = |d: &Dependency| {
+        let kind = matches!(
+            d.kind,
+            DependencyKind::Job { .. }
+                | DependencyKind::Stream { .. }
+                | DependencyKind::Other { .. }
+        );
+        kind && d.satisfied != Some(true)
+    };
+    job.substatus.as_deref() == Some("HOLD_WAITING_FOR_PREDECESSOR")
+        && !job.dependencies.is_empty()
+        && !job.dependencies.iter().any(predecessor)
 }
 
 fn time(job: &Job) -> Text {
