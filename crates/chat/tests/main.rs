@@ -3,6 +3,11 @@
 mod answers;
 mod conversations;
 #[expect(
+    clippy::unwrap_used,
+    reason = "a transcript that cannot be written fails its test"
+)]
+mod golden;
+#[expect(
     clippy::panic,
     clippy::unwrap_used,
     reason = "a fixture that cannot be made fails its test"
