@@ -21,6 +21,7 @@ mod faults;
 mod harness;
 mod jobs;
 mod knowledge;
+mod llm;
 mod lockout_replicas;
 mod log_lines;
 mod oidc;
