@@ -48,7 +48,7 @@ pub use answer::{
     ProposalCard, SessionId, Timings, ToolUse,
 };
 pub use check::{Broken, Fault, recheck};
-pub use context::{Context, KnownJob, Pending, Standing};
+pub use context::{Asked, Context, KnownJob, Pending, Standing};
 #[cfg(any(test, feature = "mocks"))]
 pub use events::MockProgress;
 pub use events::{ChatEvent, Progress, Silent};
@@ -67,7 +67,7 @@ pub use ports::{
     ConversationError, ConversationStore, Feedback, Message, Placed, Role, SessionSummary, Turn,
     Verdict,
 };
-pub use route::{Analysis, Entities, Intent, NamedJob, Router, Routing, UnknownName};
+pub use route::{Analysis, Entities, Intent, NamedJob, Router, Routing, RuleError, UnknownName};
 pub use service::{
     AnswerMode, Ask, ChatConfig, ChatError, ChatParts, ChatService, Export, HistoryPage,
     MAX_MESSAGE_CHARS, MAX_REASON_CHARS, MAX_TITLE_CHARS, WordingConfig,

@@ -29,7 +29,7 @@ pub(crate) use draft::Draft;
 use crate::context::KnownJob;
 use crate::evidence::{EvidenceFact, EvidenceKind};
 use crate::language::Language;
-use crate::route::{Entities, Intent, Routing};
+use crate::route::{Intent, Routing, narrowed};
 use crate::text;
 use crate::tools::{PlanToolError, Seen};
 use crate::vocabulary::JobRef;
@@ -71,7 +71,10 @@ pub(crate) async fn reply(desk: &Desk<'_>, question: &Question<'_>, draft: &mut 
         Intent::Knowledge => documents::answer(desk, question, draft).await,
         Intent::Help => talk::help(draft),
         Intent::Greeting => talk::greeting(draft),
-        Intent::Clarify => talk::unclear(question, draft),
+        Intent::Clarify => match question.routing.open {
+            Some(open) => return ask_back(desk, question, open, draft).await,
+            None => talk::unclear(question, draft),
+        },
         Intent::OutOfScope => talk::out_of_scope(draft),
         Intent::PromptInjection => talk::prompt_injection(draft),
         Intent::ActionSubmit => act::submit(draft),
@@ -94,6 +97,30 @@ pub(crate) async fn reply(desk: &Desk<'_>, question: &Question<'_>, draft: &mut 
         | Intent::HistoryTrend => {
             return about_job(desk, question, draft).await;
         }
+    }
+    Remember::default()
+}
+
+/// Asks which job is meant, where everything else was understood.
+async fn ask_back(
+    desk: &Desk<'_>,
+    question: &Question<'_>,
+    open: Intent,
+    draft: &mut Draft,
+) -> Remember {
+    match open {
+        Intent::JobList => lists::jobs(desk, question, draft).await,
+        Intent::WorkstationStatus => lists::workstations(desk, question, draft),
+        _ if open.is_action() && !act::may(desk, question, draft) => {}
+        _ => match target(desk, question, draft) {
+            Target::Answered(remember) => return remember,
+            Target::One(job) => {
+                return Remember {
+                    job: Some(job),
+                    asked_which: true,
+                };
+            }
+        },
     }
     Remember::default()
 }
@@ -158,7 +185,7 @@ fn target(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) -> Target
         }
     };
     if let Some(named) = entities.jobs.first() {
-        let fitting = narrowed(&named.candidates, entities);
+        let fitting = narrowed(&named.candidates, &entities.streams, &entities.workstations);
         return match fitting.as_slice() {
             [] => ask_which(desk, question, &named.candidates, draft),
             [one] => Target::One(known(one)),
@@ -192,19 +219,6 @@ fn target(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) -> Target
         job: None,
         asked_which: true,
     })
-}
-
-/// The candidates that also fit the stream and the workstation of the message.
-fn narrowed(candidates: &[JobRef], entities: &Entities) -> Vec<JobRef> {
-    let fits = |names: &[String], name: Option<&str>| {
-        names.is_empty() || name.is_some_and(|name| names.iter().any(|known| known == name))
-    };
-    candidates
-        .iter()
-        .filter(|job| fits(&entities.streams, job.stream.as_deref()))
-        .filter(|job| fits(&entities.workstations, job.workstation.as_deref()))
-        .cloned()
-        .collect()
 }
 
 fn known(job: &JobRef) -> KnownJob {

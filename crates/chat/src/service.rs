@@ -28,7 +28,7 @@ pub use wording::WordingConfig;
 use wording::{Making, Told};
 
 use crate::answer::{Answer, MessageId, SessionId, Timings, ToolUse};
-use crate::context::{Context, Pending};
+use crate::context::{Asked, Context, Pending};
 use crate::events::{self, ChatEvent, Progress, Silent};
 use crate::markdown;
 use crate::model::{LanguageModel, WordingCounts};
@@ -297,7 +297,7 @@ impl ChatService {
             model,
             intent: routing.intent,
             confidence: routing.confidence,
-            entities: routing.entities.by_type(),
+            entities: routing.by_type(),
             figures: draft.figures,
             citations: draft.citations,
             evidence: desk.book.all(),
@@ -404,12 +404,15 @@ impl ChatService {
             return names;
         }
         let snapshot = Arc::clone(&seen.value);
+        let engines = self.parts.plan.engines();
         let read = move || {
             let workstations = snapshot
                 .workstations
                 .iter()
                 .map(|station| station.name.as_str());
+            let engines = engines.iter().map(|engine| engine.name.as_str());
             Vocabulary::new(snapshot.jobs.iter().map(|job| &**job), workstations)
+                .with_engines(engines)
         };
         let names = if seen.value.jobs.len() > LARGE_PLAN {
             match tokio::task::spawn_blocking(read).await {
@@ -518,8 +521,15 @@ fn remember_into(context: &mut Context, routing: &Routing, remember: Remember) {
     if remember.job.is_some() {
         context.job = remember.job;
     }
+    let intent = routing.open.unwrap_or(routing.intent);
+    if !matches!(
+        intent,
+        Intent::Clarify | Intent::Greeting | Intent::PromptInjection
+    ) {
+        context.asked = Some(Asked::of(intent, &routing.entities));
+    }
     context.pending = remember.asked_which.then(|| Pending {
-        intent: routing.intent,
+        intent,
         action: routing.entities.actions.first().copied(),
     });
 }

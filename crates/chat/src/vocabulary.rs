@@ -47,10 +47,12 @@ pub struct Vocabulary {
     ids: HashMap<String, JobRef>,
     streams: HashMap<String, String>,
     workstations: HashMap<String, String>,
+    engines: HashMap<String, String>,
+    /// What a name is compared by: its letters as bits, its key, and the name as the engine writes
+    /// it; each name once, in the order of the keys.
+    compared: Vec<(u64, String, String)>,
 }
 
-/// How alike two names must be to be offered as "did you mean", from 0 to 1.
-const ALIKE: f64 = 0.86;
 /// How many names are offered.
 const OFFERED: usize = 3;
 
@@ -81,7 +83,37 @@ impl Vocabulary {
         for workstation in workstations {
             names.add_workstation(workstation);
         }
+        names.compared = names.comparable();
         names
+    }
+
+    /// With the names of the engines that can be asked.
+    #[must_use]
+    pub fn with_engines<'a>(mut self, engines: impl IntoIterator<Item = &'a str>) -> Self {
+        self.engines = engines
+            .into_iter()
+            .map(|name| (key(name), name.to_owned()))
+            .collect();
+        self
+    }
+
+    fn comparable(&self) -> Vec<(u64, String, String)> {
+        let jobs = self.jobs.iter();
+        let jobs = jobs.filter_map(|(key, jobs)| Some((key, &jobs.first()?.name)));
+        let others = self.streams.iter().chain(&self.workstations);
+        let mut names: Vec<_> = jobs
+            .chain(others)
+            .map(|(key, name)| (letters(key), key.clone(), name.clone()))
+            .collect();
+        names.sort_unstable_by(|a, b| a.1.cmp(&b.1));
+        names.dedup_by(|a, b| a.1 == b.1);
+        names
+    }
+
+    /// The engine of that name, as it is configured.
+    #[must_use]
+    pub fn engine(&self, name: &str) -> Option<&str> {
+        self.engines.get(&key(name)).map(String::as_str)
     }
 
     fn add_workstation(&mut self, name: &str) {
@@ -131,53 +163,49 @@ impl Vocabulary {
             || self.workstation(name) == Some(name)
     }
 
-    /// Names like `name`, most alike first, at most three.
+    /// Names like `name`, most alike first, at most three: two slips of the pen away, one for names of
+    /// fewer than five characters, or longer by a part.
     #[must_use]
     pub fn alike(&self, name: &str) -> Vec<String> {
         let wanted = key(name);
-        let mut found: BTreeSet<(u64, &str)> = BTreeSet::new();
-        let jobs = self
-            .jobs
-            .iter()
-            .filter_map(|(key, jobs)| Some((key, jobs.first()?.name.as_str())));
-        let others = self.streams.iter().chain(&self.workstations);
-        for (candidate, written) in jobs.chain(others.map(|(key, name)| (key, name.as_str()))) {
-            let likeness = likeness(&wanted, candidate);
-            if likeness >= ALIKE {
-                // The order of a set needs whole numbers; a ten-thousandth is fine enough.
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "a likeness is 0 to 1"
-                )]
-                let rank = ((1.0 - likeness) * 10_000.0) as u64;
-                found.insert((rank, written));
+        let (bits, length) = (letters(&wanted), wanted.chars().count());
+        let allowed = if length < 5 { 1 } else { 2 };
+        let mut found: BTreeSet<(usize, &str)> = BTreeSet::new();
+        for (candidate_bits, candidate, written) in &self.compared {
+            let longer = length >= 3 && candidate.contains(wanted.as_str());
+            // Each edit changes at most two of the letters that are there: a name with more others
+            // is not compared.
+            let others = (bits ^ candidate_bits).count_ones();
+            if others as usize <= 2 * allowed && candidate.len().abs_diff(wanted.len()) <= allowed {
+                let edits = strsim::damerau_levenshtein(&wanted, candidate);
+                if edits <= allowed {
+                    found.insert((edits, written));
+                    continue;
+                }
+            }
+            if longer {
+                found.insert((LONGER + candidate.len(), written));
             }
         }
-        let mut names: Vec<String> = Vec::new();
-        for (_, name) in found {
-            if !names.iter().any(|known| known == name) {
-                names.push(name.to_owned());
-            }
-        }
-        names.truncate(OFFERED);
-        names
+        found
+            .into_iter()
+            .take(OFFERED)
+            .map(|(_, name)| name.to_owned())
+            .collect()
     }
+}
+
+/// The rank of a name that is longer by a part, behind those that are slips.
+const LONGER: usize = 10;
+
+/// Which letters and digits a name has, as bits.
+fn letters(key: &str) -> u64 {
+    key.bytes()
+        .fold(0, |bits, byte| bits | 1_u64.rotate_left(u32::from(byte)))
 }
 
 fn key(name: &str) -> String {
     name.to_uppercase()
-}
-
-fn likeness(wanted: &str, candidate: &str) -> f64 {
-    if wanted.chars().count() >= 3 && candidate.starts_with(wanted) {
-        return 0.95;
-    }
-    let edits = strsim::damerau_levenshtein(wanted, candidate);
-    if edits <= 2 && wanted.chars().count() >= 5 {
-        return if edits == 1 { 0.99 } else { 0.97 };
-    }
-    strsim::jaro_winkler(wanted, candidate) - 0.04
 }
 
 #[cfg(test)]

@@ -23,6 +23,12 @@ mod model;
     reason = "a fixture that cannot be made fails its test"
 )]
 mod plan;
+#[expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a table that cannot be read fails its test"
+)]
 mod routing;
 #[expect(
     clippy::unwrap_used,

@@ -270,7 +270,7 @@ fn found(list: &JobList, filter: &JobFilter, entities: &Entities, by: &Ground, d
 fn which(statuses: &[String], count: usize, draft: &Draft) -> String {
     let word = |status: &String| {
         let (en, one, many) = match status.as_str() {
-            "FAIL" => ("failed", "com falha", "com falha"),
+            "ABEND" | "FAIL" => ("failed", "com falha", "com falha"),
             "STUCK" => ("stuck", "travado", "travados"),
             "EXEC" => ("running", "em execução", "em execução"),
             "LATE" => ("late", "atrasado", "atrasados"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::entities::Entities;
+use super::entities::{Entities, normal};
 use super::intent::Intent;
 use crate::context::KnownJob;
 use crate::language::Language;
@@ -22,14 +22,50 @@ pub struct Routing {
     pub reference: Option<KnownJob>,
     /// It is an attempt to confirm, which no message can do.
     pub confirms: bool,
-    /// What to offer when it is unclear.
+    /// What it would want if it were clear which job it means; only with [`Intent::Clarify`].
+    pub open: Option<Intent>,
+    /// What to choose from when it is unclear.
     pub clarify: Vec<String>,
-    /// Other intents with much evidence, strongest first.
+    /// The other intents that the message asks for, in its order.
     pub also: Vec<Intent>,
-    /// What spoke for the intents, such as `cue:knowledge`, `typo:sumary>summary`, `negated:cancel`.
+    /// What spoke for the intents, such as `job_log:+4.2:$log`, `typo:sumary>summary`,
+    /// `negated:action_cancel`.
     pub evidence: Vec<String>,
     /// The language of the message.
     pub language: Language,
+}
+
+impl Routing {
+    /// Nothing but an intent.
+    pub(super) fn bare(intent: Intent, language: Language) -> Self {
+        Self {
+            intent,
+            confidence: 0.0,
+            entities: Entities::default(),
+            reference: None,
+            confirms: false,
+            open: None,
+            clarify: Vec::new(),
+            also: Vec::new(),
+            evidence: Vec::new(),
+            language,
+        }
+    }
+
+    /// What the message means, by type, the job that was spoken of before included; see
+    /// [`Entities::by_type`].
+    #[must_use]
+    pub fn by_type(&self) -> BTreeMap<String, Vec<String>> {
+        let mut found = self.entities.by_type();
+        if let Some(job) = &self.reference {
+            let name = normal(&job.name);
+            let jobs = found.entry("job".to_owned()).or_default();
+            if !jobs.contains(&name) {
+                jobs.push(name);
+            }
+        }
+        found
+    }
 }
 
 /// A [`Routing`] as the body of `POST chat/analyze`.
@@ -41,9 +77,9 @@ pub struct Analysis {
     pub confidence: f64,
     /// What it names, by type.
     pub entities: BTreeMap<String, Vec<String>>,
-    /// What to offer when it is unclear.
+    /// What to choose from when it is unclear.
     pub clarify: Vec<String>,
-    /// Other intents with much evidence.
+    /// The other intents that the message asks for.
     pub also: Vec<Intent>,
     /// What spoke for the intents.
     pub evidence: Vec<String>,
@@ -56,7 +92,7 @@ impl From<Routing> for Analysis {
         Self {
             intent: routing.intent,
             confidence: routing.confidence,
-            entities: routing.entities.by_type(),
+            entities: routing.by_type(),
             clarify: routing.clarify,
             also: routing.also,
             evidence: routing.evidence,

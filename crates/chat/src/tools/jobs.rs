@@ -94,7 +94,7 @@ fn is_in(job: &Job, status: &str) -> bool {
     let state = job.state();
     match status {
         // "Failed" is a job that ended badly, in whichever of the engine's words.
-        "FAIL" => state.has_failed(),
+        "ABEND" | "FAIL" => state.has_failed(),
         "STUCK" => state.phase() == Phase::Blocked,
         "EXEC" => state.phase() == Phase::Running,
         "LATE" => job.late && !state.has_ended(),
