@@ -89,7 +89,7 @@ fn upload(text: &str) -> NewUpload {
 /// A document as a process left it in `stage`, with a text of its own.
 async fn left_in(base: &Base, n: u128, stage: &Stage) -> DocumentId {
     let mut document = document(n);
-    document.source = "disk.md".to_owned();
+    "disk.md".clone_into(&mut document.source);
     let (id, dead, store) = (document.id, worker(99), &base.store);
     let text = format!("# Number {n}\n\n{}", long_text());
     store.insert(&document, text.as_bytes()).await.unwrap();
@@ -145,7 +145,7 @@ async fn a_document_waits_in_each_stage_while_the_disk_is_full() {
                 tokio::task::yield_now().await;
             }
         };
-        let (still, why) = tokio::time::timeout(Duration::from_secs(60), waiting)
+        let (still, why) = tokio::time::timeout(Duration::from_mins(1), waiting)
             .await
             .unwrap();
         assert_eq!(still, stage);
