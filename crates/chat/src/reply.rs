@@ -61,8 +61,67 @@ enum Target {
 /// How many items a list in the text shows.
 const SHOWN: usize = 10;
 
-/// Writes the answer into `draft`.
+/// How many more wishes of one message are answered.
+const ALSO: usize = 2;
+
+/// Writes the answer into `draft`: to what was asked first, then to what else was asked for.
 pub(crate) async fn reply(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) -> Remember {
+    let remember = wish(desk, question, draft).await;
+    if remember.asked_which {
+        // The rest waits for the answer to that.
+        return remember;
+    }
+    for intent in question.routing.also.iter().copied().take(ALSO) {
+        also(desk, question, intent, remember.job.as_ref(), draft).await;
+    }
+    remember
+}
+
+/// Answers another wish of the same message, if it is a read and the budget allows it.
+async fn also(
+    desk: &Desk<'_>,
+    question: &Question<'_>,
+    intent: Intent,
+    job: Option<&KnownJob>,
+    draft: &mut Draft,
+) {
+    let is_talk = matches!(
+        intent,
+        Intent::Greeting
+            | Intent::Help
+            | Intent::Clarify
+            | Intent::OutOfScope
+            | Intent::PromptInjection
+    );
+    // Of several actions it was asked which one.
+    let asked_which = intent.is_action() && question.routing.intent.is_action();
+    if is_talk || asked_which || intent == question.routing.intent {
+        return;
+    }
+    draft.paragraph();
+    if intent.is_action() {
+        draft.tell(
+            "You also asked for an action; ask for it in a message of its own, and I prepare its card.",
+            "Você também pediu uma ação; peça em uma mensagem própria, e preparo o cartão.",
+        );
+        return;
+    }
+    let routing = Routing {
+        intent,
+        also: Vec::new(),
+        reference: job.cloned().or_else(|| question.routing.reference.clone()),
+        ..question.routing.clone()
+    };
+    let question = Question {
+        routing: &routing,
+        ..*question
+    };
+    // What is remembered is what was asked first.
+    let _second = wish(desk, &question, draft).await;
+}
+
+/// Answers one wish.
+async fn wish(desk: &Desk<'_>, question: &Question<'_>, draft: &mut Draft) -> Remember {
     let intent = question.routing.intent;
     match intent {
         Intent::PlanSummary => lists::summary(desk, question, draft),
@@ -246,6 +305,7 @@ fn ask_which(
         "More than one job has that name. Which one do you mean?",
         "Há mais de um job com esse nome. De qual você fala?",
     );
+    draft.listed = jobs.iter().take(SHOWN).map(known).collect();
     for job in jobs.iter().take(SHOWN) {
         // Two days of one stream share a label; the id tells them apart.
         let shared = jobs.iter().filter(|other| other.label == job.label).count() > 1;
@@ -315,6 +375,7 @@ fn of_stream(
                 &format!("{name} is a stream. Which of its jobs do you mean?"),
                 &format!("{name} é um stream. De qual job dele você fala?"),
             );
+            draft.listed = several.iter().take(SHOWN).map(known).collect();
             for job in several.iter().take(SHOWN) {
                 let label = text::name(&job.label);
                 draft.line(&label);

@@ -276,6 +276,9 @@ impl ChatService {
         if demo && routing.intent == Intent::PlanSummary {
             draft.say_demo();
         }
+        if !draft.listed.is_empty() {
+            context.list = std::mem::take(&mut draft.listed);
+        }
         remember_into(&mut context, &routing, remember);
         let making = Making {
             ask: &ask,
@@ -511,6 +514,7 @@ fn turned_to(mut context: Context, engine: Option<&EngineFacts>) -> Context {
     if name.is_some() && context.engine.as_ref() != name {
         context.job = None;
         context.pending = None;
+        context.list.clear();
         context.engine = name.cloned();
     }
     context

@@ -7,7 +7,7 @@ use resync_chat::{
     Answer, ChatError, ConversationStore, Evidence, FigureValue, Intent, Place, evidence, markdown,
     recheck,
 };
-use resync_tws::model::{ActionKind, EngineName};
+use resync_tws::model::{ActionKind, ConfirmOutcome, EngineName};
 
 use crate::world::{Kind, World, ask, user};
 
@@ -584,4 +584,90 @@ async fn a_count_of_one_is_singular() {
     );
     let units: Vec<_> = answer.figures.iter().map(|f| f.unit.as_deref()).collect();
     assert_eq!(units, [Some("workstation"), Some("workstations")]);
+}
+
+/// A confirm says how a job ended, which only a person knows; a kill is prepared like the others.
+#[tokio::test(start_paused = true)]
+async fn a_kill_and_a_confirm_become_cards_with_what_they_need() {
+    let world = World::new().await;
+    let answer = world.ask("kill RUNNING", None).await;
+    assert_eq!(answer.proposal.unwrap().action, ActionKind::Kill);
+    let answer = world.ask("confirm payroll", None).await;
+    assert!(answer.proposal.is_none(), "{}", answer.answer);
+    assert_eq!(
+        answer.clarify,
+        ["confirm payroll as SUCC", "confirm payroll as ABEND"]
+    );
+    let answer = world.ask("confirm WAITS_FOR_YOU as SUCC", None).await;
+    let card = answer.proposal.unwrap();
+    assert_eq!(
+        (card.action, card.status),
+        (ActionKind::Confirm, Some(ConfirmOutcome::Succ))
+    );
+}
+
+/// History: what was seen, what is usual, and when that is too little to tell.
+#[tokio::test(start_paused = true)]
+async fn a_history_tells_what_is_usual_or_that_it_is_too_little() {
+    let world = World::new().await;
+    let answer = world.ask("how long does RUNNING usually take?", None).await;
+    assert_eq!(answer.intent, Intent::HistoryTrend);
+    for part in [
+        "Ended well: 9; failed: 1.",
+        "95% of them took at most 7 min",
+        "slower than usual",
+    ] {
+        assert!(answer.answer.contains(part), "{part}: {}", answer.answer);
+    }
+    let answer = world.ask("how long does REPORT usually take?", None).await;
+    assert!(answer.answer.contains("too few runs"), "{}", answer.answer);
+}
+
+/// Another read that was asked for in the same message is answered, too, behind an action's card as well.
+#[tokio::test(start_paused = true)]
+async fn a_second_wish_is_answered_when_it_is_a_read() {
+    let world = World::new().await;
+    let message = "why did FIN_GL_POST fail and who is waiting for it?";
+    let answer = world.ask(message, None).await;
+    assert_eq!(answer.intent, Intent::JobDiagnose);
+    for part in ["ORA-00060", "deadlock", "FIN_BAL"] {
+        let words = format!("{} {:?}", answer.answer, answer.citations);
+        assert!(words.contains(part), "{part}: {words}");
+    }
+    assert_eq!(resync_chat::recheck(&answer), Ok(()));
+    let answer = world
+        .ask("rerun FIN_GL_POST and show me its log", None)
+        .await;
+    let card = answer.proposal.as_ref().expect(&answer.answer);
+    assert_eq!(card.action, ActionKind::Rerun);
+    assert!(
+        answer
+            .citations
+            .iter()
+            .any(|one| one.excerpt.contains("ORA-00060")),
+        "{}",
+        answer.answer
+    );
+}
+
+/// "The second one" is the second of the list that was told last.
+#[tokio::test(start_paused = true)]
+async fn the_second_one_is_that_of_the_last_list() {
+    let world = World::new().await;
+    let listed = world.ask("which jobs failed?", None).await;
+    let lines: Vec<&str> = listed
+        .answer
+        .lines()
+        .filter_map(|line| line.strip_prefix("- "))
+        .collect();
+    let second = lines[1].split([' ', ',', ':']).next().unwrap();
+    let answer = world
+        .ask("why did the second one fail?", Some(listed.session_id))
+        .await;
+    assert_eq!(answer.intent, Intent::JobDiagnose);
+    assert!(
+        answer.answer.starts_with(second),
+        "{second}: {}",
+        answer.answer
+    );
 }

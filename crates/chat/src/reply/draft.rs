@@ -12,6 +12,7 @@ use resync_tws::{Meta, Text};
 
 use super::desk::{Desk, Ground};
 use crate::answer::{Citation, Figure, FigureSource, FigureValue, Place, ProposalCard};
+use crate::context::KnownJob;
 use crate::language::Language;
 use crate::text;
 
@@ -28,6 +29,8 @@ pub(crate) struct Draft {
     pub(crate) citations: Vec<Citation>,
     pub(crate) proposal: Option<ProposalCard>,
     pub(crate) clarify: Vec<String>,
+    /// The jobs of the last list in the text, in its order.
+    pub(crate) listed: Vec<KnownJob>,
     pub(crate) incomplete: bool,
 }
 
@@ -40,6 +43,7 @@ impl Draft {
             citations: Vec::new(),
             proposal: None,
             clarify: Vec::new(),
+            listed: Vec::new(),
             incomplete: false,
         }
     }
@@ -102,6 +106,14 @@ impl Draft {
             self.new_line();
             self.text.push_str("> ");
             self.text.push_str(line);
+            self.text.push('\n');
+        }
+    }
+
+    /// What follows begins a paragraph.
+    pub(crate) fn paragraph(&mut self) {
+        self.new_line();
+        if !self.text.is_empty() {
             self.text.push('\n');
         }
     }

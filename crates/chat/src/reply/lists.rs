@@ -7,7 +7,8 @@ use super::desk::Ground;
 use super::draft::Fact;
 use super::job::more;
 use super::{
-    Desk, Draft, Question, SHOWN, engine_down, engine_name, facts, not_in_plan, plan, plural,
+    Desk, Draft, Question, SHOWN, engine_down, engine_name, facts, known_job, not_in_plan, plan,
+    plural,
 };
 use crate::evidence::EvidenceKind;
 use crate::route::Entities;
@@ -242,6 +243,7 @@ fn found(list: &JobList, filter: &JobFilter, entities: &Entities, by: &Ground, d
         &format!("{count} {noun}{which}{}{times}{end}", place.0),
         &format!("{count} {noun}{which}{}{times}{end}", place.1),
     );
+    draft.listed = list.items.iter().map(|job| known_job(job)).collect();
     for job in &list.items {
         let line = described(job, by, draft);
         draft.line(&line);
