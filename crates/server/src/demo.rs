@@ -156,9 +156,10 @@ async fn start(options: &DemoOptions) -> Result<ExitCode, BoxError> {
         let ((), result) = tokio::join!(serving, checking);
         result
     } else {
+        let signals = lifecycle::Signals::listen()?;
         // The demo runs on where nobody reads what it says.
         let _code = print(&announcement(&address, &users, options));
-        until_signal(built, listener, &config).await;
+        until_signal(signals, built, listener, &config).await;
         ExitCode::SUCCESS
     };
     simulator.stop().await;
@@ -214,18 +215,23 @@ async fn load_runbooks(knowledge: &KnowledgeService) -> Result<(), BoxError> {
     Ok(())
 }
 
-async fn until_signal(built: Built, listener: tokio::net::TcpListener, config: &Config) {
+async fn until_signal(
+    mut signals: lifecycle::Signals,
+    built: Built,
+    listener: tokio::net::TcpListener,
+    config: &Config,
+) {
     let shutdown = built.shutdown.clone();
     let serving = lifecycle::run(built, listener, config);
     let mut serving = std::pin::pin!(serving);
     tokio::select! {
         () = serving.as_mut() => return,
-        () = lifecycle::signal() => shutdown.cancel(),
+        () = signals.next() => shutdown.cancel(),
     }
     // A second signal ends it at once; nothing of a demo is worth waiting for.
     tokio::select! {
         () = serving => {}
-        () = lifecycle::signal() => {}
+        () = signals.next() => {}
     }
 }
 

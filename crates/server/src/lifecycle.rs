@@ -5,12 +5,15 @@
 //!    each connection's last one. Then nothing new is accepted, sockets get their goodbye, requests in
 //!    flight finish, tasks are waited for, the store closes: all of that within `server.shutdown_seconds`.
 //! 3. A second signal ends the process at once.
+//! 4. Signals are listened for before it is said that requests are: none finds the system's own handling, and
+//!    none is lost between two.
 
 use std::io::Write as _;
 use std::time::Duration;
 
 use resync_api::serve::{Draining, ServeLimits, Serving, serve as serve_connections};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -25,13 +28,19 @@ use crate::wiring::{Built, StartError, build, setup_notice};
 pub async fn serve(config: &Config) -> Result<(), StartError> {
     let (config, listener) = bind(config.clone()).await?;
     let built = build(&config, None).await?;
+    let signals = Signals::listen()?;
     tracing::info!(address = %config.server.listen, "listening");
     if let Some(notice) = setup_notice(&config, &built.app).await? {
         // Where nobody reads it, the next start makes another one.
         let _told = writeln!(std::io::stderr().lock(), "{notice}");
     }
     let drain = Duration::from_secs(config.server.drain_seconds);
-    let _watch = until_signal(built.app.draining.clone(), drain, built.shutdown.clone());
+    let _watch = until_signal(
+        signals,
+        built.app.draining.clone(),
+        drain,
+        built.shutdown.clone(),
+    );
     run(built, listener, &config).await;
     tracing::info!("ended");
     Ok(())
@@ -83,10 +92,15 @@ pub async fn run(built: Built, listener: TcpListener, config: &Config) {
 
 /// Begins to drain at the first signal, and cancels the token after that time; the second signal ends the
 /// process with code 1. Dropping what comes back ends the watch.
-fn until_signal(draining: Draining, drain: Duration, shutdown: CancellationToken) -> JoinSet<()> {
+fn until_signal(
+    mut signals: Signals,
+    draining: Draining,
+    drain: Duration,
+    shutdown: CancellationToken,
+) -> JoinSet<()> {
     let mut watch = JoinSet::new();
     watch.spawn(async move {
-        signal().await;
+        signals.next().await;
         tracing::info!("shutting down; a second signal ends it at once");
         draining.begin();
         let drained = async {
@@ -96,33 +110,37 @@ fn until_signal(draining: Draining, drain: Duration, shutdown: CancellationToken
         };
         tokio::select! {
             () = drained => {}
-            () = signal() => std::process::exit(1),
+            () = signals.next() => std::process::exit(1),
         }
     });
     watch
 }
 
-/// SIGINT or SIGTERM.
-pub async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut stream) => {
-                stream.recv().await;
-            }
-            Err(error) => {
-                tracing::warn!(error = %error, "SIGTERM cannot be listened for");
-                std::future::pending::<()>().await;
-            }
+/// SIGINT and SIGTERM.
+#[derive(Debug)]
+pub struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Listens from now on: what comes before [`Signals::next`] is asked is not lost.
+    ///
+    /// # Errors
+    /// [`StartError`] when the system refuses.
+    pub fn listen() -> Result<Self, StartError> {
+        let failed = |error| StartError::failed("signals cannot be listened for".to_owned(), error);
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+        })
+    }
+
+    /// The next one. Cancel safe.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    };
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => {
-            if let Err(error) = result {
-                tracing::warn!(error = %error, "SIGINT cannot be listened for");
-                std::future::pending::<()>().await;
-            }
-        }
-        () = terminated => {}
     }
 }
