@@ -5,7 +5,7 @@
 use resync_tws::Text;
 use serde::{Deserialize, Serialize};
 
-use crate::text::tokens;
+use crate::text::{Token, tokens};
 
 /// A language that Resync answers in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -65,11 +65,22 @@ impl Language {
     #[must_use]
     pub fn detect(text: &str, last: Option<Self>) -> Self {
         let (mut english, mut portuguese) = (0_u32, 0_u32);
-        for token in tokens(text) {
-            // A name of the plan is no word: `DE_LOAD` speaks no Portuguese.
-            if token.raw.contains(['_', '#']) {
+        let tokens = tokens(text);
+        let shouted = !text.chars().any(char::is_lowercase);
+        // A name of the plan is no word: `DE_LOAD` speaks no Portuguese, and RUNNING may be a job.
+        let is_name = |token: &Token| {
+            let capitals = token.raw.chars().count() > 1
+                && token.raw.chars().any(char::is_uppercase)
+                && !token.raw.chars().any(char::is_lowercase);
+            token.raw.contains(['_', '#']) || (capitals && !shouted)
+        };
+        for (at, token) in tokens.iter().enumerate() {
+            if is_name(token) {
                 continue;
             }
+            // "status do PAYROLL"; in English nobody does a name.
+            let of_a_name = token.word == "do" && tokens.get(at + 1).is_some_and(is_name);
+            portuguese += u32::from(of_a_name);
             let is = |list: &str| list.split_whitespace().any(|word| word == token.word);
             english += u32::from(is(ENGLISH));
             portuguese += u32::from(is(PORTUGUESE));
@@ -98,6 +109,10 @@ mod tests {
             ("list failed jobs", Language::English),
             ("situação", Language::Portuguese),
             ("rerun it", Language::English),
+            ("status do PAYROLL", Language::Portuguese),
+            ("mata o RUNNING", Language::Portuguese),
+            ("what do I do about PAYROLL?", Language::English),
+            ("WHY DID THE JOB FAIL", Language::English),
         ] {
             assert_eq!(Language::detect(text, None), language, "{text}");
         }
